@@ -1,0 +1,1 @@
+"""Numbers and pictures: scores in, evidence out; knows nothing of devices."""
