@@ -1,0 +1,47 @@
+# Thin: BUILD.md says every one of these commands by hand.
+#
+#   make train                     the lesson on a synthetic sample
+#   make train IMAGES=my/xrays     the lesson on your own folders
+#   make test                      the test suite
+#   PYTHON=python3.12 make test    with another interpreter
+
+PYTHON ?= python3
+IMAGES ?= data/sample
+FLAGS ?=
+PYTEST_FLAGS ?=
+
+# One stamp for each Python version and each state of the requirements: a second
+# run installs nothing, another PYTHON starts from a new environment.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+STAMP := .venv/installed-for-python$(VERSION)
+
+.PHONY: help train test lint clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+train: $(STAMP) $(filter data/sample,$(IMAGES))
+	.venv/bin/python train.py --flagfile=recipes/lesson.flags \
+	    --images_dir=$(IMAGES) --data_dir=data/records $(FLAGS)
+
+test: $(STAMP)
+	.venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(STAMP)
+	.venv/bin/python -m flake8
+	.venv/bin/python -m isort --check --diff .
+	.venv/bin/python -m mypy
+
+data/sample: | $(STAMP)
+	.venv/bin/python -m xray_tfds.sample $@
+
+$(STAMP): setup.cfg pyproject.toml
+	@test -n "$(VERSION)" || { echo "No Python at PYTHON=$(PYTHON)."; exit 2; }
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@echo "Installing into .venv (a few minutes, once)"
+	.venv/bin/python -m pip install --quiet --upgrade pip
+	.venv/bin/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv build data runs *.egg-info

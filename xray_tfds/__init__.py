@@ -1,0 +1,8 @@
+"""Data at rest: folders of chest X-rays -> checked, grouped TFRecords.
+
+Importing the package registers the dataset, for `tfds.load("xray_tfds")`.
+"""
+
+from xray_tfds.config import XrayConfig
+from xray_tfds.preparation import prepare
+from xray_tfds.xray_tfds_dataset_builder import Builder

@@ -1,0 +1,51 @@
+"""Work on many files at once, in order, in bounded memory."""
+
+import collections
+from concurrent import futures
+import os
+
+import tqdm
+
+
+def num_cores():
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Not on macOS and Windows.
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(function, items, *, total=None, desc=None):
+    """Yields `function(item)` for each item, in order, computed by threads.
+
+    Threads suffice because reading, hashing and PIL's decoding and resizing
+    release the interpreter's lock. At most a few items for each core are in
+    flight, so that memory does not grow with their number.
+
+    Args:
+        function: Called with one item, from any thread.
+        items: Iterable.
+        total: Number of items for the progress bar, if known.
+        desc: Title of a progress bar; without it none is shown.
+
+    Yields:
+        The results. The first exception of `function` is raised in its place.
+    """
+    workers = num_cores()
+    pending: collections.deque = collections.deque()
+    executor = futures.ThreadPoolExecutor(workers)
+    progress = tqdm.tqdm(
+        total=total, desc=desc, unit=" files", leave=False, disable=desc is None
+    )
+    try:
+        for item in items:
+            pending.append(executor.submit(function, item))
+            if len(pending) > 4 * workers:
+                yield pending.popleft().result()
+                progress.update()
+        while pending:
+            yield pending.popleft().result()
+            progress.update()
+    finally:
+        # Also reached when the consumer stops early or an item fails.
+        executor.shutdown(cancel_futures=True)
+        progress.close()

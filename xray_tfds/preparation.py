@@ -1,0 +1,40 @@
+"""A folder of images -> prepared records, in one call."""
+
+from etils import epath
+import tensorflow_datasets as tfds
+
+from xray_tfds import config as config_lib
+from xray_tfds import sources
+from xray_tfds import xray_tfds_dataset_builder
+
+
+def prepare(images_dir, data_dir, **options):
+    """Builds the records of a folder, or finds those built before.
+
+    The directory of the records carries the fingerprint of the images, so that
+    changed images make new records and never reuse the old.
+
+    Args:
+        images_dir: Folder in one of the layouts of `sources`.
+        data_dir: Directory for records; they lie in
+            `<data_dir>/<name of images_dir>-<fingerprint>/xray_tfds/...`.
+        **options: Fields of `XrayConfig`.
+
+    Returns:
+        A prepared `tfds.core.DatasetBuilder`.
+
+    Raises:
+        ValueError: If an option or the folder is not as it must be.
+    """
+    config = config_lib.XrayConfig(**options)
+    source = sources.scan(images_dir, config.class_names)
+    name = epath.Path(images_dir).expanduser().resolve().name
+    builder = xray_tfds_dataset_builder.Builder(
+        data_dir=epath.Path(data_dir) / f"{name}-{source.fingerprint[:12]}",
+        config=config,
+    )
+    builder.use_source(source)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
+    )
+    return builder
