@@ -1,0 +1,12 @@
+"""`ImageDataGenerator` as an exact, fast and reproducible `tf.data` graph."""
+
+from pipeline.augment import apply_transform
+from pipeline.augment import random_transform
+from pipeline.augment import standardize
+from pipeline.config import AugmentConfig
+from pipeline.input_pipeline import make_eval_dataset
+from pipeline.input_pipeline import make_train_dataset
+from pipeline.params import sample_params
+from pipeline.plan import epoch_plan
+from pipeline.records import Split
+from pipeline.records import load_split

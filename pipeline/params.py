@@ -1,0 +1,154 @@
+"""Random parameters of the transforms, drawn as Keras's laws prescribe.
+
+Randomness is an argument: a seed goes in, a dictionary with the keys of Keras's
+`get_random_transform` comes out. The NumPy stream of Keras is not reproduced,
+its distributions are.
+"""
+
+import tensorflow as tf
+
+from pipeline import config as config_lib
+
+# One column of the uniform table per draw. The table always has every column,
+# so switching one transform on does not change the draws of another.
+_COLUMNS = (
+    "theta",
+    "tx",
+    "tx_sign",
+    "ty",
+    "ty_sign",
+    "shear",
+    "zx",
+    "zy",
+    "flip_horizontal",
+    "flip_vertical",
+    "channel_shift_intensity",
+    "brightness",
+)
+
+
+def sample_params(seed, image_shape, config, *, num_examples=None):
+    """Draws the parameters of one random transform, or of many.
+
+    A transform that `config` leaves off has its neutral value as a plain Python
+    number (0, or 1 for zoom) or None, so that nothing is computed for it.
+
+    Args:
+        seed: int32 or int64 `[2]`.
+        image_shape: `(height, width, channels)`, or channels first if `config`
+            says so; ints or scalar int tensors.
+        config: `AugmentConfig`.
+        num_examples: None for one transform; else how many to draw at once.
+            The first rows do not depend on how many follow.
+
+    Returns:
+        Dictionary of scalars, or of vectors `[num_examples]`: `theta` and
+        `shear` in degrees, `tx` and `ty` in pixels, `zx` and `zy` unitless,
+        `channel_shift_intensity` in grey levels and `brightness` as a factor,
+        all float64; `flip_horizontal` and `flip_vertical` int32, 0 or 1.
+    """
+    shape = [] if num_examples is None else [num_examples]
+    # Philox by name: "auto" would pick another generator on a TPU host.
+    table = tf.random.stateless_uniform(
+        shape + [len(_COLUMNS)], seed, dtype=tf.float64, alg="philox"
+    )
+    u = dict(zip(_COLUMNS, tf.unstack(table, axis=-1)))
+    height, width = _spatial_shape(image_shape, config)
+    along_height = (config.height_shift_range, height)
+    along_width = (config.width_shift_range, width)
+    # Keras feeds the height range to `tx`, which moves columns.
+    x, y = along_height, along_width
+    if not config.keras_quirks:
+        x, y = along_width, along_height
+    zoom_lo, zoom_hi = config.zoom_range
+    zoomed = (zoom_lo, zoom_hi) != (1, 1)
+    intensity = config.channel_shift_range
+    factors = config.brightness_range
+    return {
+        "theta": _symmetric(u["theta"], config.rotation_range),
+        "tx": _shift(u["tx"], u["tx_sign"], *x),
+        "ty": _shift(u["ty"], u["ty_sign"], *y),
+        "shear": _symmetric(u["shear"], config.shear_range),
+        "zx": _uniform(u["zx"], zoom_lo, zoom_hi) if zoomed else 1,
+        "zy": _uniform(u["zy"], zoom_lo, zoom_hi) if zoomed else 1,
+        "flip_horizontal": _flip(u["flip_horizontal"], config.horizontal_flip),
+        "flip_vertical": _flip(u["flip_vertical"], config.vertical_flip),
+        "channel_shift_intensity": (
+            _symmetric(u["channel_shift_intensity"], intensity)
+            if intensity
+            else None
+        ),
+        "brightness": (
+            None if factors is None else _uniform(u["brightness"], *factors)
+        ),
+    }
+
+
+def is_off(params, name):
+    """Whether transform `name` is known to be neutral before any data flows.
+
+    Args:
+        params: Dictionary as `sample_params` returns it; keys may be missing.
+        name: One of its keys.
+
+    Returns:
+        True for a missing key, None or a neutral plain number.
+    """
+    value = params.get(name)
+    if value is None:
+        return True
+    if tf.is_tensor(value) or getattr(value, "ndim", 0):
+        return False
+    if name in ("channel_shift_intensity", "brightness"):
+        return False  # even a neutral value clips or truncates
+    return value == (1 if name in ("zx", "zy") else 0)
+
+
+def as_float64(value):
+    """Converts a number or tensor to float64 without a detour by float32."""
+    if tf.is_tensor(value):
+        return tf.cast(value, tf.float64)
+    return tf.convert_to_tensor(value, tf.float64)
+
+
+def _spatial_shape(image_shape, config):
+    shape = list(image_shape)
+    if config.data_format == config_lib.DATA_FORMATS[1]:
+        shape = shape[1:]
+    return shape[0], shape[1]
+
+
+def _uniform(u, lo, hi):
+    return lo + u * (hi - lo)
+
+
+def _symmetric(u, limit):
+    """Uniform in plus or minus `limit`; plain 0 when it is off."""
+    return _uniform(u, -limit, limit) if limit else 0
+
+
+def _flip(u, flag):
+    return tf.cast(u < 0.5, tf.int32) if flag else 0
+
+
+def _shift(u, u_sign, value, size):
+    """Draws a shift in pixels; `value` is a float, an int or a tuple."""
+    if isinstance(value, tuple) and value:
+        values = tf.constant(value, tf.float64)
+        choice = tf.gather(values, tf.cast(u * len(value), tf.int32))
+        shift = choice * _sign(u_sign)
+        is_fraction = max(value) < 1
+    elif not value:
+        return 0
+    elif isinstance(value, int) and value > 0:
+        # n equally likely magnitudes 0..n-1: n itself is never reached.
+        shift = tf.floor(u * value) * _sign(u_sign)
+        is_fraction = False
+    else:
+        shift = _symmetric(u, value)
+        is_fraction = value < 1  # so is any negative number
+    return shift * as_float64(size) if is_fraction else shift
+
+
+def _sign(u):
+    return tf.where(u < 0.5, tf.constant(-1, u.dtype), tf.constant(1, u.dtype))

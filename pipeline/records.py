@@ -1,0 +1,226 @@
+"""Reads a prepared split into memory, in the order a directory lists it."""
+
+import dataclasses
+import posixpath
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+DEFAULT_MEMORY_BUDGET_BYTES = 4 * 2**30
+_READ_BATCH_SIZE = 64
+_ALIGNMENT = 64  # bytes; TensorFlow aborts on less
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """A split held in memory; example `i` is number `i` of the listing.
+
+    Attributes:
+        name: Such as "train"; an error names it.
+        images: uint8 tensor `[num_examples, height, width, channels]`.
+        labels: int64 array `[num_examples]`, index into `class_names`.
+        filenames: Paths relative to the split's directory.
+        patients: Patient key of each example.
+        class_names: Names in the order of the labels.
+    """
+
+    name: str
+    images: Any
+    labels: np.ndarray
+    filenames: tuple[str, ...]
+    patients: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self):
+        """Checks that all columns have the same length."""
+        for field in ("labels", "filenames", "patients"):
+            if len(getattr(self, field)) != self.num_examples:
+                raise ValueError(
+                    f"`{field}` must have one entry for each of the "
+                    f"{self.num_examples} images. Received: "
+                    f"len({field})={len(getattr(self, field))}"
+                )
+
+    @classmethod
+    def from_arrays(
+        cls, images, labels, *, class_names, name="train", **kwargs
+    ):
+        """Wraps images that are already in memory, in the given order.
+
+        Args:
+            images: uint8 `[num_examples, height, width, channels]`; copied.
+            labels: int `[num_examples]`, index into `class_names`.
+            class_names: Names in the order of the labels.
+            name: What errors call the split.
+            **kwargs: `filenames` and `patients`; by default numbered.
+
+        Returns:
+            A `Split`.
+        """
+        numbered = tuple(str(i) for i in range(len(labels)))
+        with tf.device("CPU:0"):
+            images = tf.constant(images)
+        return cls(
+            name=name,
+            images=images,
+            labels=np.asarray(labels, np.int64),
+            filenames=tuple(kwargs.pop("filenames", numbered)),
+            patients=tuple(kwargs.pop("patients", numbered)),
+            class_names=tuple(class_names),
+            **kwargs,
+        )
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples the split has."""
+        return int(self.images.shape[0])
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """`(height, width, channels)`."""
+        return tuple(self.images.shape[1:])
+
+
+def load_split(
+    data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES
+):
+    """Reads a split of a prepared data set into memory, once.
+
+    Args:
+        data: TFDS builder, its prepared directory, or a `Split`, which is
+            returned as it is if its name matches.
+        split: Name of the split, such as "train".
+        memory_budget_bytes: Most bytes the decoded images may take.
+
+    Returns:
+        `Split` sorted as `flow_from_directory` lists files: by label, then
+        directory, then file name; whatever order the records have.
+
+    Raises:
+        ValueError: If the split does not exist, is empty or exceeds the budget.
+        RuntimeError: If the records do not hold as many examples as promised.
+    """
+    if isinstance(data, Split):
+        if data.name != split:
+            raise ValueError(
+                f"`split` must be the loaded one, {data.name!r}. "
+                f"Received: split={split!r}"
+            )
+        return data
+    builder = _as_builder(data)
+    num_examples = _checked_size(builder, split, memory_budget_bytes)
+    columns = _read_columns(builder, split, num_examples)
+    labels = builder.info.features["label"]
+    order = _listing_order(columns["label"], columns["filename"])
+    _permute_in_place(columns["image"], order)
+    return Split(
+        name=split,
+        images=_adopt(columns["image"]),
+        labels=columns["label"][order],
+        filenames=tuple(columns["filename"][i] for i in order),
+        patients=tuple(columns["patient"][i] for i in order),
+        class_names=tuple(labels.names),
+    )
+
+
+def _as_builder(data):
+    if isinstance(data, tfds.core.DatasetBuilder):
+        return data
+    return tfds.builder_from_directory(data)
+
+
+def _checked_size(builder, split, memory_budget_bytes):
+    """Returns the number of examples, once it is known that they fit."""
+    if split not in builder.info.splits:
+        raise ValueError(
+            f"`split` must be one of {', '.join(builder.info.splits)} in "
+            f"{builder.data_dir}. Received: split={split!r}"
+        )
+    num_examples = builder.info.splits[split].num_examples
+    if not num_examples:
+        raise ValueError(f"Split {split!r} of {builder.data_dir} is empty.")
+    shape = builder.info.features["image"].shape
+    num_bytes = num_examples * int(np.prod(shape))
+    if num_bytes > memory_budget_bytes:
+        raise ValueError(
+            f"Split {split!r} takes {num_bytes:,} bytes decoded, which is more "
+            "than `memory_budget_bytes`. Raise the budget if the machine has "
+            "the memory, or build the data set with a smaller `image_size`. "
+            f"Received: memory_budget_bytes={memory_budget_bytes}"
+        )
+    return num_examples
+
+
+def _read_columns(builder, split, num_examples):
+    """Returns images, labels, file names and patients in record order."""
+    ds = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(try_autocache=False),
+    )
+    shape = builder.info.features["image"].shape
+    images = _empty_aligned((num_examples, *shape))
+    labels: Any = np.empty([num_examples], np.int64)
+    text: dict[str, list[str]] = {"filename": [], "patient": []}
+    start = 0
+    batches = ds.batch(_READ_BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
+    for batch in batches.as_numpy_iterator():
+        stop = start + len(batch["label"])
+        if stop <= num_examples:
+            images[start:stop] = batch["image"]
+            labels[start:stop] = batch["label"]
+        for name, values in text.items():
+            values.extend(value.decode() for value in batch[name])
+        start = stop
+    if start != num_examples:
+        raise RuntimeError(
+            f"Split {split!r} of {builder.data_dir} should have {num_examples} "
+            f"examples, but its records hold {start}. They are incomplete or "
+            "damaged: build the data set again."
+        )
+    return {"image": images, "label": labels, **text}
+
+
+def _listing_order(labels, filenames):
+    """Returns the permutation that sorts as `flow_from_directory` lists."""
+    return sorted(
+        range(len(filenames)),
+        key=lambda i: (labels[i], *posixpath.split(filenames[i])),
+    )
+
+
+def _permute_in_place(array, order):
+    """Makes `array[i]` the former `array[order[i]]`, with one spare row.
+
+    A copy would double the memory that the budget promises to keep.
+    """
+    pending: Any = np.ones(len(order), bool)
+    for first in range(len(order)):
+        if not pending[first]:
+            continue
+        spare = array[first].copy()
+        slot = first
+        while order[slot] != first:
+            array[slot] = array[order[slot]]
+            pending[slot] = False
+            slot = order[slot]
+        array[slot] = spare
+        pending[slot] = False
+
+
+def _empty_aligned(shape):
+    """Returns an uninitialised uint8 array that TensorFlow can adopt."""
+    size = int(np.prod(shape))
+    buffer: Any = np.empty(size + _ALIGNMENT, np.uint8)
+    offset = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[offset : offset + size].reshape(shape)
+
+
+def _adopt(images):
+    """Returns an aligned array as a host tensor that shares its memory.
+
+    `tf.convert_to_tensor` copies: twice the budget, for a moment.
+    """
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())

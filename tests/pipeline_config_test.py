@@ -1,0 +1,107 @@
+"""`AugmentConfig` takes what Keras takes and refuses the rest clearly."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pytest
+
+import pipeline
+
+
+def test_names_and_defaults_are_those_of_keras():
+    keras_image = pytest.importorskip(
+        "keras.src.legacy.preprocessing.image",
+        reason="this Keras no longer has its legacy image module",
+    )
+    signature = inspect.signature(keras_image.ImageDataGenerator.__init__)
+    expected = {
+        name: parameter.default
+        for name, parameter in signature.parameters.items()
+        if name != "self"
+    }
+    actual = {
+        field.name: field.default
+        for field in dataclasses.fields(pipeline.AugmentConfig)
+    }
+    assert actual.pop("keras_quirks") is True
+    assert actual == expected
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    (
+        {"zoom_range": (0.9,)},
+        {"zoom_range": ("a", "b")},
+        {"zoom_range": None},
+        {"brightness_range": 0.5},
+        {"brightness_range": np.array([0.5, 1.0])},
+        {"width_shift_range": "0.1"},
+        {"height_shift_range": np.array([1, 2])},
+        {"height_shift_range": [[1, 2]]},
+        {"rotation_range": "ten"},
+        {"rotation_range": float("nan")},
+        {"fill_mode": "nearst"},
+        {"data_format": "channels"},
+        {"validation_split": 1.0},
+        {"validation_split": -0.5},
+        {"interpolation_order": 6},
+        {"interpolation_order": 1.0},
+        {"cval": None},
+        {"rescale": "1/255"},
+        {"preprocessing_function": 3},
+        {"dtype": "floaty"},
+    ),
+    ids=str,
+)
+def test_bad_value_is_refused_with_its_name_and_value(kwargs):
+    (name,) = kwargs
+    with pytest.raises(ValueError, match=f"`{name}` .*Received: {name}="):
+        pipeline.AugmentConfig(**kwargs)
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    (
+        (0.1, 0.1),
+        (np.float32(2.0), 2.0),
+        (np.int64(3), 3),
+        ([1, 2.5], (1, 2.5)),
+        (np.array([4]), (4,)),
+        ([], ()),
+        (None, 0.0),
+    ),
+    ids=str,
+)
+def test_shift_keeps_the_type_that_selects_its_law(value, expected):
+    actual = pipeline.AugmentConfig(width_shift_range=value).width_shift_range
+    assert actual == expected
+    assert type(actual) is type(expected)
+
+
+def test_without_augmentation_keeps_normalisation_alone():
+    config = pipeline.AugmentConfig(
+        rescale=1 / 255,
+        horizontal_flip=True,
+        width_shift_range=3,
+        zoom_range=0.5,
+        fill_mode="wrap",
+    )
+    expected = pipeline.AugmentConfig(rescale=1 / 255, fill_mode="wrap")
+    assert config.without_augmentation() == expected
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    (
+        {"rotation_range": 10},
+        {"brightness_range": (0.5, 1.5)},
+        {"data_format": "channels_first"},
+        {"interpolation_order": 3},
+    ),
+    ids=str,
+)
+def test_what_is_not_computed_is_refused_and_not_ignored(kwargs):
+    (name,) = kwargs
+    with pytest.raises(ValueError, match=f"`{name}` is not supported yet"):
+        pipeline.AugmentConfig(**kwargs)

@@ -1,0 +1,295 @@
+"""Batches: order, epochs, resuming, replicas, labels."""
+
+import subprocess
+import sys
+
+import PIL.Image
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import pipeline
+
+N = 37
+CONFIG = pipeline.AugmentConfig(
+    rescale=1 / 255,
+    width_shift_range=0.2,
+    height_shift_range=3,
+    horizontal_flip=True,
+)
+
+
+@pytest.fixture(scope="module")
+def split():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (N, 12, 10, 1), np.uint8)
+    images[:, 0, 0, 0] = range(N)  # names the example where none is moved
+    return pipeline.Split.from_arrays(
+        images, rng.integers(0, 3, N), class_names=("a", "b", "c")
+    )
+
+
+@pytest.fixture(scope="module")
+def image_folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(1)
+    for i in range(10):
+        folder = root / ("normal", "pneumonia")[i % 2]
+        folder.mkdir(exist_ok=True)
+        pixels = rng.integers(0, 256, (12, 10), np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f"{i}.png")
+    return str(root)
+
+
+def one_pass(ds):
+    return [[part.numpy() for part in element] for element in ds]
+
+
+def assert_same_batches(actual, expected):
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected):
+        assert len(a) == len(b)
+        for u, v in zip(a, b):
+            np.testing.assert_array_equal(u, v)
+
+
+def names(batches):
+    return [image[0, 0, 0] for batch in batches for image in batch[0]]
+
+
+def make(split, config=CONFIG, **kwargs):
+    kwargs = {"batch_size": 8, "seed": 5, **kwargs}
+    return pipeline.make_train_dataset(split, "train", config, **kwargs)
+
+
+@pytest.mark.parametrize("calls", (1, 2, 7))
+def test_batches_do_not_depend_on_parallelism(split, calls):
+    assert_same_batches(
+        one_pass(make(split, num_parallel_calls=calls)), one_pass(make(split))
+    )
+
+
+def test_each_pass_is_the_next_epoch(split):
+    ds = make(split)
+    passes = [one_pass(ds) for _ in range(3)]
+    for epoch, batches in enumerate(passes):
+        assert_same_batches(batches, one_pass(make(split, epoch=epoch)))
+    assert np.any(passes[0][0][0] != passes[1][0][0])
+
+
+def test_every_epoch_is_a_permutation_of_the_split(split):
+    ds = make(split, pipeline.AugmentConfig())
+    orders = [names(one_pass(ds)) for _ in range(3)]
+    for order in orders:
+        assert sorted(order) == list(range(N))
+    assert orders[0] != orders[1] != orders[2]
+    assert orders[0] != list(range(N))
+
+
+@pytest.mark.parametrize("step", (0, 1, 4, 5))
+def test_start_at_a_step_equals_the_tail_of_the_epoch(split, step):
+    ds = make(split, epoch=2, step=step)
+    assert_same_batches(one_pass(ds), one_pass(make(split, epoch=2))[step:])
+    assert_same_batches(one_pass(ds), one_pass(make(split, epoch=3)))
+
+
+def test_epoch_plan_tells_what_a_batch_holds(split):
+    order, params = pipeline.epoch_plan(
+        5, 1, num_examples=N, image_shape=split.image_shape, config=CONFIG
+    )
+    batch = one_pass(make(split, epoch=1))[2]
+    for image, i in zip(batch[0], order[16:24].numpy()):
+        row = {
+            name: value[i]
+            for name, value in params.items()
+            if tf.is_tensor(value)
+        }
+        expected = pipeline.apply_transform(split.images[i], row, CONFIG)
+        np.testing.assert_allclose(
+            image, pipeline.standardize(expected, CONFIG), rtol=0, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    "remainder, sizes",
+    (
+        ("keep", [8, 8, 8, 8, 5]),
+        ("pad", [8, 8, 8, 8, 8]),
+        ("drop", [8, 8, 8, 8]),
+    ),
+)
+def test_remainder_decides_about_the_last_batch(split, remainder, sizes):
+    ds = make(split, remainder=remainder, sample_weight=True)
+    assert int(ds.cardinality()) == len(sizes)
+    batches = one_pass(ds)
+    assert [len(batch[0]) for batch in batches] == sizes
+    real = sum(batch[2].sum() for batch in batches)
+    assert real == (32 if remainder == "drop" else N)
+    static = ds.element_spec[0].shape[0]
+    assert static == (None if remainder == "keep" else 8)
+
+
+def test_batch_larger_than_the_split_is_the_whole_split(split):
+    (batch,) = one_pass(make(split, batch_size=100))
+    assert len(batch[0]) == N
+    ((images, _, weights),) = one_pass(
+        make(split, batch_size=100, remainder="pad")
+    )
+    assert len(images) == 100
+    assert weights.sum() == N
+
+
+@pytest.mark.parametrize("replicas, workers", ((2, 1), (3, 1), (4, 2), (2, 2)))
+@pytest.mark.parametrize("batch_size", (8, 10))
+def test_replicas_share_out_the_batches_of_one(
+    split, replicas, workers, batch_size
+):
+    local = replicas // workers
+    per_worker = [
+        one_pass(
+            make(
+                split,
+                batch_size=batch_size,
+                ctx=tf.distribute.InputContext(workers, worker, replicas),
+            )
+        )
+        for worker in range(workers)
+    ]
+    expected = one_pass(make(split, batch_size=batch_size))
+    for step, whole in enumerate(expected):
+        shares = [
+            share
+            for batches in per_worker
+            for share in batches[step * local : (step + 1) * local]
+        ]
+        assert len({len(share[0]) for share in shares}) == 1
+        images, labels, weights = (np.concatenate(c) for c in zip(*shares))
+        np.testing.assert_array_equal(images[weights > 0], whole[0])
+        np.testing.assert_array_equal(labels[weights > 0], whole[1])
+
+
+def test_distributed_dataset_feeds_each_replica_its_share(split):
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    with strategy.scope():
+        ds = strategy.distribute_datasets_from_function(
+            lambda ctx: make(split, ctx=ctx)
+        )
+
+    @tf.function
+    def step(iterator):
+        per_replica = strategy.run(lambda x, y, w: (x, w), next(iterator))
+        return [strategy.experimental_local_results(v) for v in per_replica]
+
+    for epoch in range(2):
+        iterator = iter(ds)
+        for whole in one_pass(make(split, epoch=epoch)):
+            images, weights = (np.concatenate(v) for v in step(iterator))
+            np.testing.assert_array_equal(images[weights > 0], whole[0])
+
+
+@pytest.mark.parametrize("remainder", ("keep", "pad"))
+def test_eval_yields_each_example_once_in_order_and_unaugmented(
+    split, remainder
+):
+    ds = pipeline.make_eval_dataset(
+        split,
+        "train",
+        CONFIG,
+        batch_size=8,
+        remainder=remainder,
+        sample_weight=True,
+    )
+    for _ in range(2):
+        images, _, weights = (np.concatenate(c) for c in zip(*one_pass(ds)))
+        np.testing.assert_array_equal(
+            images[weights > 0],
+            split.images.numpy().astype(np.float32) * np.float32(1 / 255),
+        )
+
+
+@pytest.mark.parametrize("mode", ("categorical", "binary", "sparse", "input"))
+def test_labels_have_the_dtype_and_shape_of_flow_from_directory(
+    image_folder, mode
+):
+    keras_image = pytest.importorskip(
+        "keras.src.legacy.preprocessing.image",
+        reason="this Keras no longer has its legacy image module",
+    )
+    flow = keras_image.ImageDataGenerator(rescale=1 / 255).flow_from_directory(
+        image_folder,
+        target_size=(12, 10),
+        color_mode="grayscale",
+        class_mode=mode,
+        batch_size=4,
+        shuffle=False,
+    )
+    split = pipeline.Split.from_arrays(
+        np.stack([np.asarray(PIL.Image.open(p)) for p in flow.filepaths])[
+            ..., None
+        ],
+        flow.classes,
+        class_names=tuple(flow.class_indices),
+    )
+    ds = pipeline.make_eval_dataset(
+        split,
+        "train",
+        pipeline.AugmentConfig(rescale=1 / 255),
+        batch_size=4,
+        label_mode=mode,
+    )
+    batches = one_pass(ds)
+    assert len(batches) == len(flow)
+    for ours, theirs in zip(batches, flow):
+        for u, v in zip(ours, theirs):
+            assert u.dtype == v.dtype
+            np.testing.assert_array_equal(u, v)
+
+
+def test_label_mode_none_yields_images_alone(split):
+    ds = make(split, label_mode=None)
+    assert ds.element_spec.shape.as_list() == [None, 12, 10, 1]
+
+
+def test_dataset_feeds_model_fit(split):
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.layers.Input((12, 10, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(make(split), epochs=2, verbose=0)
+    assert len(history.history["loss"]) == 2
+    assert np.all(np.isfinite(history.history["loss"]))
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    (
+        {"batch_size": 0},
+        {"remainder": "cut"},
+        {"label_mode": "one_hot"},
+        {"epoch": -1},
+        {"step": 6},
+    ),
+    ids=str,
+)
+def test_bad_argument_is_refused_with_its_value(split, kwargs):
+    (name,) = kwargs
+    with pytest.raises(ValueError, match=f"`{name}` .*Received: {name}="):
+        make(split, **kwargs)
+
+
+def test_import_of_pipeline_adds_nothing_of_keras_to_that_of_tensorflow():
+    program = (
+        "import sys\n"
+        "import tensorflow, tensorflow_datasets\n"
+        "before = {m for m in sys.modules if m.startswith('keras')}\n"
+        "import pipeline\n"
+        "after = {m for m in sys.modules if m.startswith('keras')}\n"
+        "sys.exit(after != before)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
