@@ -1,0 +1,1 @@
+"""Model and loop: Keras lives here."""

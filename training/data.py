@@ -1,0 +1,103 @@
+"""The splits that training reads: train and validation, never test."""
+
+import dataclasses
+import os
+from typing import Any
+
+import pipeline
+import tensorflow_datasets as tfds
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """What a run is trained on and validated with.
+
+    Attributes:
+        name: The dataset's, for people.
+        train: `pipeline.Split` to learn from.
+        validation: `pipeline.Split` to validate on, of the same classes.
+        metadata: How the images were prepared, by name; empty if unknown.
+    """
+
+    name: str
+    train: pipeline.Split
+    validation: pipeline.Split
+    metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Checks that the splits are of one kind."""
+        for field in ("class_names", "image_shape"):
+            train = getattr(self.train, field)
+            validation = getattr(self.validation, field)
+            if train != validation:
+                raise ValueError(
+                    f"`{field}` must be the same in both splits. Received: "
+                    f"train={train}, validation={validation}"
+                )
+
+    @property
+    def class_names(self):
+        """Names of the classes, in the order of the labels."""
+        return self.train.class_names
+
+    @property
+    def image_shape(self):
+        """`(height, width, channels)` of the images."""
+        return self.train.image_shape
+
+
+def load_splits(data):
+    """Loads both splits into memory.
+
+    Args:
+        data: A prepared TFDS builder, its directory, or a `Splits`, which is
+            returned as it is.
+
+    Returns:
+        A `Splits`.
+
+    Raises:
+        ValueError: If a split is missing.
+    """
+    if isinstance(data, Splits):
+        return data
+    if isinstance(data, (str, os.PathLike)):
+        data = tfds.builder_from_directory(data)
+    for split in ("train", "validation"):
+        if split not in data.info.splits:
+            found = ", ".join(data.info.splits) or "none"
+            raise ValueError(
+                f"Training needs a split `{split}`, and {data.info.full_name} "
+                f"has none. Splits found: {found}. Prepare it with a folder "
+                f"{split}/, or without split folders, to be split by patient."
+            )
+    return Splits(
+        name=data.info.full_name,
+        train=pipeline.load_split(data, "train"),
+        validation=pipeline.load_split(data, "validation"),
+        metadata=dict(data.info.metadata or {}),
+    )
+
+
+def check_options(data, options):
+    """Raises where prepared images are not as they were asked for.
+
+    Args:
+        data: A prepared TFDS builder.
+        options: Options of the images by name, as `image_options` gives them.
+
+    Raises:
+        ValueError: If an option differs from what the images were prepared
+            with.
+    """
+    metadata = data.info.metadata or {}
+    for name, value in options.items():
+        prepared = metadata.get(name, value)
+        if isinstance(prepared, list):
+            prepared = tuple(prepared)
+        if prepared != value:
+            raise ValueError(
+                f"`{name}` cannot be changed after {data.info.full_name} was "
+                f"prepared with {name}={prepared}. Leave it out, or prepare "
+                f"the images again. Received: {name}={value}"
+            )

@@ -1,0 +1,58 @@
+"""Ctrl-C and SIGTERM as a request that the loop meets between two steps."""
+
+import contextlib
+import signal
+import threading
+
+
+class StopRequest:
+    """Whether, and by which signal, the run has been asked to stop.
+
+    Attributes:
+        signum: The signal's number; None while there was none.
+    """
+
+    def __init__(self):
+        self.signum = None
+
+    def __bool__(self):
+        return self.signum is not None
+
+    @property
+    def signal_name(self):
+        """The signal's name, e.g. `"SIGTERM"`; None while there was none."""
+        if self.signum is None:
+            return None
+        return signal.Signals(self.signum).name
+
+
+@contextlib.contextmanager
+def stop_on_signals(signums=(signal.SIGINT, signal.SIGTERM)):
+    """Gives a `StopRequest` that the first of `signums` fills.
+
+    A second signal acts as it did before the block, so that Ctrl-C twice
+    always ends a process. The handlers found are put back at the end.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        # Python lets only the main thread handle signals.
+        yield request
+        return
+    previous = {signum: signal.getsignal(signum) for signum in signums}
+
+    def restore():
+        for signum, handler in previous.items():
+            # None: the handler was not installed from Python.
+            signal.signal(signum, handler or signal.SIG_DFL)
+
+    def handle(signum, frame):
+        del frame
+        request.signum = signum
+        restore()
+
+    for signum in signums:
+        signal.signal(signum, handle)
+    try:
+        yield request
+    finally:
+        restore()

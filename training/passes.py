@@ -1,0 +1,145 @@
+"""One pass of a model over a dataset, on every strategy alike."""
+
+import dataclasses
+import functools
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from evaluation import metrics
+from training import steps
+
+
+@dataclasses.dataclass(frozen=True)
+class PassResult:
+    """The metrics of a pass over a dataset.
+
+    Attributes:
+        logs: `loss`, `accuracy` and `auc` over the examples seen, as floats.
+        num_examples: How many examples those were.
+        seconds: How long the pass took.
+        complete: Whether it came to the end of the dataset.
+    """
+
+    logs: dict[str, float]
+    num_examples: int
+    seconds: float
+    complete: bool
+
+
+class PassRunner:
+    """Runs training and evaluation passes of one model.
+
+    A step is one `tf.function` that takes the next batch from an iterator
+    itself, so a partial batch is no new signature and nothing is traced twice.
+    What it returns stays on the device until somebody asks for it: callbacks
+    that read the logs of each batch, as the progress bar does, or the end of
+    the pass.
+    """
+
+    def __init__(self, model, strategy):
+        """Prepares the steps.
+
+        Args:
+            model: A compiled `keras.Model`, made in the scope of `strategy`.
+            strategy: The `tf.distribute.Strategy` to run on.
+        """
+        self._model = model
+        self._strategy = strategy
+        self._train_step = self._make_step(steps.train_step)
+        self._eval_step = self._make_step(steps.eval_step)
+
+    def train(self, dataset, num_steps, callbacks, stop):
+        """Trains on a pass over `dataset`.
+
+        Args:
+            dataset: Distributed dataset of `(image, label, weight)` batches.
+            num_steps: Number of global batches in the pass.
+            callbacks: A `keras.callbacks.CallbackList`.
+            stop: Function without arguments, asked after each step whether to
+                end the pass there.
+
+        Returns:
+            A `PassResult`; its metrics are those of each batch as the model
+            was when it came, as in Keras.
+        """
+        return self._run_pass(
+            self._train_step,
+            dataset,
+            num_steps,
+            callbacks.on_train_batch_begin,
+            callbacks.on_train_batch_end,
+            stop,
+        )
+
+    def evaluate(self, dataset, num_steps, callbacks, stop):
+        """Evaluates on a pass over `dataset`; arguments as for `train`."""
+        callbacks.on_test_begin()
+        result = self._run_pass(
+            self._eval_step,
+            dataset,
+            num_steps,
+            callbacks.on_test_batch_begin,
+            callbacks.on_test_batch_end,
+            stop,
+        )
+        callbacks.on_test_end(result.logs)
+        return result
+
+    def _make_step(self, step_fn):
+        """Returns a graph that runs `step_fn` on the replicas' next batches.
+
+        It takes the totals so far and returns them with this batch's added,
+        the running means for the callbacks, and the scores, labels and weights
+        of all replicas, in the order of the global batch.
+        """
+        strategy = self._strategy
+        step_fn = functools.partial(step_fn, self._model)
+
+        @tf.function
+        def run_step(iterator, totals):
+            output = strategy.run(step_fn, args=(next(iterator),))
+            totals += strategy.reduce("SUM", output.totals, axis=None)
+            logs = {"loss": totals[0] / totals[2]}
+            logs["accuracy"] = totals[1] / totals[2]
+            scored = (output.scores, output.labels, output.weights)
+            return (
+                totals,
+                logs,
+                [strategy.gather(value, axis=0) for value in scored],
+            )
+
+        return run_step
+
+    def _run_pass(self, run_step, dataset, num_steps, begin, end, stop):
+        start = time.perf_counter()
+        iterator = iter(dataset)
+        totals = tf.zeros(3, tf.float64)
+        batches = []
+        for step in range(num_steps):
+            begin(step)
+            totals, logs, scored = run_step(iterator, totals)
+            batches.append(scored)
+            end(step, logs)
+            if stop():
+                break
+        columns = [
+            np.concatenate([value.numpy() for value in column])
+            for column in zip(*batches)
+        ]
+        loss, correct, weight = totals.numpy().tolist()
+        return PassResult(
+            logs={
+                "loss": loss / weight,
+                "accuracy": correct / weight,
+                "auc": _auc(*columns),
+            },
+            num_examples=round(weight),
+            seconds=time.perf_counter() - start,
+            complete=len(batches) == num_steps,
+        )
+
+
+def _auc(scores, labels, weights):
+    return metrics.auc(labels, scores, sample_weight=weights)

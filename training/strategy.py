@@ -1,0 +1,61 @@
+"""From a name to a `tf.distribute.Strategy`."""
+
+import tensorflow as tf
+
+
+def build_strategy(name, *, num_virtual_devices=0):
+    """Builds the strategy that a run is distributed with.
+
+    Args:
+        name: `"default"`, one device, the first GPU if there is one; or
+            `"mirrored"`, all GPUs of this machine, its CPU if it has none.
+        num_virtual_devices: If positive, mirror over so many logical devices
+            of the CPU instead. TensorFlow creates them when it starts, so this
+            must be the first thing a process does with it.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
+    Raises:
+        ValueError: If `name` is unknown, or `num_virtual_devices` given with
+            the default strategy.
+        RuntimeError: If TensorFlow has started with other devices.
+    """
+    if name not in ("default", "mirrored"):
+        raise ValueError(
+            "`strategy` must be one of default, mirrored. "
+            f"Received: strategy={name}"
+        )
+    if name == "default":
+        if num_virtual_devices:
+            raise ValueError(
+                "`num_virtual_devices` needs strategy=mirrored. Received: "
+                f"num_virtual_devices={num_virtual_devices}, strategy={name}"
+            )
+        return tf.distribute.get_strategy()
+    if num_virtual_devices:
+        _create_virtual_cpus(num_virtual_devices)
+        cpus = [f"/cpu:{i}" for i in range(num_virtual_devices)]
+        return tf.distribute.MirroredStrategy(cpus)
+    gpus = tf.config.list_logical_devices("GPU")
+    return tf.distribute.MirroredStrategy(
+        [device.name for device in gpus] or ["/cpu:0"]
+    )
+
+
+def _create_virtual_cpus(count):
+    """Splits the CPU into `count` logical devices, if it is not already."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * count
+        )
+    except RuntimeError as error:
+        # Raised once TensorFlow runs; its devices may still be enough.
+        existing = len(tf.config.list_logical_devices("CPU"))
+        if existing < count:
+            raise RuntimeError(
+                "`num_virtual_devices` must be set before TensorFlow starts, "
+                f"and it has started with {existing} CPU device(s). Received: "
+                f"num_virtual_devices={count}"
+            ) from error
