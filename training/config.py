@@ -95,8 +95,8 @@ class TrainConfig:
         strategy: One of `STRATEGIES`.
         num_virtual_devices: Split the CPU into so many logical devices, for
             trying `strategy="mirrored"` without GPUs. 0 for real devices.
-        deterministic: Whether equal seeds give bit-identical results. Some
-            GPU kernels are slower for it.
+        deterministic: Whether equal seeds give bit-identical results on GPUs
+            too, at some cost in speed. On CPUs they always do.
         augment: What is done to training images, and how all images are
             scaled. None for `pipeline.AugmentConfig()`.
     """
@@ -150,10 +150,21 @@ def parse_range(text):
     return values if len(values) > 1 else values[0]
 
 
-def parse_size(values):
-    """Returns `(height, width)` from texts: one for a square, or two."""
-    sizes = tuple(int(value) for value in values)
+def parse_pair(text):
+    """Returns the number or the pair of numbers that `text` is."""
+    values = tuple(float(part) for part in text.split(","))
+    return values if len(values) > 1 else values[0]
+
+
+def parse_size(text):
+    """Returns `(height, width)` from text: one int for a square, or two."""
+    sizes = tuple(int(part) for part in text.split(","))
     return sizes * 2 if len(sizes) == 1 else sizes
+
+
+def parse_names(text):
+    """Returns a tuple of the names that `text` lists."""
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _int_or_float(text):

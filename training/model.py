@@ -3,10 +3,6 @@
 import keras
 from keras import layers
 
-# What the lesson's layers do to a height or width, in order: (size of the
-# window, stride), all without padding.
-_LESSON_WINDOWS = ((5, 3), (5, 5), (3, 1), (2, 2))
-
 
 def build_model(name, input_shape, num_classes):
     """Builds a network that ends in class probabilities.
@@ -34,7 +30,27 @@ def build_model(name, input_shape, num_classes):
             f"`name` must be one of {', '.join(_BUILDERS)}. "
             f"Received: name={name}"
         )
+    check_input_shape(name, input_shape)
     return _BUILDERS[name](tuple(input_shape), num_classes)
+
+
+def check_input_shape(name, input_shape):
+    """Raises where images are too small for a network.
+
+    Args:
+        name: One of `training.config.MODELS`.
+        input_shape: `(height, width, channels)` of the images.
+
+    Raises:
+        ValueError: If a side is shorter than the network needs.
+    """
+    smallest = _SMALLEST_SIZE[name]
+    if min(input_shape[:2]) < smallest:
+        raise ValueError(
+            f"The model `{name}` needs images of at least {smallest}x{smallest} "
+            "pixels. Prepare them with a larger `image_size`. Received: "
+            f"image_size={input_shape[0]},{input_shape[1]}"
+        )
 
 
 def compile_model(model, learning_rate):
@@ -54,14 +70,7 @@ def compile_model(model, learning_rate):
 
 
 def _build_lesson(input_shape, num_classes):
-    """The lesson's small network: about 1,200 weights on 256x256 images."""
-    smallest = _smallest_size(_LESSON_WINDOWS)
-    if min(input_shape[:2]) < smallest:
-        raise ValueError(
-            f"The model `lesson` needs images of at least {smallest}x{smallest}"
-            f" pixels. Received: {input_shape[0]}x{input_shape[1]}. Prepare "
-            "the images with a larger `image_size`."
-        )
+    """The lesson's small network: 522 weights on 256x256 grey images."""
     return keras.Sequential(
         [
             keras.Input(input_shape),
@@ -76,12 +85,9 @@ def _build_lesson(input_shape, num_classes):
     )
 
 
-def _smallest_size(windows):
-    """Returns the least size that leaves one pixel after all `windows`."""
-    size = 1
-    for window, stride in reversed(windows):
-        size = (size - 1) * stride + window
-    return size
-
-
 _BUILDERS = {"lesson": _build_lesson}
+
+# Pixels that leave one value after all layers. The lesson's shrink a side by
+# 5 with stride 3, by 5, by 3 with stride 1, and by 2: (((2 + 2) * 5) - 1) * 3
+# + 5.
+_SMALLEST_SIZE = {"lesson": 62}

@@ -34,7 +34,7 @@ def build_strategy(name, *, num_virtual_devices=0):
             )
         return tf.distribute.get_strategy()
     if num_virtual_devices:
-        _create_virtual_cpus(num_virtual_devices)
+        create_virtual_cpus(num_virtual_devices)
         cpus = [f"/cpu:{i}" for i in range(num_virtual_devices)]
         return tf.distribute.MirroredStrategy(cpus)
     gpus = tf.config.list_logical_devices("GPU")
@@ -43,15 +43,24 @@ def build_strategy(name, *, num_virtual_devices=0):
     )
 
 
-def _create_virtual_cpus(count):
-    """Splits the CPU into `count` logical devices, if it is not already."""
+def create_virtual_cpus(count):
+    """Splits the CPU into logical devices, if it is not already.
+
+    Args:
+        count: How many; 0 for leaving it as it is.
+
+    Raises:
+        RuntimeError: If TensorFlow has started with fewer.
+    """
+    if not count:
+        return
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * count
         )
     except RuntimeError as error:
-        # Raised once TensorFlow runs; its devices may still be enough.
+        # TensorFlow has started already; with enough devices, perhaps.
         existing = len(tf.config.list_logical_devices("CPU"))
         if existing < count:
             raise RuntimeError(

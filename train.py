@@ -1,0 +1,159 @@
+"""Trains a classifier of chest X-rays, and validates it after each epoch.
+
+    python train.py --flagfile=recipes/lesson.flags --images_dir=my/xrays
+
+The options are those of `training.options`, the work is that of
+`training.loop`. What is wrong with an option is said before TensorFlow loads.
+"""
+
+import os
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from training import chatter
+from training import config as config_lib
+from training import options
+from training import workdir
+
+_HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
+_RECORDS_DIR = os.path.join("data", "records")
+
+
+def main(argv):
+    """Trains as the flags say; returns the exit status."""
+    if len(argv) > 1:
+        return _fail(f"Options begin with --. Received: {' '.join(argv[1:])}")
+    try:
+        data_config, config, augment = _read_flags()
+        workdir.check(config.workdir)
+        chatter.import_tensorflow()
+        config, splits = _load(data_config, config, augment)
+    except ValueError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        return _fail("Interrupted before training began.", status=130)
+
+    from training import loop
+
+    result = loop.train_and_evaluate(config, splits, flagfile=_flagfile())
+    # A process that a signal ends has this status in a shell.
+    return 128 + result.signum if result.signum else 0
+
+
+def _read_flags():
+    """Returns `DataConfig`, `TrainConfig` and the augmentation's fields."""
+    for name in ("images_dir", "data_dir"):
+        flag = flags.FLAGS[name]
+        if flag.value is not None:
+            # So that the flag file says the same from any directory.
+            flag.value = os.path.abspath(os.path.expanduser(flag.value))
+    values = flags.FLAGS.flag_values_dict()
+    data = options.parse_group(options.DATA, values)
+    run = options.MODEL + options.TRAINING + options.RUN
+    return (
+        config_lib.DataConfig(**data),
+        config_lib.TrainConfig(**options.parse_group(run, values)),
+        options.parse_group(options.AUGMENTATION, values),
+    )
+
+
+def _load(data_config, config, augment):
+    """Returns the complete `TrainConfig` and the `Splits` to train on.
+
+    The modules that need TensorFlow are imported here, not to keep a user who
+    has mistyped a flag waiting for it.
+    """
+    import dataclasses
+
+    import pipeline
+    from training import data
+    from training import model
+    from training import strategy
+
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    config = dataclasses.replace(
+        config, augment=pipeline.AugmentConfig(**augment)
+    )
+    # Before the data is read: TensorFlow's devices are fixed when it starts.
+    strategy.create_virtual_cpus(config.num_virtual_devices)
+    splits = data.load_splits(_prepare(data_config))
+    model.check_input_shape(config.model, splits.image_shape)
+    return config, splits
+
+
+def _prepare(data_config):
+    """Returns the builder of the prepared images, preparing them if need be."""
+    import tensorflow_datasets as tfds
+
+    from training import data
+    import xray_tfds
+
+    image_options = data_config.image_options()
+    if data_config.images_dir is not None:
+        return xray_tfds.prepare(
+            data_config.images_dir,
+            data_config.data_dir or _RECORDS_DIR,
+            **image_options,
+        )
+    builder = tfds.builder(data_config.dataset, data_dir=data_config.data_dir)
+    data.check_options(builder, image_options)
+    return builder
+
+
+def _flagfile():
+    """Returns the text of a flag file that repeats this run."""
+    lines = ["# Repeats this run: python train.py --flagfile=THIS_FILE"]
+    for group, group_options in options.GROUPS.items():
+        lines += ["", f"# {group}"]
+        for option in group_options:
+            flag = flags.FLAGS[option.name]
+            if option.name != "workdir" and flag.value is not None:
+                lines.append(flag.serialize())
+    return "\n".join(lines) + "\n"
+
+
+def _define_flags():
+    for option in sum(options.GROUPS.values(), ()):
+        default = option.default
+        if option.kind == "enum":
+            flags.DEFINE_enum(
+                option.name, default, option.choices, option.help
+            )
+        elif option.kind == "boolean":
+            flags.DEFINE_boolean(option.name, default, option.help)
+        else:
+            # Text, which the option itself knows to read.
+            text = None if default is None else str(default)
+            flags.DEFINE_string(option.name, text, option.help)
+
+
+def _parse_flags(argv):
+    """Returns what is left of `argv`; prints help, or what is wrong, and exits.
+
+    absl's own `--help` sorts by name; ours keeps what belongs together
+    together. Its `--helpfull` is left as it is.
+    """
+    if _HELP_FLAGS.intersection(argv[1:]):
+        print(__doc__.split("\n\nThe options")[0] + "\n")
+        print(options.describe())
+        print("\n--flagfile=FILE reads options from a file, one a line.")
+        sys.exit(0)
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(_fail(error))
+
+
+def _fail(error, status=2):
+    print(f"train.py: {error}", file=sys.stderr)
+    return status
+
+
+_define_flags()
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=_parse_flags)

@@ -1,0 +1,49 @@
+"""Importing TensorFlow without its start-up messages."""
+
+import contextlib
+import glob
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow():
+    """Imports TensorFlow, keeping what it has to say about itself off stderr.
+
+    Its search for GPUs, printed on every machine without one, is more than a
+    run's own output. `TF_CPP_MIN_LOG_LEVEL`, where the user has set it, decides
+    alone; and nothing is lost if the import fails.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        import tensorflow  # noqa: F401
+
+        return
+    # On a machine with a GPU, errors about it matter (level 2); without one,
+    # even the failed search for it counts as an error.
+    has_gpu = bool(glob.glob("/dev/nvidia[0-9]*"))
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if has_gpu else "3"
+    # The first messages come before the level is read, from C++, so only the
+    # file descriptor holds them back.
+    with _stderr_held_back():
+        import tensorflow  # noqa: F401
+
+    tensorflow.get_logger().setLevel("ERROR" if not has_gpu else "WARNING")
+
+
+@contextlib.contextmanager
+def _stderr_held_back():
+    """Diverts file descriptor 2 to a file, which is shown on an exception."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(original, held_back.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
