@@ -219,6 +219,12 @@ def test_config_refuses_a_bad_option_and_names_it(option):
     assert value is not None
 
 
+def test_builder_takes_the_default_config_by_any_means(tmp_path):
+    configs = [None, "grayscale_256x256_bilinear", xray_tfds.XrayConfig()]
+    builders = [xray_tfds.Builder(data_dir=tmp_path, config=c) for c in configs]
+    assert len({builder.data_dir for builder in builders}) == 1
+
+
 def test_config_name_differs_with_every_option():
     options = [
         {},

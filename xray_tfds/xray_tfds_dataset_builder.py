@@ -47,8 +47,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     Without --manual_dir the public data set is downloaded (1.2 GB).
     """
 
-    _manual_dir = None
-    _source = None
+    def __init__(self, *, config=None, **kwargs):
+        """As in TFDS; `config` may be a name or an `XrayConfig`."""
+        if getattr(config, "name", None) in self.builder_configs:
+            # Equal names mean equal options; TFDS wants the registered object.
+            config = config.name
+        self._manual_dir = None
+        self._source = None
+        super().__init__(config=config, **kwargs)
 
     def _info(self):
         config = self.builder_config
