@@ -74,7 +74,7 @@ def _load(data_config, config, augment):
     from training import strategy
 
     if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
+        logging.set_verbosity(logging.ERROR)
     config = dataclasses.replace(
         config, augment=pipeline.AugmentConfig(**augment)
     )

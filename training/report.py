@@ -74,7 +74,7 @@ def print_summary(directory, validation, epochs_done, stopped_by):
     done = f"{epochs_done} epoch{'' if epochs_done == 1 else 's'}"
     print()
     if stopped_by:
-        print(f"Stopped by {stopped_by} after {done}; the model is as it was.")
+        print(f"Stopped by {stopped_by} after {done}; the model is saved as it was then.")
     if validation is not None:
         print(f"Validation after {done}, {validation.num_examples} images")
         for name, title in _TITLES:

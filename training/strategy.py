@@ -35,12 +35,10 @@ def build_strategy(name, *, num_virtual_devices=0):
         return tf.distribute.get_strategy()
     if num_virtual_devices:
         create_virtual_cpus(num_virtual_devices)
-        cpus = [f"/cpu:{i}" for i in range(num_virtual_devices)]
-        return tf.distribute.MirroredStrategy(cpus)
-    gpus = tf.config.list_logical_devices("GPU")
-    return tf.distribute.MirroredStrategy(
-        [device.name for device in gpus] or ["/cpu:0"]
-    )
+        return _mirror_cpus(num_virtual_devices)
+    if not tf.config.list_logical_devices("GPU"):
+        return _mirror_cpus(1)
+    return tf.distribute.MirroredStrategy()
 
 
 def create_virtual_cpus(count):
@@ -68,3 +66,13 @@ def create_virtual_cpus(count):
                 f"and it has started with {existing} CPU device(s). Received: "
                 f"num_virtual_devices={count}"
             ) from error
+
+
+def _mirror_cpus(count):
+    # Without this, CPUs are reduced over by collectives, whose keys start from
+    # the same number in every strategy: a second model in the same process
+    # fails with "Shape mismatch in the collective instance" (TensorFlow 2.21).
+    return tf.distribute.MirroredStrategy(
+        [f"/cpu:{index}" for index in range(count)],
+        cross_device_ops=tf.distribute.ReductionToOneDevice(),
+    )
