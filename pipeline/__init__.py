@@ -10,3 +10,5 @@ from pipeline.params import sample_params
 from pipeline.plan import epoch_plan
 from pipeline.records import Split
 from pipeline.records import load_split
+from pipeline.statistics import Statistics
+from pipeline.statistics import fit_statistics

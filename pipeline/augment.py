@@ -1,14 +1,19 @@
 """The public transforms of images, single or batched: pure functions.
 
-All of them take `[height, width, channels]` or a batch of such images, work
-eagerly and in graphs, and compute nothing for a transform that is off.
+All of them take `[height, width, channels]` or a batch of such images (channels
+first if the configuration says so), work eagerly and in graphs, and compute
+nothing for a transform that is off.
 """
+
+import functools
 
 import tensorflow as tf
 
 from pipeline import affine
+from pipeline import config as config_lib
 from pipeline import intensity
 from pipeline import params as params_lib
+from pipeline import sampling
 
 
 def apply_transform(image, params, config):
@@ -25,9 +30,15 @@ def apply_transform(image, params, config):
     Returns:
         float32, the shape of `image`, still in raw grey levels.
     """
-    return _on_batch(
-        lambda images: affine.apply_affine(images, params, config), image
-    )
+
+    def transform(images):
+        images = _channels_last(images, config)
+        taps = affine.fetch(images, params, config)
+        images = sampling.blend(taps, config.cval)
+        images = intensity.apply_colour(images, params, config)
+        return _back(images, config)
+
+    return _on_batch(transform, image)
 
 
 def random_transform(image, seed, config):
@@ -42,34 +53,98 @@ def random_transform(image, seed, config):
         float32 `[height, width, channels]`, in raw grey levels.
     """
     image = tf.convert_to_tensor(image)
-    params = params_lib.sample_params(seed, tf.shape(image), config)
+    params = params_lib.sample_params(
+        seed, tf.unstack(tf.shape(image), num=3), config
+    )
     return apply_transform(image, params, config)
 
 
-def standardize(image, config):
+def standardize(image, config, statistics=None):
     """Normalises an image or a batch: the last step before the network.
 
     Args:
         image: `[height, width, channels]`, or a batch of such images, in raw
             grey levels.
         config: `AugmentConfig`.
+        statistics: `Statistics` of the data set, for the featurewise steps.
 
     Returns:
         float32, the shape of `image`.
     """
     return _on_batch(
-        lambda images: intensity.apply_standardize(images, config), image
+        lambda images: intensity.apply_standardize(images, config, statistics),
+        image,
     )
 
 
+def augment_batch(images, params, config, statistics=None, *, jit_compile):
+    """Transforms and normalises a batch: the hot path of a dataset.
+
+    Args:
+        images: uint8 or float `[batch, height, width, channels]`, channels
+            last whatever `config` says.
+        params: Dictionary as for `apply_transform`.
+        config: `AugmentConfig`.
+        statistics: `Statistics` of the data set, for the featurewise steps.
+        jit_compile: Whether XLA compiles the kernels. The user's
+            `preprocessing_function` is never compiled.
+
+    Returns:
+        float32 in the data format of `config`.
+    """
+    taps = affine.fetch(images, params, config, jit_compile=jit_compile)
+    colour = {
+        name: params_lib.as_float64(params[name])
+        for name in ("channel_shift_intensity", "brightness")
+        if not params_lib.is_off(params, name)
+    }
+    if not jit_compile or config.preprocessing_function is not None:
+        return _finish(taps, colour, config, statistics)
+    finish = _compiled_finish(config, taps.layout, statistics)
+    return finish(taps.pixels, taps.weights, taps.inside, colour)
+
+
+def _finish(taps, colour, config, statistics):
+    """Does all that is elementwise: blend, colour, normalise."""
+    images = sampling.blend(taps, config.cval)
+    images = intensity.apply_colour(images, colour, config)
+    images = _back(images, config)
+    return intensity.apply_standardize(images, config, statistics)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_finish(config, layout, statistics):
+    """Returns `_finish` compiled for one configuration."""
+
+    def finish(pixels, weights, inside, colour):
+        taps = sampling.Taps(layout, pixels, weights, inside)
+        return _finish(taps, colour, config, statistics)
+
+    return tf.function(finish, jit_compile=True, autograph=False)
+
+
+def _channels_last(images, config):
+    if config.data_format == config_lib.DATA_FORMATS[1]:
+        return tf.transpose(images, [0, 2, 3, 1])
+    return images
+
+
+def _back(images, config):
+    """Undoes `_channels_last`."""
+    if config.data_format == config_lib.DATA_FORMATS[1]:
+        return tf.transpose(images, [0, 3, 1, 2])
+    return images
+
+
 def _on_batch(function, image):
-    """Calls a function of float32 batches on an image or a batch of them."""
+    """Calls a function of batches on an image or a batch of images."""
     image = tf.convert_to_tensor(image)
-    if image.shape.rank not in (3, 4):
+    rank = image.shape.rank
+    if rank not in (3, 4):
         raise ValueError(
             "`image` must be [height, width, channels] or a batch of such "
             f"images. Received: image.shape={image.shape}"
         )
-    if image.shape.rank == 4:
-        return tf.cast(function(image), tf.float32)
-    return tf.cast(function(image[None])[0], tf.float32)
+    if rank == 4:
+        return tf.ensure_shape(function(image), image.shape)
+    return tf.ensure_shape(function(image[None])[0], image.shape)

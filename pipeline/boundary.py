@@ -1,4 +1,4 @@
-"""What lies outside an image: SciPy's boundary rules, on coordinates.
+"""What lies outside an image: SciPy's boundary rules.
 
 Coordinates are float64 along one axis of `size` pixels, 0 being the centre of
 the first pixel.
@@ -8,22 +8,29 @@ import tensorflow as tf
 
 
 def fold(coords, size, fill_mode):
-    """Brings coordinates back to where the image repeats itself.
+    """Brings coordinates to the image, to the point that fills them.
 
     Args:
         coords: float64, any shape.
         size: int32 scalar, or int.
-        fill_mode: One of `config.FILL_MODES`.
+        fill_mode: One of `config.FILL_MODES`; "constant" is treated as
+            "nearest", its caller masks by `is_inside`.
 
     Returns:
-        float64, the shape of `coords`; within a pixel of the image for "wrap"
-        and "reflect", unchanged for the other modes.
+        float64, the shape of `coords`, in `[0, size - 1]`; for "reflect" in
+        `(-1, size)`, up to the far side of the mirrored pixel.
     """
     if fill_mode == "wrap":
         return _fold_wrap(coords, size)
     if fill_mode == "reflect":
         return _fold_reflect(coords, size)
-    return coords
+    return clip(coords, size)
+
+
+def clip(coords, size):
+    """Moves coordinates outside the image to its outermost centres."""
+    last = tf.cast(size - 1, coords.dtype)
+    return tf.clip_by_value(coords, tf.zeros_like(last), last)
 
 
 def _fold_wrap(coords, size):
@@ -32,8 +39,7 @@ def _fold_wrap(coords, size):
     period = tf.maximum(last, 1)  # a single pixel repeats everywhere
     below = coords + period * (tf.floor(-coords / period) + 1)
     above = coords - period * tf.floor(coords / period)
-    folded = tf.where(coords < 0, below, tf.where(coords > last, above, coords))
-    return tf.minimum(folded, last)
+    return tf.where(coords < 0, below, tf.where(coords > last, above, coords))
 
 
 def _fold_reflect(coords, size):
@@ -50,10 +56,14 @@ def is_inside(coords, size):
     return (coords >= 0) & (coords <= tf.cast(size - 1, coords.dtype))
 
 
-def clip_index(index, size):
-    """Maps pixel positions next to the image to the pixel that fills them.
+def reflect_index(index, size):
+    """Maps whole positions to pixels as "reflect" does; d c b a|a b c d|d."""
+    index = tf.math.floormod(index, 2 * size)
+    return tf.minimum(index, 2 * size - 1 - index)
 
-    After `fold` a position is off by one at most, where "reflect", "nearest"
-    and "wrap" all mean the outermost pixel, and "constant" is masked.
-    """
-    return tf.clip_by_value(index, 0, size - 1)
+
+def mirror_index(index, size):
+    """Maps whole positions to pixels so that d c b|a b c d|c b a."""
+    period = tf.maximum(2 * size - 2, 1)
+    index = tf.math.floormod(index, period)
+    return tf.minimum(index, period - index) * tf.minimum(size - 1, 1)

@@ -120,7 +120,6 @@ class AugmentConfig:
                 f"{self.preprocessing_function!r}"
             )
         self._couple_flags()
-        self._refuse_unsupported()
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -136,16 +135,6 @@ class AugmentConfig:
             if getattr(self, f"{scope}_std_normalization"):
                 self._override(
                     f"{scope}_center", True, f"{scope}_std_normalization"
-                )
-
-    def _refuse_unsupported(self) -> None:
-        """Refuses what the graph does not compute, rather than ignore it."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value and value not in _UNSUPPORTED.get(field.name, (value,)):
-                raise ValueError(
-                    f"`{field.name}` is not supported yet; leave it off. "
-                    f"{_received(field.name, value)}"
                 )
 
     def _override(self, name: str, value: bool, because: str) -> None:
@@ -181,28 +170,6 @@ AUGMENTATION_FIELDS = frozenset(
         "vertical_flip",
     }
 )
-
-
-_UNSUPPORTED: dict[str, tuple] = {
-    **dict.fromkeys(
-        (
-            "featurewise_center",
-            "featurewise_std_normalization",
-            "samplewise_center",
-            "samplewise_std_normalization",
-            "zca_whitening",
-            "rotation_range",
-            "brightness_range",
-            "shear_range",
-            "channel_shift_range",
-            "preprocessing_function",
-            "validation_split",
-        ),
-        (),
-    ),
-    "data_format": ("channels_last",),
-    "interpolation_order": (0, 1),
-}
 
 
 def _received(name: str, value: Any) -> str:

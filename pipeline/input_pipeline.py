@@ -7,59 +7,14 @@ memory, one function over the whole batch, and a prefetch:
     model.fit(ds, epochs=5)
 """
 
-import dataclasses
-
 import tensorflow as tf
 
 from pipeline import augment
+from pipeline import batching as batching_lib
 from pipeline import config as config_lib
 from pipeline import labels as labels_lib
 from pipeline import plan
 from pipeline import records
-
-REMAINDERS = ("keep", "pad", "drop")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Batching:
-    """How global batches are cut; validated, and split over the replicas."""
-
-    num_examples: int
-    batch_size: int
-    remainder: str
-    num_replicas: int
-    first_replica: int
-    local_replicas: int
-
-    @property
-    def steps(self):
-        """Global batches in an epoch."""
-        whole, rest = divmod(self.num_examples, self.batch_size)
-        return whole + bool(rest and self.remainder != "drop")
-
-    @property
-    def per_replica(self):
-        """Static batch size of one element."""
-        return -(-self.batch_size // self.num_replicas)
-
-    def positions(self, element):
-        """Returns places in the epoch's order, and which of them are real.
-
-        Args:
-            element: int64 scalar: elements count through the local replicas
-                of a step, then through the steps.
-
-        Returns:
-            int64 and bool `[per_replica]`.
-        """
-        step = element // self.local_replicas
-        replica = self.first_replica + element % self.local_replicas
-        in_batch = replica * self.per_replica + tf.range(
-            self.per_replica, dtype=tf.int64
-        )
-        positions = step * self.batch_size + in_batch
-        real = (in_batch < self.batch_size) & (positions < self.num_examples)
-        return tf.minimum(positions, self.num_examples - 1), real
 
 
 def make_train_dataset(
@@ -75,7 +30,9 @@ def make_train_dataset(
     remainder="keep",
     sample_weight=False,
     shuffle=True,
+    statistics=None,
     ctx=None,
+    jit_compile=True,
     num_parallel_calls=tf.data.AUTOTUNE,
     memory_budget_bytes=records.DEFAULT_MEMORY_BUDGET_BYTES,
 ):
@@ -100,9 +57,12 @@ def make_train_dataset(
             fewer examples, "pad" repeats one with weight 0, "drop" skips it.
         sample_weight: Whether elements carry weights; "pad" always does.
         shuffle: Whether each epoch has a fresh uniform order.
+        statistics: `Statistics`, where `config` needs them: `fit_statistics`.
         ctx: `tf.distribute.InputContext`; the dataset then yields the batches
             of this worker's replicas in turn, each `ceil(batch_size /
             replicas)` examples, padded if there are several replicas.
+        jit_compile: Whether XLA compiles the transforms, several times faster;
+            switch it off where TensorFlow has no XLA for the host.
         num_parallel_calls: Batches computed at once; does not change them.
         memory_budget_bytes: Most bytes the decoded split may take.
 
@@ -116,47 +76,49 @@ def make_train_dataset(
     )
     config = config or config_lib.AugmentConfig()
     labels_lib.check_label_mode(label_mode)
-    batching = _make_batching(data, batch_size, remainder, ctx)
+    batching = batching_lib.make_batching(
+        data.num_examples, batch_size, remainder, ctx
+    )
     _check_start(epoch, step, batching.steps)
-    weighted = sample_weight or batching.remainder == "pad"
+    neutral: dict = {}
 
     def make_epoch(epoch, first_step):
-        order, params = plan.epoch_plan(
-            seed,
-            epoch,
-            num_examples=data.num_examples,
-            image_shape=_image_shape(data, config),
-            config=config,
-            shuffle=shuffle,
+        index, real, params = _plan_batches(
+            data, config, batching, seed, epoch, first_step, shuffle
+        )
+        drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+        neutral.update((k, v) for k, v in params.items() if k not in drawn)
+        return tf.data.Dataset.from_tensor_slices((index, real, drawn))
+
+    def make_batch(index, real, drawn):
+        images = augment.augment_batch(
+            tf.gather(data.images, index),
+            {**neutral, **drawn},
+            config,
+            statistics,
+            jit_compile=jit_compile,
+        )
+        return labels_lib.make_element(
+            images,
+            tf.gather(data.labels, index),
+            real,
+            label_mode=label_mode,
+            weighted=sample_weight or batching.remainder == "pad",
+            trim=batching.has_partial,
+            num_classes=len(data.class_names),
+            dtype=config.dtype,
         )
 
-        def make_batch(element):
-            positions, real = batching.positions(element)
-            return _make_batch(
-                data,
-                tf.gather(order, positions),
-                real,
-                params,
-                config,
-                label_mode=label_mode,
-                weighted=weighted,
-                trim=_has_partial_batch(batching),
-            )
-
-        elements = tf.data.Dataset.range(
-            first_step * batching.local_replicas,
-            batching.steps * batching.local_replicas,
-        )
-        return elements.map(
-            make_batch,
-            num_parallel_calls=num_parallel_calls,
-            deterministic=True,
-        )
-
+    # What a pass does once is kept apart from what it does for each batch: the
+    # larger function would else be prepared twice whenever a pass begins.
     ds = _count_passes(epoch, step).flat_map(make_epoch)
+    ds = ds.map(
+        make_batch, num_parallel_calls=num_parallel_calls, deterministic=True
+    )
     if not step:
-        cardinality = batching.steps * batching.local_replicas
-        ds = ds.apply(tf.data.experimental.assert_cardinality(cardinality))
+        ds = ds.apply(
+            tf.data.experimental.assert_cardinality(batching.elements)
+        )
     return ds.with_options(_options()).prefetch(tf.data.AUTOTUNE)
 
 
@@ -169,7 +131,9 @@ def make_eval_dataset(
     label_mode="categorical",
     remainder="keep",
     sample_weight=False,
+    statistics=None,
     ctx=None,
+    jit_compile=True,
     num_parallel_calls=tf.data.AUTOTUNE,
     memory_budget_bytes=records.DEFAULT_MEMORY_BUDGET_BYTES,
 ):
@@ -191,81 +155,36 @@ def make_eval_dataset(
         remainder=remainder,
         sample_weight=sample_weight,
         shuffle=False,
+        statistics=statistics,
         ctx=ctx,
+        jit_compile=jit_compile,
         num_parallel_calls=num_parallel_calls,
         memory_budget_bytes=memory_budget_bytes,
     )
 
 
-def _make_batch(
-    data, index, real, params, config, *, label_mode, weighted, trim
-):
-    """Computes one element from the listing indices of its examples."""
-    images = tf.gather(data.images, index)
+def _plan_batches(data, config, batching, seed, epoch, first_step, shuffle):
+    """Returns listing indices, flags and parameters of an epoch's batches.
+
+    Returns:
+        int64 and bool `[elements, per_replica]`, and the dictionary of
+        `sample_params` with tensors of that shape.
+    """
+    order, params = plan.epoch_plan(
+        seed,
+        epoch,
+        num_examples=data.num_examples,
+        image_shape=_image_shape(data, config),
+        config=config,
+        shuffle=shuffle,
+    )
+    positions, real = batching.positions(first_step)
+    index = tf.gather(order, positions)
     params = {
         name: tf.gather(value, index) if tf.is_tensor(value) else value
         for name, value in params.items()
     }
-    images = augment.apply_transform(images, params, config)
-    images = augment.standardize(images, config)
-    labels = tf.gather(tf.constant(data.labels), index)
-    weights = tf.cast(real, tf.float32) if weighted else None
-    if trim:
-        # Computed at full size first: XLA then compiles one shape only.
-        size = tf.reduce_sum(tf.cast(real, tf.int32))
-        images, labels = images[:size], labels[:size]
-        weights = None if weights is None else weights[:size]
-    return labels_lib.make_element(
-        tf.cast(images, config.dtype),
-        labels,
-        weights,
-        label_mode=label_mode,
-        num_classes=len(data.class_names),
-        dtype=config.dtype,
-    )
-
-
-def _make_batching(data, batch_size, remainder, ctx):
-    """Validates sizes and returns the `_Batching` of this worker."""
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be a positive int. "
-            f"Received: batch_size={batch_size!r}"
-        )
-    if remainder not in REMAINDERS:
-        raise ValueError(
-            f"`remainder` must be one of {', '.join(REMAINDERS)}. "
-            f"Received: remainder={remainder!r}"
-        )
-    replicas = ctx.num_replicas_in_sync if ctx else 1
-    workers = ctx.num_input_pipelines if ctx else 1
-    if replicas % workers:
-        raise ValueError(
-            "`ctx` must have equally many replicas on each input pipeline. "
-            f"Received: {replicas} replicas on {workers} input pipelines"
-        )
-    local = replicas // workers
-    if replicas == 1:
-        # A batch larger than the split would only compute padding.
-        if remainder == "keep":
-            batch_size = min(batch_size, data.num_examples)
-    elif remainder == "keep" or batch_size % replicas:
-        remainder = "pad" if remainder == "keep" else remainder
-    return _Batching(
-        num_examples=data.num_examples,
-        batch_size=batch_size,
-        remainder=remainder,
-        num_replicas=replicas,
-        first_replica=(ctx.input_pipeline_id if ctx else 0) * local,
-        local_replicas=local,
-    )
-
-
-def _has_partial_batch(batching):
-    return (
-        batching.remainder == "keep"
-        and batching.num_examples % batching.batch_size != 0
-    )
+    return index, real, params
 
 
 def _check_start(epoch, step, steps):

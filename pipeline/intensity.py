@@ -1,20 +1,146 @@
-"""Pixel values: what `ImageDataGenerator.standardize` does, on batches."""
+"""Pixel values: channel shift, brightness and normalisation, on batches."""
+
+import warnings
 
 import tensorflow as tf
 
+from pipeline import params as params_lib
 
-def apply_standardize(images, config):
+_EPSILON = 1e-6  # Keras adds it to every standard deviation
+
+
+def apply_colour(images, params, config):
+    """Applies channel shift and brightness, whichever is on.
+
+    Args:
+        images: float32 `[batch, height, width, channels]`, in grey levels.
+        params: Dictionary as `params.sample_params` returns it.
+        config: `AugmentConfig`; `keras_quirks` is used.
+
+    Returns:
+        float32, the shape of `images`.
+    """
+    if not params_lib.is_off(params, "channel_shift_intensity"):
+        shift = _per_image(params["channel_shift_intensity"])
+        axes = (1, 2, 3) if config.keras_quirks else (1, 2)
+        images = _shift_channels(images, shift, axes)
+    if not params_lib.is_off(params, "brightness"):
+        images = _brighten(images, _per_image(params["brightness"]))
+    return images
+
+
+def apply_standardize(images, config, statistics=None):
     """Normalises images in Keras's fixed order.
 
     Args:
-        images: float32 `[batch, height, width, channels]`.
+        images: `[batch, height, width, channels]` in raw grey levels, or
+            channels first if `config` says so.
         config: `AugmentConfig`.
+        statistics: None, or `Statistics` of the data set. A featurewise step
+            whose statistic is missing is skipped with a warning, as in Keras.
 
     Returns:
         float32, the shape of `images`.
     """
     images = tf.cast(images, tf.float32)
+    if config.preprocessing_function is not None:
+        images = _preprocess(images, config.preprocessing_function)
     if config.rescale:
         # The factor itself is rounded to float32, then multiplied.
-        images = images * tf.constant(config.rescale, tf.float32)
+        images *= tf.constant(config.rescale, tf.float32)
+    if config.samplewise_center:
+        images -= _mean(images)
+    if config.samplewise_std_normalization:
+        images /= _std(images) + _EPSILON
+    mean, std, matrix = _statistics(config, statistics)
+    if mean is not None:
+        images -= tf.cast(mean, tf.float32)
+    if std is not None:
+        images /= tf.cast(std, tf.float32) + _EPSILON
+    if matrix is not None:
+        images = _whiten(images, matrix)
     return images
+
+
+def _per_image(value):
+    """Returns a number or vector as float32 `[1 or batch, 1, 1, 1]`."""
+    value = tf.cast(params_lib.as_float64(value), tf.float32)
+    return tf.reshape(value, [-1, 1, 1, 1])
+
+
+def _shift_channels(images, shift, axes):
+    lowest = tf.reduce_min(images, axes, keepdims=True)
+    highest = tf.reduce_max(images, axes, keepdims=True)
+    return tf.clip_by_value(images + shift, lowest, highest)
+
+
+def _brighten(images, factor):
+    """Multiplies by `factor` as Keras does: through 8-bit pixels of PIL."""
+    channels = images.shape[-1]
+    if channels not in (1, 3, 4):
+        raise ValueError(
+            "`brightness_range` needs images of 1, 3 or 4 channels. "
+            f"Received: image.shape={images.shape}"
+        )
+    lowest = tf.reduce_min(images, [1, 2, 3], keepdims=True)
+    span = tf.reduce_max(images, [1, 2, 3], keepdims=True) - lowest
+    stretched = (lowest < 0) | (lowest + span > 255)
+    span = tf.where(span > 0, span, 1.0)
+    pixels = tf.where(stretched, (images - lowest) / span * 255, images)
+    pixels = tf.floor(pixels)
+    bright = tf.clip_by_value(tf.floor(pixels * factor), 0, 255)
+    if channels == 4:
+        bright = tf.concat([bright[..., :3], pixels[..., 3:]], -1)
+    return tf.where(stretched, bright / 255 * span + lowest, bright)
+
+
+def _preprocess(images, function):
+    """Calls a user's function of one image on each."""
+    shape = images.shape
+    images = tf.map_fn(
+        lambda image: tf.cast(function(image), tf.float32), images
+    )
+    return tf.ensure_shape(images, shape)
+
+
+def _mean(images):
+    """Mean of each image over all its values, summed in float64."""
+    images = tf.cast(images, tf.float64)
+    return tf.cast(
+        tf.reduce_mean(images, [1, 2, 3], keepdims=True), tf.float32
+    )
+
+
+def _std(images):
+    images = tf.cast(images, tf.float64)
+    return tf.cast(
+        tf.math.reduce_std(images, [1, 2, 3], keepdims=True), tf.float32
+    )
+
+
+def _statistics(config, statistics):
+    """Returns mean, std and ZCA matrix; None for what is off or missing."""
+    wanted = (
+        ("featurewise_center", "mean"),
+        ("featurewise_std_normalization", "std"),
+        ("zca_whitening", "zca_whitening_matrix"),
+    )
+    found = []
+    for flag, name in wanted:
+        value = getattr(statistics, name, None)
+        if getattr(config, flag) and value is None:
+            warnings.warn(
+                f"`{flag}` is on but `statistics` has no `{name}`: the step is "
+                "skipped. Compute it with `pipeline.fit_statistics`.",
+                stacklevel=4,
+            )
+        found.append(value if getattr(config, flag) else None)
+    return found
+
+
+def _whiten(images, matrix):
+    """Multiplies flattened images by the ZCA matrix, in its float64."""
+    shape = tf.shape(images)
+    flat = tf.reshape(images, [shape[0], -1])
+    white = tf.linalg.matmul(tf.cast(flat, tf.float64), matrix)
+    return tf.cast(tf.reshape(white, shape), tf.float32)

@@ -14,22 +14,40 @@ def check_label_mode(label_mode):
         )
 
 
-def make_element(images, labels, weights, *, label_mode, num_classes, dtype):
+def make_element(
+    images,
+    labels,
+    real,
+    *,
+    label_mode,
+    weighted,
+    trim,
+    num_classes,
+    dtype,
+):
     """Assembles what a dataset yields for one batch.
 
     Args:
-        images: `[batch, height, width, channels]`, of type `dtype`.
+        images: `[batch, height, width, channels]`.
         labels: int64 `[batch]`.
-        weights: None, or float32 `[batch]`.
+        real: bool `[batch]`, False for examples that only fill the batch; they
+            come last.
         label_mode: One of `LABEL_MODES`.
+        weighted: Whether to yield weights: 1 for real examples, 0 for others.
+        trim: Whether to drop those that are not real. The batch was computed
+            whole even so: XLA compiles anew for every shape.
         num_classes: int.
         dtype: Name of the type of images and labels.
 
     Returns:
         `images` for mode None, else `(images, targets)` with targets one-hot
         `[batch, num_classes]` for "categorical", `[batch]` for "binary" and
-        "sparse", the images for "input". Weights, if any, come last.
+        "sparse", the images for "input". Weights, float32 `[batch]`, come last.
     """
+    images = tf.cast(images, dtype)
+    if trim:
+        size = tf.reduce_sum(tf.cast(real, tf.int32))
+        images, labels, real = images[:size], labels[:size], real[:size]
     element = [images]
     if label_mode == "categorical":
         element.append(tf.one_hot(labels, num_classes, dtype=dtype))
@@ -37,6 +55,6 @@ def make_element(images, labels, weights, *, label_mode, num_classes, dtype):
         element.append(images)
     elif label_mode is not None:
         element.append(tf.cast(labels, dtype))
-    if weights is not None:
-        element.append(weights)
+    if weighted:
+        element.append(tf.cast(real, tf.float32))
     return tuple(element) if len(element) > 1 else images

@@ -22,20 +22,16 @@ def epoch_plan(seed, epoch, *, num_examples, image_shape, config, shuffle=True):
 
     Returns:
         Pair of `order`, int64 `[num_examples]` of listing indices, and the
-        dictionary of `sample_params` with vectors `[num_examples]`.
+        dictionary of `sample_params` for the seed `(seed, epoch)`, with vectors
+        `[num_examples]`.
     """
     key = tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    order_key, params_key = tf.unstack(
-        tf.random.split(key, 2, alg="philox"), num=2
-    )
-    order = tf.range(num_examples, dtype=tf.int64)
     if shuffle:
-        ranks = tf.random.stateless_uniform(
-            [num_examples], order_key, dtype=tf.float64, alg="philox"
-        )
-        order = tf.argsort(ranks, stable=True)
-        order = tf.cast(order, tf.int64)
+        ranks = params_lib.draw_uniforms(key, num_examples)["order"]
+        order = tf.cast(tf.argsort(ranks, stable=True), tf.int64)
+    else:
+        order = tf.range(num_examples, dtype=tf.int64)
     params = params_lib.sample_params(
-        params_key, image_shape, config, num_examples=num_examples
+        key, image_shape, config, num_examples=num_examples
     )
     return order, params

@@ -89,19 +89,3 @@ def test_without_augmentation_keeps_normalisation_alone():
     )
     expected = pipeline.AugmentConfig(rescale=1 / 255, fill_mode="wrap")
     assert config.without_augmentation() == expected
-
-
-@pytest.mark.parametrize(
-    "kwargs",
-    (
-        {"rotation_range": 10},
-        {"brightness_range": (0.5, 1.5)},
-        {"data_format": "channels_first"},
-        {"interpolation_order": 3},
-    ),
-    ids=str,
-)
-def test_what_is_not_computed_is_refused_and_not_ignored(kwargs):
-    (name,) = kwargs
-    with pytest.raises(ValueError, match=f"`{name}` is not supported yet"):
-        pipeline.AugmentConfig(**kwargs)

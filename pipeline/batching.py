@@ -1,0 +1,117 @@
+"""How the examples of an epoch are cut into batches and shared out."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+REMAINDERS = ("keep", "pad", "drop")
+
+
+@dataclasses.dataclass(frozen=True)
+class Batching:
+    """The batches of an epoch, as far as one input pipeline makes them.
+
+    Attributes:
+        num_examples: Size of the split.
+        batch_size: Size of the global batch.
+        remainder: One of `REMAINDERS`.
+        num_replicas: Over how many a global batch is shared out.
+        first_replica: First of those that this pipeline feeds.
+        local_replicas: How many it feeds.
+    """
+
+    num_examples: int
+    batch_size: int
+    remainder: str
+    num_replicas: int = 1
+    first_replica: int = 0
+    local_replicas: int = 1
+
+    @property
+    def steps(self) -> int:
+        """Global batches in an epoch."""
+        whole, rest = divmod(self.num_examples, self.batch_size)
+        return whole + bool(rest and self.remainder != "drop")
+
+    @property
+    def elements(self) -> int:
+        """Elements in an epoch: a batch for each local replica and step."""
+        return self.steps * self.local_replicas
+
+    @property
+    def per_replica(self) -> int:
+        """Static batch size of one element."""
+        return -(-self.batch_size // self.num_replicas)
+
+    @property
+    def has_partial(self) -> bool:
+        """Whether the last batch is to be yielded with fewer examples."""
+        rest = self.num_examples % self.batch_size
+        return self.remainder == "keep" and rest != 0
+
+    def positions(self, first_step):
+        """Returns places in the epoch's order, and which of them are real.
+
+        Args:
+            first_step: int64 scalar.
+
+        Returns:
+            int64 and bool `[elements, per_replica]`: elements count through
+            the local replicas of a step, then through the steps.
+        """
+        steps = tf.range(first_step, self.steps, dtype=tf.int64)
+        replicas: Any = self.first_replica + np.arange(self.local_replicas)
+        in_batch = replicas[:, None] * self.per_replica + np.arange(
+            self.per_replica
+        )
+        positions = steps[:, None, None] * self.batch_size + in_batch
+        positions = tf.reshape(positions, [-1, self.per_replica])
+        in_batch = tf.tile(in_batch, [tf.size(steps), 1])
+        real = (in_batch < self.batch_size) & (positions < self.num_examples)
+        return tf.minimum(positions, self.num_examples - 1), real
+
+
+def make_batching(num_examples, batch_size, remainder, ctx):
+    """Validates its arguments and returns the `Batching` of one pipeline.
+
+    Args:
+        num_examples: int, size of the split.
+        batch_size: int, size of the global batch.
+        remainder: One of `REMAINDERS`.
+        ctx: None, or `tf.distribute.InputContext`.
+
+    Returns:
+        `Batching`; several replicas always pad.
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(
+            "`batch_size` must be a positive int. "
+            f"Received: batch_size={batch_size!r}"
+        )
+    if remainder not in REMAINDERS:
+        raise ValueError(
+            f"`remainder` must be one of {', '.join(REMAINDERS)}. "
+            f"Received: remainder={remainder!r}"
+        )
+    if ctx is None or ctx.num_replicas_in_sync == 1:
+        if remainder == "keep":
+            # A batch larger than the split would only compute padding.
+            batch_size = min(batch_size, num_examples)
+        return Batching(num_examples, batch_size, remainder)
+    replicas, pipelines = ctx.num_replicas_in_sync, ctx.num_input_pipelines
+    if replicas % pipelines:
+        raise ValueError(
+            "`ctx` must have equally many replicas on each input pipeline. "
+            f"Received: {replicas} replicas on {pipelines} input pipelines"
+        )
+    local = replicas // pipelines
+    return Batching(
+        num_examples,
+        batch_size,
+        "pad" if remainder == "keep" else remainder,
+        replicas,
+        ctx.input_pipeline_id * local,
+        local,
+    )

@@ -1,0 +1,104 @@
+"""Where each output pixel comes from: parameters to source coordinates.
+
+Coordinates are computed in float64 and in SciPy's order of operations. They are
+sums of one term for the row and one for the column of the output pixel, so that
+only an addition is left for a compiled kernel: XLA contracts `a * b + c` to one
+rounding, which moves a coordinate across the border of an image.
+"""
+
+import math
+
+import tensorflow as tf
+
+from pipeline import params as params_lib
+
+
+def source_coordinates(params, image_shape, config):
+    """Returns the source coordinates of all output pixels, as sums.
+
+    Args:
+        params: Dictionary as `params.sample_params` returns it.
+        image_shape: `(height, width)`, ints or int32 scalars.
+        config: `AugmentConfig`; `keras_quirks` is used.
+
+    Returns:
+        Pairs for the source row and for the source column: float64 `[1 or
+        batch, height]`, the term of the output row, and `[1 or batch, width]`,
+        that of the output column. The coordinate is their sum.
+    """
+    height, width = image_shape
+    (axx, axy, bx), (ayx, ayy, by) = _matrix(params)
+    pivot_x, pivot_y = _pivot(height, width, config)
+    offset_x = -axx * pivot_x - axy * pivot_y + (bx + pivot_x)
+    offset_y = -ayx * pivot_x - ayy * pivot_y + (by + pivot_y)
+    r = _positions(height, params, "flip_vertical")
+    q = _positions(width, params, "flip_horizontal")
+    return (offset_y + r * ayy, q * ayx), (offset_x + r * axy, q * axx)
+
+
+def flag(value):
+    """Returns a flag or a vector of flags as bool `[1 or batch]`."""
+    return tf.reshape(tf.cast(tf.convert_to_tensor(value), tf.bool), [-1])
+
+
+def _positions(size, params, flip_name):
+    """Returns output positions `[1 or batch, size]`, reversed where flipped."""
+    forward = tf.range(tf.cast(size, tf.float64), dtype=tf.float64)[None, :]
+    if params_lib.is_off(params, flip_name):
+        return forward
+    last = params_lib.as_float64(size) - 1
+    return tf.where(flag(params[flip_name])[:, None], last - forward, forward)
+
+
+def _matrix(params):
+    """Returns the rows of rotation x shift x shear x zoom.
+
+    Coordinates are (x, y) = (column, row); Keras's shear scales y as well.
+    Entries are Python floats as far as the parameters are plain numbers, so
+    that a transform that is off adds nothing to a graph.
+    """
+    cos, sin = _cos_sin(params, "theta")
+    shear_y, shear_sin = _cos_sin(params, "shear")
+    tx, ty = _column(params, "tx", 0.0), _column(params, "ty", 0.0)
+    zx, zy = _column(params, "zx", 1.0), _column(params, "zy", 1.0)
+    return (
+        (
+            cos * zx,
+            (-cos * shear_sin - sin * shear_y) * zy,
+            cos * tx - sin * ty,
+        ),
+        (
+            sin * zx,
+            (-sin * shear_sin + cos * shear_y) * zy,
+            sin * tx + cos * ty,
+        ),
+    )
+
+
+def _cos_sin(params, name):
+    angle = _column(params, name, 0.0) * (math.pi / 180)
+    if isinstance(angle, float):
+        return math.cos(angle), math.sin(angle)
+    return tf.cos(angle), tf.sin(angle)
+
+
+def _pivot(height, width, config):
+    """Returns the fixed point of rotation, shear and zoom as `(x, y)`.
+
+    Keras takes x (columns) from the height and y (rows) from the width.
+    """
+    x, y = (height, width) if config.keras_quirks else (width, height)
+    return tuple(
+        (params_lib.as_float64(v) if tf.is_tensor(v) else float(v)) / 2 - 0.5
+        for v in (x, y)
+    )
+
+
+def _column(params, name, default):
+    """Returns a parameter as a Python float or float64 `[1 or batch, 1]`."""
+    if params_lib.is_off(params, name):
+        return default
+    value = params[name]
+    if isinstance(value, (int, float)):
+        return float(value)
+    return tf.reshape(params_lib.as_float64(value), [-1, 1])

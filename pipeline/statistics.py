@@ -1,0 +1,161 @@
+"""Statistics of a data set, for featurewise normalisation and ZCA."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline import config as config_lib
+from pipeline import records
+
+# Values in one flattened image. The float64 matrix then takes 128 MiB, and a
+# film of 64x64 fits.
+MAX_ZCA_SIZE = 4096
+_BATCH_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Statistics:
+    """What `ImageDataGenerator.fit` learns; None for what was not needed.
+
+    Attributes:
+        mean: float32 `[1, 1, channels]`, or `[channels, 1, 1]` for channels
+            first; in units after `rescale`.
+        std: Likewise.
+        zca_whitening_matrix: float64 `[size, size]` for images of `size`
+            values.
+    """
+
+    mean: Any = None
+    std: Any = None
+    zca_whitening_matrix: Any = None
+
+
+class _Moments:
+    """Running mean and scatter of rows of numbers, in float64.
+
+    Batches are merged by Chan's formula, which loses no digits to a large mean.
+    The scatter is that of each column, or of all pairs of columns.
+    """
+
+    def __init__(self, pairs):
+        self._pairs = pairs
+        self.count = 0
+        self.mean: Any = 0.0
+        self.scatter: Any = 0.0
+
+    def add(self, rows):
+        """Merges float64 `[number, columns]`."""
+        count = self.count + len(rows)
+        mean = rows.mean(0)
+        step = np.atleast_2d(mean - self.mean)
+        step_weight = self.count * len(rows) / count
+        self.scatter = (
+            self.scatter
+            + self._products(rows - mean)
+            + self._products(step) * step_weight
+        )
+        self.mean = self.mean + step[0] * (len(rows) / count)
+        self.count = count
+
+    def _products(self, rows):
+        return rows.T @ rows if self._pairs else np.square(rows).sum(0)
+
+
+def fit_statistics(dataset, config):
+    """Computes mean, standard deviation and ZCA matrix in one pass.
+
+    Equals `ImageDataGenerator.fit` without its `augment`: only `rescale` is
+    applied first. Memory does not grow with the number of images.
+
+    Args:
+        dataset: `Split`, or `tf.data.Dataset` whose elements are, or begin
+            with, a batch `[batch, height, width, channels]` of raw grey levels
+            (channels first if `config` says so).
+        config: `AugmentConfig`; says which statistics are needed.
+
+    Returns:
+        `Statistics`, for `standardize` and the datasets.
+
+    Raises:
+        ValueError: If there is no image, or `config.zca_whitening` is on and an
+            image has more than `MAX_ZCA_SIZE` values.
+    """
+    channels_first = config.data_format == config_lib.DATA_FORMATS[1]
+    by_channel, by_value = _Moments(pairs=False), _Moments(pairs=True)
+    for images in _image_batches(dataset, config):
+        if channels_first:
+            channels = np.moveaxis(images, 1, -1)
+        else:
+            channels = images
+        by_channel.add(channels.reshape(-1, channels.shape[-1]))
+        if config.zca_whitening:
+            _check_zca_size(images.shape[1:])
+            by_value.add(images.reshape(len(images), -1))
+    if not by_channel.count:
+        raise ValueError("`dataset` must have at least one image.")
+    shape = (-1, 1, 1) if channels_first else (1, 1, -1)
+    std = np.sqrt(by_channel.scatter / by_channel.count)
+    mean: Any = np.reshape(by_channel.mean, shape).astype(np.float32)
+    return Statistics(
+        mean=mean if config.featurewise_center else None,
+        std=(
+            np.reshape(std, shape).astype(np.float32)
+            if config.featurewise_std_normalization
+            else None
+        ),
+        zca_whitening_matrix=(
+            _zca_matrix(by_value, mean, images.shape[1:], config.zca_epsilon)
+            if config.zca_whitening
+            else None
+        ),
+    )
+
+
+def _image_batches(dataset, config):
+    """Yields rescaled batches as float64 arrays."""
+    if isinstance(dataset, records.Split):
+        dataset = tf.data.Dataset.from_tensor_slices(dataset.images)
+        dataset = dataset.batch(_BATCH_SIZE)
+        if config.data_format == config_lib.DATA_FORMATS[1]:
+            dataset = dataset.map(lambda x: tf.transpose(x, [0, 3, 1, 2]))
+    for element in dataset:
+        images = element[0] if isinstance(element, tuple) else element
+        images = np.asarray(images, np.float32)
+        if images.ndim != 4:
+            raise ValueError(
+                "`dataset` must yield batches of images, of rank 4. "
+                f"Received: images.shape={images.shape}"
+            )
+        # Rounded to float32 as the images that it will normalise.
+        images = images * np.float32(config.rescale or 1)
+        yield images.astype(np.float64)
+
+
+def _check_zca_size(image_shape):
+    size = int(np.prod(image_shape))
+    if size > MAX_ZCA_SIZE:
+        raise ValueError(
+            f"`zca_whitening` needs images of at most {MAX_ZCA_SIZE} values: "
+            "build the data set with a smaller `image_size`. "
+            f"Received: image_shape={tuple(image_shape)}, {size} values"
+        )
+
+
+def _zca_matrix(moments, mean, image_shape, epsilon):
+    """Returns U diag(sqrt(n) / (s + epsilon)) U^T of the centred images.
+
+    U and s are the left singular vectors and the singular values of the matrix
+    whose columns are the images, by way of its product with its transpose.
+    """
+    # Keras centres by the mean of each channel, not of each value.
+    offset = moments.mean - np.broadcast_to(mean, image_shape).reshape(-1)
+    gram = moments.scatter + moments.count * np.outer(offset, offset)
+    squares, vectors = np.linalg.eigh(gram)
+    # A matrix of n columns has at most n singular vectors.
+    keep = min(moments.count, len(squares))
+    squares, vectors = squares[-keep:], vectors[:, -keep:]
+    singular = np.sqrt(np.maximum(squares, 0))
+    scales = np.sqrt(moments.count) / (singular + epsilon)
+    return (vectors * scales) @ vectors.T
