@@ -55,7 +55,7 @@ def test_model_needs_no_smaller_images_than_it_says(name):
 
 def test_model_limit_is_that_of_keras(monkeypatch):
     monkeypatch.setitem(model._SMALLEST_SIZE, "lesson", 1)
-    with pytest.raises(ValueError, match="output size would be zero or negative"):
+    with pytest.raises(ValueError, match="size would be zero or negative"):
         model.build_model("lesson", (61, 61, 1), 2)
 
 

@@ -5,7 +5,6 @@ import platform
 
 import keras
 import numpy as np
-import pipeline
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -21,17 +20,17 @@ def save_model(model, directory):
         model.save(path)
 
 
-def save_model_info(config, splits, directory, **progress):
+def save_model_info(config, inputs, directory, **progress):
     """Saves what the model file does not say: what to feed it, what it means.
 
     Args:
         config: `TrainConfig` of the run.
-        splits: `training.data.Splits` it was trained on.
+        inputs: `training.inputs.Inputs` of the run.
         directory: The run's directory.
         **progress: How far training came, by name.
     """
+    splits, augment = inputs.splits, inputs.augment
     height, width, channels = splits.image_shape
-    augment = config.augment or pipeline.AugmentConfig()
     info = {
         "model": config.model,
         "class_names": list(splits.class_names),
@@ -41,6 +40,7 @@ def save_model_info(config, splits, directory, **progress):
         "interpolation": splits.metadata.get("interpolation"),
         "rescale": augment.rescale,
         "preprocessing": _plain(augment.without_augmentation()),
+        "statistics": workdir.STATISTICS_FILE if inputs.statistics else None,
         "dataset": {"name": splits.name, **splits.metadata},
         **progress,
         "versions": {
@@ -54,6 +54,19 @@ def save_model_info(config, splits, directory, **progress):
     workdir.write_json(directory / workdir.MODEL_INFO_FILE, info)
 
 
+def save_statistics(statistics, directory):
+    """Saves the arrays of `pipeline.Statistics`; nothing for None."""
+    if statistics is None:
+        return
+    arrays = {
+        field.name: getattr(statistics, field.name)
+        for field in dataclasses.fields(statistics)
+        if getattr(statistics, field.name) is not None
+    }
+    with workdir.replacing(directory / workdir.STATISTICS_FILE) as path:
+        np.savez(path, **arrays)
+
+
 def save_curves(records, directory):
     """Draws the metrics of all epochs; nothing where there are none."""
     if records:
@@ -61,29 +74,17 @@ def save_curves(records, directory):
             plots.plot_curves(records, path)
 
 
-def save_contact_sheet(config, split, directory):
+def save_contact_sheet(inputs, directory):
     """Draws the first training images as they are in the first epoch.
 
-    The order and the augmentation of an example depend on seed and epoch
-    alone, so these are exactly images that the network will be shown.
-
     Args:
-        config: `TrainConfig` of the run.
-        split: `pipeline.Split` that is trained on.
+        inputs: `training.inputs.Inputs` of the run.
         directory: The run's directory.
     """
-    dataset = pipeline.make_train_dataset(
-        split,
-        split.name,
-        config.augment,
-        batch_size=min(_CONTACT_SHEET_IMAGES, split.num_examples),
-        seed=config.seed,
-        label_mode="sparse",
-    )
-    images, labels = next(iter(dataset))
-    titles = [split.class_names[int(label)] for label in labels.numpy()]
+    images, labels = inputs.first_train_images(_CONTACT_SHEET_IMAGES)
+    titles = [inputs.splits.class_names[label] for label in labels]
     with workdir.replacing(directory / workdir.CONTACT_SHEET_FILE) as path:
-        plots.plot_contact_sheet(images.numpy(), titles, path)
+        plots.plot_contact_sheet(images, titles, path)
 
 
 def _plain(augment):

@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import importlib
 import os
 import sys
 import tempfile
@@ -15,8 +16,7 @@ def import_tensorflow():
     alone; and nothing is lost if the import fails.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        import tensorflow  # noqa: F401
-
+        importlib.import_module("tensorflow")
         return
     # On a machine with a GPU, errors about it matter (level 2); without one,
     # even the failed search for it counts as an error.
@@ -25,8 +25,7 @@ def import_tensorflow():
     # The first messages come before the level is read, from C++, so only the
     # file descriptor holds them back.
     with _stderr_held_back():
-        import tensorflow  # noqa: F401
-
+        tensorflow = importlib.import_module("tensorflow")
     tensorflow.get_logger().setLevel("ERROR" if not has_gpu else "WARNING")
 
 

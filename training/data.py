@@ -4,8 +4,9 @@ import dataclasses
 import os
 from typing import Any
 
-import pipeline
 import tensorflow_datasets as tfds
+
+import pipeline
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,17 +11,16 @@ called as `fit` calls them.
 """
 
 import dataclasses
-import math
 import pathlib
 import sys
 import time
 
 import keras
-import pipeline
 import tensorflow as tf
 
 from training import artifacts
 from training import data as data_lib
+from training import inputs as inputs_lib
 from training import interrupts
 from training import model as model_lib
 from training import passes
@@ -85,8 +84,10 @@ def train_and_evaluate(config, data, *, callbacks=(), flagfile=None):
     directory = workdir.create(config.workdir)
     if flagfile is not None:
         (directory / workdir.FLAGS_FILE).write_text(flagfile, encoding="utf-8")
-    artifacts.save_contact_sheet(config, splits.train, directory)
-    run = _Run(config, strategy, model, splits, directory)
+    inputs = inputs_lib.Inputs(config, splits)
+    artifacts.save_statistics(inputs.statistics, directory)
+    artifacts.save_contact_sheet(inputs, directory)
+    run = _Run(config, strategy, model, inputs, directory)
     with interrupts.stop_on_signals() as stop:
         return run.train(callbacks, stop)
 
@@ -94,16 +95,16 @@ def train_and_evaluate(config, data, *, callbacks=(), flagfile=None):
 class _Run:
     """A run in progress: its model, its datasets and the epochs so far."""
 
-    def __init__(self, config, strategy, model, splits, directory):
+    def __init__(self, config, strategy, model, inputs, directory):
         self._config = config
         self._model = model
-        self._splits = splits
+        self._inputs = inputs
         self._directory = directory
         self._runner = passes.PassRunner(model, strategy)
         # Made once: a pass over the dataset is its next epoch.
         distribute = strategy.distribute_datasets_from_function
-        self._train_dataset = distribute(self._make_train_dataset)
-        self._validation_dataset = distribute(self._make_validation_dataset)
+        self._train_dataset = distribute(inputs.make_train_dataset)
+        self._validation_dataset = distribute(inputs.make_validation_dataset)
         self._records = []
 
     def train(self, callbacks, stop):
@@ -139,7 +140,7 @@ class _Run:
         callbacks.on_epoch_begin(epoch)
         trained = self._runner.train(
             self._train_dataset,
-            self._num_steps(self._splits.train),
+            self._inputs.train_steps,
             callbacks,
             lambda: stop or self._model.stop_training,
         )
@@ -163,7 +164,7 @@ class _Run:
     def _evaluate(self, callbacks, stop):
         return self._runner.evaluate(
             self._validation_dataset,
-            self._num_steps(self._splits.validation),
+            self._inputs.validation_steps,
             callbacks,
             lambda: bool(stop),
         )
@@ -178,36 +179,12 @@ class _Run:
         artifacts.save_model(self._model, self._directory)
         artifacts.save_model_info(
             self._config,
-            self._splits,
+            self._inputs,
             self._directory,
             epochs=len(self._records),
             stopped_by=stopped_by,
         )
         artifacts.save_curves(self._records, self._directory)
-
-    def _num_steps(self, split):
-        return math.ceil(split.num_examples / self._config.batch_size)
-
-    def _make_train_dataset(self, ctx):
-        return pipeline.make_train_dataset(
-            self._splits.train,
-            "train",
-            self._config.augment,
-            batch_size=self._config.batch_size,
-            seed=self._config.seed,
-            sample_weight=True,
-            ctx=ctx,
-        )
-
-    def _make_validation_dataset(self, ctx):
-        return pipeline.make_eval_dataset(
-            self._splits.validation,
-            "validation",
-            self._config.augment,
-            batch_size=self._config.batch_size,
-            sample_weight=True,
-            ctx=ctx,
-        )
 
     def _make_callback_list(self, callbacks):
         tensorboard = keras.callbacks.TensorBoard(
@@ -220,7 +197,7 @@ class _Run:
             model=self._model,
             verbose=1,
             epochs=self._config.epochs,
-            steps=self._num_steps(self._splits.train),
+            steps=self._inputs.train_steps,
         )
         for callback in callback_list.callbacks:
             watched = getattr(callback, "monitor", "").removeprefix("val_")

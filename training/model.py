@@ -47,9 +47,10 @@ def check_input_shape(name, input_shape):
     smallest = _SMALLEST_SIZE[name]
     if min(input_shape[:2]) < smallest:
         raise ValueError(
-            f"The model `{name}` needs images of at least {smallest}x{smallest} "
-            "pixels. Prepare them with a larger `image_size`. Received: "
-            f"image_size={input_shape[0]},{input_shape[1]}"
+            f"The model `{name}` needs images of at least "
+            f"{smallest}x{smallest} pixels. Prepare them with a larger "
+            "`image_size`. Received: image_size="
+            f"{input_shape[0]},{input_shape[1]}"
         )
 
 

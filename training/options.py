@@ -7,6 +7,7 @@ is None where the configuration itself decides the default.
 Imports neither TensorFlow nor absl: entry points alone read flags.
 """
 
+from collections.abc import Callable
 import dataclasses
 import textwrap
 from typing import Any
@@ -15,7 +16,7 @@ from training import config as config_lib
 
 # What each kind of value is written like; `string`, `boolean` and `enum` need
 # no parsing.
-PARSERS = {
+PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "integer": (int, "a whole number"),
     "number": (config_lib.parse_number, "a number, such as 0.5 or 1/255"),
     "range": (config_lib.parse_range, "a number, or several, such as -8,0,8"),
@@ -167,6 +168,14 @@ AUGMENTATION = (
         "boolean",
         "Divide by each image's standard deviation.",
     ),
+    Option("featurewise_center", "boolean", "Subtract the data set's mean."),
+    Option(
+        "featurewise_std_normalization",
+        "boolean",
+        "Divide by the data set's standard deviation.",
+    ),
+    Option("zca_whitening", "boolean", "Whiten images of up to 64x64."),
+    Option("zca_epsilon", "number", "Added before ZCA divides; 1e-6."),
     Option(
         "keras_quirks",
         "boolean",
@@ -230,7 +239,9 @@ def parse_group(group, values):
     Raises:
         ValueError: If a text is not of its option's kind.
     """
-    parsed = {option.name: option.parse(values[option.name]) for option in group}
+    parsed = {
+        option.name: option.parse(values[option.name]) for option in group
+    }
     return {name: v for name, v in parsed.items() if v is not None}
 
 

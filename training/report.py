@@ -9,6 +9,7 @@ from training import workdir
 _CONTENTS = (
     (workdir.MODEL_FILE, "the trained model"),
     (workdir.MODEL_INFO_FILE, "how to feed it: size, scaling, class names"),
+    (workdir.STATISTICS_FILE, "mean, deviation, ZCA matrix to normalise with"),
     (workdir.METRICS_FILE, "a line of metrics an epoch"),
     (workdir.CURVES_FILE, "the same as curves"),
     (workdir.CONTACT_SHEET_FILE, "augmented training images"),
@@ -74,7 +75,7 @@ def print_summary(directory, validation, epochs_done, stopped_by):
     done = f"{epochs_done} epoch{'' if epochs_done == 1 else 's'}"
     print()
     if stopped_by:
-        print(f"Stopped by {stopped_by} after {done}; the model is saved as it was then.")
+        print(f"Stopped by {stopped_by} after {done}; the model is as it was.")
     if validation is not None:
         print(f"Validation after {done}, {validation.num_examples} images")
         for name, title in _TITLES:

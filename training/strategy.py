@@ -42,10 +42,10 @@ def build_strategy(name, *, num_virtual_devices=0):
 
 
 def create_virtual_cpus(count):
-    """Splits the CPU into logical devices, if it is not already.
+    """Splits the CPU into logical devices, if there are not enough already.
 
     Args:
-        count: How many; 0 for leaving it as it is.
+        count: How many are needed; 0 for leaving the CPU as it is.
 
     Raises:
         RuntimeError: If TensorFlow has started with fewer.
@@ -53,19 +53,19 @@ def create_virtual_cpus(count):
     if not count:
         return
     cpu = tf.config.list_physical_devices("CPU")[0]
+    if len(tf.config.get_logical_device_configuration(cpu) or ()) >= count:
+        return
     try:
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * count
         )
     except RuntimeError as error:
-        # TensorFlow has started already; with enough devices, perhaps.
         existing = len(tf.config.list_logical_devices("CPU"))
-        if existing < count:
-            raise RuntimeError(
-                "`num_virtual_devices` must be set before TensorFlow starts, "
-                f"and it has started with {existing} CPU device(s). Received: "
-                f"num_virtual_devices={count}"
-            ) from error
+        raise RuntimeError(
+            "`num_virtual_devices` must be set before TensorFlow starts, and "
+            f"it has started with {existing} CPU device(s). Received: "
+            f"num_virtual_devices={count}"
+        ) from error
 
 
 def _mirror_cpus(count):

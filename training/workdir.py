@@ -15,6 +15,7 @@ FLAGS_FILE = "flags.flagfile"
 METRICS_FILE = "metrics.jsonl"
 MODEL_FILE = "model.keras"
 MODEL_INFO_FILE = "model.json"
+STATISTICS_FILE = "statistics.npz"
 CURVES_FILE = "curves.png"
 CONTACT_SHEET_FILE = "contact_sheet.png"
 TENSORBOARD_DIR = "tensorboard"
@@ -25,6 +26,7 @@ _FILES = (
     METRICS_FILE,
     MODEL_FILE,
     MODEL_INFO_FILE,
+    STATISTICS_FILE,
     CURVES_FILE,
     CONTACT_SHEET_FILE,
     TENSORBOARD_DIR,
@@ -121,4 +123,3 @@ def append_metrics(directory, record):
 def _finite_or_none(value):
     is_number = not isinstance(value, float) or math.isfinite(value)
     return value if is_number else None
-

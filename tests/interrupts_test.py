@@ -1,0 +1,50 @@
+"""Signals as requests to stop."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from training import interrupts
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_asks_to_stop(signum):
+    before = signal.getsignal(signum)
+    with interrupts.stop_on_signals() as stop:
+        assert not stop and stop.signal_name is None
+        os.kill(os.getpid(), signum)
+        assert stop
+        assert stop.signum == signum
+        assert stop.signal_name == signum.name
+    assert signal.getsignal(signum) == before
+
+
+def test_second_signal_acts_as_before():
+    with pytest.raises(KeyboardInterrupt):
+        with interrupts.stop_on_signals():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_are_put_back_after_an_error():
+    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(ZeroDivisionError):
+        with interrupts.stop_on_signals():
+            raise ZeroDivisionError
+    after = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    assert before == after
+
+
+def test_other_threads_go_without():
+    stops = []
+
+    def work():
+        with interrupts.stop_on_signals() as stop:
+            stops.append(stop)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(stops) == 1 and not stops[0]
