@@ -51,6 +51,12 @@ class Batching:
         rest = self.num_examples % self.batch_size
         return self.remainder == "keep" and rest != 0
 
+    @property
+    def has_padding(self) -> bool:
+        """Whether elements may hold examples that do not count."""
+        shared = self.num_replicas * self.per_replica
+        return self.remainder == "pad" or shared != self.batch_size
+
     def positions(self, first_step):
         """Returns places in the epoch's order, and which of them are real.
 
@@ -62,15 +68,50 @@ class Batching:
             the local replicas of a step, then through the steps.
         """
         steps = tf.range(first_step, self.steps, dtype=tf.int64)
+        starts = steps[:, None, None] * self.batch_size
+        in_batch = self._places()[None]
+        positions = starts + in_batch
+        real = (in_batch < self.batch_size) & (positions < self.num_examples)
+        positions = tf.minimum(positions, self.num_examples - 1)
+        shape = [-1, self.per_replica]
+        return tf.reshape(positions, shape), tf.reshape(real, shape)
+
+    def share(self, size):
+        """Returns places in one global batch, and which of them are real.
+
+        Args:
+            size: int64 scalar, number of examples in the batch.
+
+        Returns:
+            int64 and bool `[local_replicas, per_replica]`.
+        """
+        places = self._places()
+        return tf.minimum(places, size - 1), places < size
+
+    def _places(self) -> Any:
+        """Places in a global batch, `[local_replicas, per_replica]`."""
         replicas: Any = self.first_replica + np.arange(self.local_replicas)
-        in_batch = replicas[:, None] * self.per_replica + np.arange(
+        return replicas[:, None] * self.per_replica + np.arange(
             self.per_replica
         )
-        positions = steps[:, None, None] * self.batch_size + in_batch
-        positions = tf.reshape(positions, [-1, self.per_replica])
-        in_batch = tf.tile(in_batch, [tf.size(steps), 1])
-        real = (in_batch < self.batch_size) & (positions < self.num_examples)
-        return tf.minimum(positions, self.num_examples - 1), real
+
+
+def slice_elements(batching, order, drawn, first_step):
+    """Returns the elements of an epoch whose examples are known by number.
+
+    Args:
+        batching: `Batching`.
+        order: int64 `[num_examples]`, the epoch's order.
+        drawn: Dictionary of tensors `[num_examples]`.
+        first_step: int64 scalar, where the epoch starts.
+
+    Returns:
+        `tf.data.Dataset` as `records.Split.elements` describes it.
+    """
+    positions, real = batching.positions(first_step)
+    index = tf.gather(order, positions)
+    rows = {name: tf.gather(value, index) for name, value in drawn.items()}
+    return tf.data.Dataset.from_tensor_slices((index, real, rows, ()))
 
 
 def make_batching(num_examples, batch_size, remainder, ctx):

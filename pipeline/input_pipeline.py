@@ -15,6 +15,7 @@ from pipeline import config as config_lib
 from pipeline import labels as labels_lib
 from pipeline import plan
 from pipeline import records
+from pipeline import streaming
 
 
 def make_train_dataset(
@@ -64,14 +65,17 @@ def make_train_dataset(
         jit_compile: Whether XLA compiles the transforms, several times faster;
             switch it off where TensorFlow has no XLA for the host.
         num_parallel_calls: Batches computed at once; does not change them.
-        memory_budget_bytes: Most bytes the decoded split may take.
+        memory_budget_bytes: Most bytes the decoded split may take to be kept in
+            memory. Beyond it batches are read as needed: from ArrayRecord files
+            in a full permutation, from TFRecord files by shuffled shards and a
+            window. Examples are then numbered as recorded, not as listed.
 
     Returns:
         `tf.data.Dataset` of `(image, label)` or `(image, label, sample_weight)`
         with images `[batch, height, width, channels]`, labels and weights
         float32; without label for mode None.
     """
-    data = records.load_split(
+    data = streaming.open_split(
         data, split, memory_budget_bytes=memory_budget_bytes
     )
     config = config or config_lib.AugmentConfig()
@@ -83,16 +87,22 @@ def make_train_dataset(
     neutral: dict = {}
 
     def make_epoch(epoch, first_step):
-        index, real, params = _plan_batches(
-            data, config, batching, seed, epoch, first_step, shuffle
+        order, params = plan.epoch_plan(
+            seed,
+            epoch,
+            num_examples=data.num_examples,
+            image_shape=_image_shape(data, config),
+            config=config,
+            shuffle=shuffle,
         )
         drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
         neutral.update((k, v) for k, v in params.items() if k not in drawn)
-        return tf.data.Dataset.from_tensor_slices((index, real, drawn))
+        return data.elements(batching, order, drawn, first_step, shuffle)
 
-    def make_batch(index, real, drawn):
+    def make_batch(index, real, drawn, payload):
+        images, labels = data.fetch(index, payload)
         images = augment.augment_batch(
-            tf.gather(data.images, index),
+            images,
             {**neutral, **drawn},
             config,
             statistics,
@@ -100,10 +110,10 @@ def make_train_dataset(
         )
         return labels_lib.make_element(
             images,
-            tf.gather(data.labels, index),
+            labels,
             real,
             label_mode=label_mode,
-            weighted=sample_weight or batching.remainder == "pad",
+            weighted=sample_weight or batching.has_padding,
             trim=batching.has_partial,
             num_classes=len(data.class_names),
             dtype=config.dtype,
@@ -161,30 +171,6 @@ def make_eval_dataset(
         num_parallel_calls=num_parallel_calls,
         memory_budget_bytes=memory_budget_bytes,
     )
-
-
-def _plan_batches(data, config, batching, seed, epoch, first_step, shuffle):
-    """Returns listing indices, flags and parameters of an epoch's batches.
-
-    Returns:
-        int64 and bool `[elements, per_replica]`, and the dictionary of
-        `sample_params` with tensors of that shape.
-    """
-    order, params = plan.epoch_plan(
-        seed,
-        epoch,
-        num_examples=data.num_examples,
-        image_shape=_image_shape(data, config),
-        config=config,
-        shuffle=shuffle,
-    )
-    positions, real = batching.positions(first_step)
-    index = tf.gather(order, positions)
-    params = {
-        name: tf.gather(value, index) if tf.is_tensor(value) else value
-        for name, value in params.items()
-    }
-    return index, real, params
 
 
 def _check_start(epoch, step, steps):

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from pipeline import batching as batching_lib
+
 DEFAULT_MEMORY_BUDGET_BYTES = 4 * 2**30
 _READ_BATCH_SIZE = 64
 _ALIGNMENT = 64  # bytes; TensorFlow aborts on less
@@ -72,6 +74,33 @@ class Split:
             **kwargs,
         )
 
+    def elements(self, batching, order, drawn, first_step, shuffle):
+        """Returns the elements of an epoch, before their images are fetched.
+
+        Args:
+            batching: `batching.Batching`.
+            order: int64 `[num_examples]`, the epoch's order.
+            drawn: Dictionary of parameters `[num_examples]`.
+            first_step: int64 scalar, where the epoch starts.
+            shuffle: Whether `order` is anything but 0, 1, ...
+
+        Returns:
+            `tf.data.Dataset` of example numbers int64 `[per_replica]`, flags of
+            the real ones, their parameters, and a payload for `fetch`.
+        """
+        del shuffle  # The order says it all.
+        return batching_lib.slice_elements(batching, order, drawn, first_step)
+
+    def fetch(self, index, payload):
+        """Returns uint8 images and int64 labels of the given examples.
+
+        Args:
+            index: int64 `[n]`, numbers of examples.
+            payload: What `elements` yielded last.
+        """
+        del payload
+        return tf.gather(self.images, index), tf.gather(self.labels, index)
+
     @property
     def num_examples(self) -> int:
         """How many examples the split has."""
@@ -83,9 +112,7 @@ class Split:
         return tuple(self.images.shape[1:])
 
 
-def load_split(
-    data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES
-):
+def load_split(data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES):
     """Reads a split of a prepared data set into memory, once.
 
     Args:
@@ -109,8 +136,16 @@ def load_split(
                 f"Received: split={split!r}"
             )
         return data
-    builder = _as_builder(data)
-    num_examples = _checked_size(builder, split, memory_budget_bytes)
+    builder = as_builder(data)
+    num_bytes = decoded_bytes(builder, split)
+    if num_bytes > memory_budget_bytes:
+        raise ValueError(
+            f"Split {split!r} takes {num_bytes:,} bytes decoded, which is more "
+            "than `memory_budget_bytes`. Raise the budget if the machine has "
+            "the memory, or build the data set with a smaller `image_size`. "
+            f"Received: memory_budget_bytes={memory_budget_bytes}"
+        )
+    num_examples = builder.info.splits[split].num_examples
     columns = _read_columns(builder, split, num_examples)
     labels = builder.info.features["label"]
     order = _listing_order(columns["label"], columns["filename"])
@@ -125,14 +160,31 @@ def load_split(
     )
 
 
-def _as_builder(data):
+def as_builder(data):
+    """Returns a TFDS builder as it is, or that of a prepared directory."""
     if isinstance(data, tfds.core.DatasetBuilder):
         return data
     return tfds.builder_from_directory(data)
 
 
-def _checked_size(builder, split, memory_budget_bytes):
-    """Returns the number of examples, once it is known that they fit."""
+def is_array_record(builder):
+    """Whether the records of a prepared builder give random access."""
+    return builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD
+
+
+def array_record_source(builder, split):
+    """Returns the serialized examples of an ArrayRecord split, by number."""
+    return builder.as_data_source(
+        split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+
+
+def decoded_bytes(builder, split):
+    """Returns how many bytes the images of a split take in memory.
+
+    Raises:
+        ValueError: If the split does not exist or is empty.
+    """
     if split not in builder.info.splits:
         raise ValueError(
             f"`split` must be one of {', '.join(builder.info.splits)} in "
@@ -142,24 +194,12 @@ def _checked_size(builder, split, memory_budget_bytes):
     if not num_examples:
         raise ValueError(f"Split {split!r} of {builder.data_dir} is empty.")
     shape = builder.info.features["image"].shape
-    num_bytes = num_examples * int(np.prod(shape))
-    if num_bytes > memory_budget_bytes:
-        raise ValueError(
-            f"Split {split!r} takes {num_bytes:,} bytes decoded, which is more "
-            "than `memory_budget_bytes`. Raise the budget if the machine has "
-            "the memory, or build the data set with a smaller `image_size`. "
-            f"Received: memory_budget_bytes={memory_budget_bytes}"
-        )
-    return num_examples
+    return num_examples * int(np.prod(shape))
 
 
 def _read_columns(builder, split, num_examples):
     """Returns images, labels, file names and patients in record order."""
-    ds = builder.as_dataset(
-        split=split,
-        shuffle_files=False,
-        read_config=tfds.ReadConfig(try_autocache=False),
-    )
+    ds = _examples(builder, split)
     shape = builder.info.features["image"].shape
     images = _empty_aligned((num_examples, *shape))
     labels: Any = np.empty([num_examples], np.int64)
@@ -181,6 +221,28 @@ def _read_columns(builder, split, num_examples):
             "damaged: build the data set again."
         )
     return {"image": images, "label": labels, **text}
+
+
+def _examples(builder, split):
+    """Returns the dataset of a split's decoded examples, in record order."""
+    if not is_array_record(builder):
+        return builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+    # TFDS reads this format in Python only.
+    source = array_record_source(builder, split)
+
+    def read(index):
+        return np.array(source.__getitems__(index.tolist()), object)
+
+    ds = tf.data.Dataset.range(len(source)).batch(_READ_BATCH_SIZE)
+    ds = ds.map(lambda index: tf.numpy_function(read, [index], tf.string))
+    return ds.unbatch().map(
+        builder.info.features.deserialize_example,
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
 
 
 def _listing_order(labels, filenames):
