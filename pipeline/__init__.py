@@ -1,6 +1,7 @@
 """`ImageDataGenerator` as an exact, fast and reproducible `tf.data` graph."""
 
 from pipeline.augment import apply_transform
+from pipeline.augment import augment_features
 from pipeline.augment import random_transform
 from pipeline.augment import standardize
 from pipeline.config import AugmentConfig

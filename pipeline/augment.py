@@ -77,21 +77,40 @@ def standardize(image, config, statistics=None):
     )
 
 
-def augment_batch(images, params, config, statistics=None, *, jit_compile):
-    """Transforms and normalises a batch: the hot path of a dataset.
+def augment_features(
+    features, config, statistics=None, *, images=None, jit_compile=True
+):
+    """Makes the batch of images that `features` describe: the hot path.
+
+    A dataset calls this for each batch on the host; one made with
+    `augment_on="device"` yields the features instead, and the training step
+    calls it. The values are the same.
 
     Args:
-        images: uint8 or float `[batch, height, width, channels]`, channels
-            last whatever `config` says.
-        params: Dictionary as for `apply_transform`.
+        features: Dictionary with `params`, as for `apply_transform`, and either
+            `image`, uint8 or float `[batch, height, width, channels]`, channels
+            last whatever `config` says, or `index`, int64 `[batch]`.
         config: `AugmentConfig`.
         statistics: `Statistics` of the data set, for the featurewise steps.
+        images: `[num_examples, height, width, channels]`, tensor or variable
+            that `index` is looked up in.
         jit_compile: Whether XLA compiles the kernels. The user's
             `preprocessing_function` is never compiled.
 
     Returns:
-        float32 in the data format of `config`.
+        Images of type `config.dtype`, in the data format of `config`.
     """
+    if "index" in features:
+        batch = tf.gather(images, features["index"])
+    else:
+        batch = features["image"]
+    batch = _augment_batch(
+        batch, features["params"], config, statistics, jit_compile
+    )
+    return tf.cast(batch, config.dtype)
+
+
+def _augment_batch(images, params, config, statistics, jit_compile):
     taps = affine.fetch(images, params, config, jit_compile=jit_compile)
     colour = {
         name: params_lib.as_float64(params[name])

@@ -6,17 +6,29 @@ a bad value is reported: here always at construction, with the value received.
 
 from collections.abc import Callable
 import dataclasses
-import math
-import numbers
-import operator
 from typing import Any
 import warnings
 
+from pipeline import checks
+from pipeline import statistics as statistics_lib
+
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 DATA_FORMATS = ("channels_last", "channels_first")
-MAX_INTERPOLATION_ORDER = 5
-
-Shift = float | int | tuple[float | int, ...]
+_CHECKS = {
+    "rotation_range": checks.check_number_or_zero,
+    "shear_range": checks.check_number_or_zero,
+    "channel_shift_range": checks.check_number_or_zero,
+    "width_shift_range": checks.check_shift,
+    "height_shift_range": checks.check_shift,
+    "zoom_range": checks.check_zoom,
+    "brightness_range": checks.check_brightness,
+    "cval": checks.check_number,
+    "zca_epsilon": checks.check_number,
+    "rescale": checks.check_number_or_zero,
+    "interpolation_order": checks.check_order,
+    "validation_split": checks.check_fraction,
+    "dtype": checks.check_dtype,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +79,8 @@ class AugmentConfig:
         keras_quirks: True reproduces Keras to the pixel. False does what its
             documentation says: height shifts move vertically, the pivot is the
             image's centre, and channel shifts clip each channel to itself.
+        statistics: Fitted `Statistics` for the featurewise steps, used where
+            none are passed; `from_keras` fills it in.
     """
 
     featurewise_center: bool = False
@@ -93,24 +107,16 @@ class AugmentConfig:
     interpolation_order: int = 1
     dtype: Any = None
     keras_quirks: bool = True
+    statistics: Any = None
 
     def __post_init__(self):
         """Validates every field and brings it to its canonical form."""
-        for name in ("rotation_range", "shear_range", "channel_shift_range"):
-            self._set(name, _number_or_zero(name, getattr(self, name)))
-        for name in ("width_shift_range", "height_shift_range"):
-            self._set(name, _shift(name, getattr(self, name)))
-        self._set("zoom_range", _zoom(self.zoom_range))
-        self._set("brightness_range", _brightness(self.brightness_range))
-        self._set("cval", float(_number("cval", self.cval)))
-        self._set("zca_epsilon", _number("zca_epsilon", self.zca_epsilon))
-        self._set("rescale", _number_or_zero("rescale", self.rescale) or None)
-        self._set("interpolation_order", _order(self.interpolation_order))
-        self._set("validation_split", _fraction(self.validation_split))
-        self._set("data_format", self.data_format or DATA_FORMATS[0])
-        self._set("dtype", _dtype_name(self.dtype))
-        _one_of("fill_mode", self.fill_mode, FILL_MODES)
-        _one_of("data_format", self.data_format, DATA_FORMATS)
+        for name, check in _CHECKS.items():
+            self._set(name, check(name, getattr(self, name)))
+        if self.data_format is None:
+            self._set("data_format", DATA_FORMATS[0])
+        checks.check_choice("fill_mode", self.fill_mode, FILL_MODES)
+        checks.check_choice("data_format", self.data_format, DATA_FORMATS)
         if self.preprocessing_function is not None and not callable(
             self.preprocessing_function
         ):
@@ -120,6 +126,31 @@ class AugmentConfig:
                 f"{self.preprocessing_function!r}"
             )
         self._couple_flags()
+
+    @classmethod
+    def from_keras(cls, image_data_generator) -> "AugmentConfig":
+        """Takes the arguments of a live `ImageDataGenerator`.
+
+        Args:
+            image_data_generator: Keras object; if it was fitted, its mean, std
+                and ZCA matrix come along as `statistics`. A
+                `preprocessing_function` must work on tensors.
+
+        Returns:
+            `AugmentConfig`.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        names -= {"validation_split", "keras_quirks", "statistics"}
+        fitted = {
+            name: getattr(image_data_generator, name)
+            for name in ("mean", "std", "zca_whitening_matrix")
+        }
+        has_any = any(value is not None for value in fitted.values())
+        return cls(
+            **{name: getattr(image_data_generator, name) for name in names},
+            validation_split=image_data_generator._validation_split,
+            statistics=statistics_lib.Statistics(**fitted) if has_any else None,
+        )
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -169,131 +200,4 @@ AUGMENTATION_FIELDS = frozenset(
         "horizontal_flip",
         "vertical_flip",
     }
-)
-
-
-def _received(name: str, value: Any) -> str:
-    return f"Received: {name}={value!r}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and math.isfinite(value)
-
-
-def _number(name: str, value: Any) -> Any:
-    if not _is_number(value):
-        raise ValueError(
-            f"`{name}` must be a finite number. {_received(name, value)}"
-        )
-    return value
-
-
-def _number_or_zero(name: str, value: Any) -> Any:
-    """Returns `value`, or 0 for the falsy values that mean "off" in Keras."""
-    return 0 if value is None else _number(name, value)
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(choices)}. "
-            f"{_received(name, value)}"
-        )
-
-
-def _shift(name: str, value: Any) -> Shift:
-    """Returns a shift as a Python int, float or tuple, whose laws differ."""
-    if value is None:
-        return 0.0
-    if getattr(value, "ndim", 0) == 1 and len(value) == 1:
-        value = value.tolist()  # Keras takes only one-element arrays
-    is_list = isinstance(value, (list, tuple))
-    if is_list and all(_is_number(v) for v in value):
-        return tuple(_plain(v) for v in value)
-    if is_list or not _is_number(value):
-        raise ValueError(
-            f"`{name}` must be a float (a fraction if below 1, else pixels), "
-            f"an int (pixels) or a list of numbers. {_received(name, value)}"
-        )
-    return _plain(value)
-
-
-def _plain(value: Any) -> float | int:
-    """Returns a Python int or float: an integral *type* selects another law."""
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    return float(value)
-
-
-def _zoom(value: Any) -> tuple[float, float]:
-    if _is_number(value):
-        return (1 - value, 1 + value)
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        if all(_is_number(v) for v in value):
-            return (value[0], value[1])
-    raise ValueError(
-        "`zoom_range` must be a float or a pair of floats. "
-        f"{_received('zoom_range', value)}"
-    )
-
-
-def _brightness(value: Any) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        if all(_is_number(v) for v in value):
-            return (value[0], value[1])
-    raise ValueError(
-        "`brightness_range` must be None or a pair of floats. "
-        f"{_received('brightness_range', value)}"
-    )
-
-
-def _order(value: Any) -> int:
-    try:
-        order = operator.index(value)
-    except TypeError:
-        order = -1
-    if not 0 <= order <= MAX_INTERPOLATION_ORDER:
-        raise ValueError(
-            "`interpolation_order` must be an int from 0 to "
-            f"{MAX_INTERPOLATION_ORDER}. "
-            f"{_received('interpolation_order', value)}"
-        )
-    return order
-
-
-def _fraction(value: Any) -> float:
-    if not value:
-        return 0.0
-    if not _is_number(value) or not 0 < value < 1:
-        raise ValueError(
-            "`validation_split` must be strictly between 0 and 1, or 0 for "
-            f"none. {_received('validation_split', value)}"
-        )
-    return value
-
-
-def _dtype_name(value: Any) -> str:
-    """Returns the name of a dtype given as a string, NumPy or TF dtype."""
-    if value is None:
-        return "float32"
-    name = value if isinstance(value, str) else getattr(value, "name", None)
-    name = name or getattr(value, "__name__", None)
-    if name not in _DTYPES:
-        raise ValueError(
-            f"`dtype` must be one of {', '.join(_DTYPES)}. "
-            f"{_received('dtype', value)}"
-        )
-    return name
-
-
-_DTYPES = (
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "uint8",
-    "int32",
-    "int64",
 )

@@ -17,6 +17,8 @@ from pipeline import plan
 from pipeline import records
 from pipeline import streaming
 
+PLACES = ("host", "device")
+
 
 def make_train_dataset(
     data,
@@ -32,6 +34,8 @@ def make_train_dataset(
     sample_weight=False,
     shuffle=True,
     statistics=None,
+    augment_on="host",
+    cache_on="host",
     ctx=None,
     jit_compile=True,
     num_parallel_calls=tf.data.AUTOTUNE,
@@ -59,6 +63,12 @@ def make_train_dataset(
         sample_weight: Whether elements carry weights; "pad" always does.
         shuffle: Whether each epoch has a fresh uniform order.
         statistics: `Statistics`, where `config` needs them: `fit_statistics`.
+        augment_on: "host", or "device" to leave the transforms to the training
+            step: elements then hold, in place of images, a dictionary of uint8
+            images and parameters, for `augment_features`.
+        cache_on: "host", or "device" if the images are there already: the
+            dictionary then holds their numbers in place of images. Only with
+            `augment_on="device"`, and for a split that fits the budget.
         ctx: `tf.distribute.InputContext`; the dataset then yields the batches
             of this worker's replicas in turn, each `ceil(batch_size /
             replicas)` examples, padded if there are several replicas.
@@ -84,7 +94,7 @@ def make_train_dataset(
         data.num_examples, batch_size, remainder, ctx
     )
     _check_start(epoch, step, batching.steps)
-    neutral: dict = {}
+    _check_places(augment_on, cache_on, label_mode, data)
 
     def make_epoch(epoch, first_step):
         order, params = plan.epoch_plan(
@@ -95,21 +105,22 @@ def make_train_dataset(
             config=config,
             shuffle=shuffle,
         )
+        # A transform that is off has no tensor; a missing key is neutral.
         drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
-        neutral.update((k, v) for k, v in params.items() if k not in drawn)
         return data.elements(batching, order, drawn, first_step, shuffle)
 
     def make_batch(index, real, drawn, payload):
-        images, labels = data.fetch(index, payload)
-        images = augment.augment_batch(
-            images,
-            {**neutral, **drawn},
-            config,
-            statistics,
-            jit_compile=jit_compile,
-        )
+        inputs = {"params": drawn}
+        if cache_on == "device":
+            inputs["index"], labels = index, tf.gather(data.labels, index)
+        else:
+            inputs["image"], labels = data.fetch(index, payload)
+        if augment_on == "host":
+            inputs = augment.augment_features(
+                inputs, config, statistics, jit_compile=jit_compile
+            )
         return labels_lib.make_element(
-            images,
+            inputs,
             labels,
             real,
             label_mode=label_mode,
@@ -142,6 +153,8 @@ def make_eval_dataset(
     remainder="keep",
     sample_weight=False,
     statistics=None,
+    augment_on="host",
+    cache_on="host",
     ctx=None,
     jit_compile=True,
     num_parallel_calls=tf.data.AUTOTUNE,
@@ -166,6 +179,8 @@ def make_eval_dataset(
         sample_weight=sample_weight,
         shuffle=False,
         statistics=statistics,
+        augment_on=augment_on,
+        cache_on=cache_on,
         ctx=ctx,
         jit_compile=jit_compile,
         num_parallel_calls=num_parallel_calls,
@@ -182,6 +197,31 @@ def _check_start(epoch, step, steps):
         raise ValueError(
             f"`step` must be from 0 to {steps}, the steps of an epoch. "
             f"Received: step={step!r}"
+        )
+
+
+def _check_places(augment_on, cache_on, label_mode, data):
+    """Checks what is to happen on the host and what on the device."""
+    for name, place in (("augment_on", augment_on), ("cache_on", cache_on)):
+        if place not in PLACES:
+            raise ValueError(
+                f"`{name}` must be one of {', '.join(PLACES)}. "
+                f"Received: {name}={place!r}"
+            )
+    if augment_on == "device" and label_mode == "input":
+        raise ValueError(
+            "`label_mode` must not be 'input' with augment_on='device': the "
+            "images do not exist yet. Received: label_mode='input'"
+        )
+    if cache_on == "device" and augment_on == "host":
+        raise ValueError(
+            "`cache_on` must be 'host' unless augment_on='device'. "
+            "Received: cache_on='device', augment_on='host'"
+        )
+    if cache_on == "device" and not isinstance(data, records.Split):
+        raise ValueError(
+            "`cache_on` must be 'host' for a split larger than "
+            "`memory_budget_bytes`. Received: cache_on='device'"
         )
 
 

@@ -36,8 +36,9 @@ def apply_standardize(images, config, statistics=None):
         images: `[batch, height, width, channels]` in raw grey levels, or
             channels first if `config` says so.
         config: `AugmentConfig`.
-        statistics: None, or `Statistics` of the data set. A featurewise step
-            whose statistic is missing is skipped with a warning, as in Keras.
+        statistics: `Statistics` of the data set; None means those of `config`.
+            A featurewise step whose statistic is missing is skipped with a
+            warning, as in Keras.
 
     Returns:
         float32, the shape of `images`.
@@ -126,6 +127,7 @@ def _statistics(config, statistics):
         ("zca_whitening", "zca_whitening_matrix"),
     )
     found = []
+    statistics = statistics or config.statistics
     for flag, name in wanted:
         value = getattr(statistics, name, None)
         if getattr(config, flag) and value is None:

@@ -15,7 +15,7 @@ def check_label_mode(label_mode):
 
 
 def make_element(
-    images,
+    inputs,
     labels,
     real,
     *,
@@ -28,7 +28,8 @@ def make_element(
     """Assembles what a dataset yields for one batch.
 
     Args:
-        images: `[batch, height, width, channels]`.
+        inputs: Images `[batch, height, width, channels]`, or a structure of
+            tensors `[batch, ...]` that they are yet to be made of.
         labels: int64 `[batch]`.
         real: bool `[batch]`, False for examples that only fill the batch; they
             come last.
@@ -37,24 +38,25 @@ def make_element(
         trim: Whether to drop those that are not real. The batch was computed
             whole even so: XLA compiles anew for every shape.
         num_classes: int.
-        dtype: Name of the type of images and labels.
+        dtype: Name of the type of labels.
 
     Returns:
-        `images` for mode None, else `(images, targets)` with targets one-hot
+        `inputs` for mode None, else `(inputs, targets)` with targets one-hot
         `[batch, num_classes]` for "categorical", `[batch]` for "binary" and
-        "sparse", the images for "input". Weights, float32 `[batch]`, come last.
+        "sparse", the inputs for "input". Weights, float32 `[batch]`, come last.
     """
-    images = tf.cast(images, dtype)
     if trim:
         size = tf.reduce_sum(tf.cast(real, tf.int32))
-        images, labels, real = images[:size], labels[:size], real[:size]
-    element = [images]
+        inputs, labels, real = tf.nest.map_structure(
+            lambda tensor: tensor[:size], (inputs, labels, real)
+        )
+    element = [inputs]
     if label_mode == "categorical":
         element.append(tf.one_hot(labels, num_classes, dtype=dtype))
     elif label_mode == "input":
-        element.append(images)
+        element.append(inputs)
     elif label_mode is not None:
         element.append(tf.cast(labels, dtype))
     if weighted:
         element.append(tf.cast(real, tf.float32))
-    return tuple(element) if len(element) > 1 else images
+    return tuple(element) if len(element) > 1 else inputs

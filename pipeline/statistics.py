@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline import config as config_lib
 from pipeline import records
 
 # Values in one flattened image. The float64 matrix then takes 128 MiB, and a
@@ -82,7 +81,7 @@ def fit_statistics(dataset, config):
         ValueError: If there is no image, or `config.zca_whitening` is on and an
             image has more than `MAX_ZCA_SIZE` values.
     """
-    channels_first = config.data_format == config_lib.DATA_FORMATS[1]
+    channels_first = config.data_format == "channels_first"
     by_channel, by_value = _Moments(pairs=False), _Moments(pairs=True)
     for images in _image_batches(dataset, config):
         if channels_first:
@@ -118,7 +117,7 @@ def _image_batches(dataset, config):
     if isinstance(dataset, records.Split):
         dataset = tf.data.Dataset.from_tensor_slices(dataset.images)
         dataset = dataset.batch(_BATCH_SIZE)
-        if config.data_format == config_lib.DATA_FORMATS[1]:
+        if config.data_format == "channels_first":
             dataset = dataset.map(lambda x: tf.transpose(x, [0, 3, 1, 2]))
     for element in dataset:
         images = element[0] if isinstance(element, tuple) else element

@@ -25,6 +25,7 @@ def test_names_and_defaults_are_those_of_keras():
         for field in dataclasses.fields(pipeline.AugmentConfig)
     }
     assert actual.pop("keras_quirks") is True
+    assert actual.pop("statistics") is None
     assert actual == expected
 
 
@@ -89,3 +90,62 @@ def test_without_augmentation_keeps_normalisation_alone():
     )
     expected = pipeline.AugmentConfig(rescale=1 / 255, fill_mode="wrap")
     assert config.without_augmentation() == expected
+
+
+@pytest.mark.parametrize(
+    "kwargs, expected",
+    (
+        (
+            {"zca_whitening": True, "featurewise_std_normalization": True},
+            {
+                "featurewise_center": True,
+                "featurewise_std_normalization": False,
+            },
+        ),
+        (
+            {"featurewise_std_normalization": True},
+            {"featurewise_center": True},
+        ),
+        ({"samplewise_std_normalization": True}, {"samplewise_center": True}),
+    ),
+    ids=("zca", "featurewise", "samplewise"),
+)
+def test_flag_that_implies_another_says_so(kwargs, expected):
+    with pytest.warns(UserWarning, match="sets `"):
+        config = pipeline.AugmentConfig(**kwargs)
+    for name, value in expected.items():
+        assert getattr(config, name) is value
+
+
+def test_from_keras_takes_every_argument_and_what_was_fitted():
+    keras_image = pytest.importorskip(
+        "keras.src.legacy.preprocessing.image",
+        reason="this Keras no longer has its legacy image module",
+    )
+    kwargs = {
+        "featurewise_center": True,
+        "featurewise_std_normalization": True,
+        "rotation_range": 12,
+        "width_shift_range": [1, 2],
+        "height_shift_range": 3,
+        "brightness_range": [0.5, 1.5],
+        "zoom_range": 0.25,
+        "fill_mode": "wrap",
+        "horizontal_flip": True,
+        "rescale": 1 / 255,
+        "validation_split": 0.25,
+        "interpolation_order": 0,
+        "preprocessing_function": abs,
+    }
+    generator = keras_image.ImageDataGenerator(**kwargs)
+    config = pipeline.AugmentConfig.from_keras(generator)
+    assert config == pipeline.AugmentConfig(**kwargs)
+    images = np.random.default_rng(0).uniform(0, 255, (5, 8, 6, 3))
+    generator.fit(images)
+    config = pipeline.AugmentConfig.from_keras(generator)
+    image = images[0].astype(np.float32)
+    np.testing.assert_allclose(
+        pipeline.standardize(image, config),
+        generator.standardize(image.copy()),
+        atol=1e-5,
+    )
