@@ -7,7 +7,7 @@ the first pixel.
 import tensorflow as tf
 
 
-def fold(coords, size, fill_mode):
+def fold(coords, size, fill_mode, margin=0):
     """Brings coordinates to the image, to the point that fills them.
 
     Args:
@@ -15,6 +15,7 @@ def fold(coords, size, fill_mode):
         size: int32 scalar, or int.
         fill_mode: One of `config.FILL_MODES`; "constant" is treated as
             "nearest", its caller masks by `is_inside`.
+        margin: How far outside "nearest" leaves coordinates as they are.
 
     Returns:
         float64, the shape of `coords`, in `[0, size - 1]`; for "reflect" in
@@ -24,13 +25,14 @@ def fold(coords, size, fill_mode):
         return _fold_wrap(coords, size)
     if fill_mode == "reflect":
         return _fold_reflect(coords, size)
-    return clip(coords, size)
+    return clip(coords, size, margin)
 
 
-def clip(coords, size):
+def clip(coords, size, margin=0):
     """Moves coordinates outside the image to its outermost centres."""
-    last = tf.cast(size - 1, coords.dtype)
-    return tf.clip_by_value(coords, tf.zeros_like(last), last)
+    lowest = tf.constant(-margin, coords.dtype)
+    highest = tf.cast(size - 1 + margin, coords.dtype)
+    return tf.clip_by_value(coords, lowest, highest)
 
 
 def _fold_wrap(coords, size):
@@ -67,3 +69,8 @@ def mirror_index(index, size):
     period = tf.maximum(2 * size - 2, 1)
     index = tf.math.floormod(index, period)
     return tf.minimum(index, period - index) * tf.minimum(size - 1, 1)
+
+
+def clip_index(index, size):
+    """Maps whole positions to pixels as "nearest" does; a a a|a b c d|d d."""
+    return tf.clip_by_value(index, 0, size - 1)

@@ -12,6 +12,14 @@ from pipeline import boundary
 # SciPy extends an image by this many pixels before it fits a spline to
 # "nearest", for which no exact boundary condition exists.
 _NEAREST_PADDING = 12
+# How the coefficients of a spline continue, for filtering and for evaluation.
+_FILTERED_BY_REFLECTION = ("nearest", "reflect")
+_CONTINUATION = {
+    "nearest": boundary.clip_index,
+    "reflect": boundary.reflect_index,
+    "constant": boundary.mirror_index,
+    "wrap": boundary.mirror_index,
+}
 
 
 def interpolate(images, row_terms, col_terms, config):
@@ -35,10 +43,12 @@ def interpolate(images, row_terms, col_terms, config):
     inside = boundary.is_inside(rows, height) & boundary.is_inside(cols, width)
     padding = _NEAREST_PADDING if fill_mode == "nearest" else 0
     images = _pad_edge(tf.cast(images, tf.float64), padding)
-    rows = boundary.fold(rows + padding, height + 2 * padding, fill_mode)
-    cols = boundary.fold(cols + padding, width + 2 * padding, fill_mode)
+    # The padding gives "nearest" its own continuation, beyond the image.
+    margin = padding + order + 1 if padding else 0
+    rows = boundary.fold(rows, height, fill_mode, margin) + padding
+    cols = boundary.fold(cols, width, fill_mode, margin) + padding
     for axis in (1, 2):
-        images = _prefilter(images, axis, order, fill_mode == "reflect")
+        images = _prefilter(images, axis, order, fill_mode)
     warped = tf.cast(_evaluate(images, rows, cols, config), tf.float32)
     if fill_mode == "constant":
         cval = tf.constant(config.cval, tf.float32)
@@ -49,9 +59,7 @@ def interpolate(images, row_terms, col_terms, config):
 def _evaluate(coefficients, rows, cols, config):
     """Sums the B-splines around each coordinate."""
     order = config.interpolation_order
-    to_index = boundary.mirror_index
-    if config.fill_mode == "reflect":
-        to_index = boundary.reflect_index
+    to_index = _CONTINUATION[config.fill_mode]
     shape = tf.shape(coefficients)
     row_taps = _taps(rows, order, shape[1], to_index)
     col_taps = _taps(cols, order, shape[2], to_index)
@@ -100,8 +108,9 @@ def _pad_edge(images, padding):
     return images
 
 
-def _prefilter(images, axis, order, reflect):
+def _prefilter(images, axis, order, fill_mode):
     """Replaces pixels by the spline coefficients that interpolate them."""
+    reflect = fill_mode in _FILTERED_BY_REFLECTION
     size = images.shape[axis]
     if size is None:
         inverse = tf.numpy_function(
