@@ -80,7 +80,9 @@ def _load(data_config, config, augment):
     )
     # Before the data is read: TensorFlow's devices are fixed when it starts.
     strategy.create_virtual_cpus(config.num_virtual_devices)
-    splits = data.load_splits(_prepare(data_config))
+    splits = data.load_splits(
+        _prepare(data_config), memory_budget_gb=config.memory_budget_gb
+    )
     model.check_input_shape(config.model, splits.image_shape)
     return config, splits
 

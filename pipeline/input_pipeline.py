@@ -49,7 +49,7 @@ def make_train_dataset(
     at the first batch before `fit` trains.
 
     Args:
-        data: TFDS builder, its prepared directory, or a loaded `Split`.
+        data: TFDS builder, its prepared directory, or an opened split.
         split: Name of the split, such as "train".
         config: `AugmentConfig`; None leaves images as they are, in float32.
         batch_size: Size of the global batch.

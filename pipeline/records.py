@@ -130,12 +130,7 @@ def load_split(data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES):
         RuntimeError: If the records do not hold as many examples as promised.
     """
     if isinstance(data, Split):
-        if data.name != split:
-            raise ValueError(
-                f"`split` must be the loaded one, {data.name!r}. "
-                f"Received: split={split!r}"
-            )
-        return data
+        return check_name(data, split)
     builder = as_builder(data)
     num_bytes = decoded_bytes(builder, split)
     if num_bytes > memory_budget_bytes:
@@ -158,6 +153,16 @@ def load_split(data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES):
         patients=tuple(columns["patient"][i] for i in order),
         class_names=tuple(labels.names),
     )
+
+
+def check_name(data, split):
+    """Returns an opened split, if it is the one that was asked for."""
+    if data.name != split:
+        raise ValueError(
+            f"`split` must be the loaded one, {data.name!r}. "
+            f"Received: split={split!r}"
+        )
+    return data
 
 
 def as_builder(data):

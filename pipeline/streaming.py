@@ -27,7 +27,8 @@ def open_split(
     """Returns a split in memory if it fits, else one that is read as needed.
 
     Args:
-        data: TFDS builder, its prepared directory, or a loaded `Split`.
+        data: TFDS builder, its prepared directory, or a split that was opened
+            before, which is returned as it is if its name matches.
         split: Name of the split, such as "train".
         memory_budget_bytes: Most bytes for the decoded images; where they do
             not fit, for the window of records that is shuffled.
@@ -38,8 +39,8 @@ def open_split(
     Raises:
         ValueError: If the split does not exist or is empty.
     """
-    if isinstance(data, records.Split):
-        return records.load_split(data, split)
+    if isinstance(data, (records.Split, _RecordSplit)):
+        return records.check_name(data, split)
     builder = records.as_builder(data)
     if records.decoded_bytes(builder, split) <= memory_budget_bytes:
         return records.load_split(
@@ -51,7 +52,15 @@ def open_split(
 
 
 class _RecordSplit:
-    """A split whose images stay in its files; example `i` is record `i`."""
+    """A split whose images stay in its files; example `i` is record `i`.
+
+    Attributes:
+        name: Such as "train".
+        num_examples: Size of the split.
+        image_shape: `(height, width, channels)`.
+        class_names: Names in the order of the labels.
+        reading: How an epoch reads the files, in words.
+    """
 
     def __init__(self, builder, name):
         features = builder.info.features
@@ -85,6 +94,7 @@ class ArrayRecordSplit(_RecordSplit):
         """Opens the files of a split."""
         super().__init__(builder, name)
         self._source = records.array_record_source(builder, name)
+        self.reading = "read at random, shuffled as a whole"
 
     def elements(self, batching, order, drawn, first_step, shuffle):
         """As `records.Split.elements`."""
@@ -119,14 +129,13 @@ class TFRecordSplit(_RecordSplit):
         record_bytes = max(1, info.num_bytes // self.num_examples)
         window = memory_budget_bytes // (_WINDOWS_IN_MEMORY * record_bytes)
         self.window = max(1, min(self.num_examples, window))
+        self.reading = (
+            f"shuffling its {len(self._paths)} shards and a window of "
+            f"{self.window} of its {self.num_examples} examples (build with "
+            "--file_format=array_record to shuffle as a whole)"
+        )
         logging.warning(
-            "Split %r does not fit the memory budget: shuffling its %d shards "
-            "and a window of %d of its %d examples. Build with "
-            "--file_format=array_record for a full shuffle at any size.",
-            name,
-            len(self._paths),
-            self.window,
-            self.num_examples,
+            "Split %r is larger than the memory budget: %s", name, self.reading
         )
 
     def elements(self, batching, order, drawn, first_step, shuffle):

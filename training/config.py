@@ -16,6 +16,7 @@ if typing.TYPE_CHECKING:
 
 MODELS = ("lesson",)
 STRATEGIES = ("default", "mirrored")
+PLACES = ("host", "device")
 COLOR_MODES = ("grayscale", "rgb", "rgba")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 
@@ -99,6 +100,12 @@ class TrainConfig:
             too, at some cost in speed. On CPUs they always do.
         augment: What is done to training images, and how all images are
             scaled. None for `pipeline.AugmentConfig()`.
+        augment_on: "host", or "device" to transform images within the training
+            step, for hosts that cannot keep up. The values are the same.
+        cache_on: "host", or "device" to keep the uint8 images there; only with
+            `augment_on="device"` and splits within the memory budget.
+        memory_budget_gb: Most GiB that the images of a split may take in the
+            host's memory; beyond it they are read as needed.
     """
 
     workdir: str | None = None
@@ -111,10 +118,25 @@ class TrainConfig:
     num_virtual_devices: int = 0
     deterministic: bool = True
     augment: pipeline.AugmentConfig | None = None
+    augment_on: str = "host"
+    cache_on: str = "host"
+    memory_budget_gb: float = 4.0
 
     def __post_init__(self):
         _check_choice("model", self.model, MODELS)
         _check_choice("strategy", self.strategy, STRATEGIES)
+        _check_choice("augment_on", self.augment_on, PLACES)
+        _check_choice("cache_on", self.cache_on, PLACES)
+        if self.cache_on == "device" and self.augment_on == "host":
+            raise ValueError(
+                "`cache_on` must be host unless augment_on=device. Received: "
+                f"cache_on={self.cache_on}, augment_on={self.augment_on}"
+            )
+        if not 0 < self.memory_budget_gb < math.inf:
+            raise ValueError(
+                "`memory_budget_gb` must be a positive number. Received: "
+                f"memory_budget_gb={self.memory_budget_gb}"
+            )
         _check_int("batch_size", self.batch_size, 1)
         _check_int("epochs", self.epochs, 1)
         # Keras seeds NumPy, whose seeds are 32 bits wide.

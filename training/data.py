@@ -15,14 +15,14 @@ class Splits:
 
     Attributes:
         name: The dataset's, for people.
-        train: `pipeline.Split` to learn from.
-        validation: `pipeline.Split` to validate on, of the same classes.
+        train: Split to learn from, as `pipeline.open_split` returns it.
+        validation: Split to validate on, of the same classes.
         metadata: How the images were prepared, by name; empty if unknown.
     """
 
     name: str
-    train: pipeline.Split
-    validation: pipeline.Split
+    train: Any
+    validation: Any
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -47,12 +47,13 @@ class Splits:
         return self.train.image_shape
 
 
-def load_splits(data):
-    """Loads both splits into memory.
+def load_splits(data, *, memory_budget_gb=4.0):
+    """Opens both splits: in memory if they fit, else read as needed.
 
     Args:
         data: A prepared TFDS builder, its directory, or a `Splits`, which is
             returned as it is.
+        memory_budget_gb: Most GiB that the images of a split may take.
 
     Returns:
         A `Splits`.
@@ -72,10 +73,11 @@ def load_splits(data):
                 f"has none. Splits found: {found}. Prepare it with a folder "
                 f"{split}/, or without split folders, to be split by patient."
             )
+    budget = {"memory_budget_bytes": int(memory_budget_gb * 2**30)}
     return Splits(
         name=data.info.full_name,
-        train=pipeline.load_split(data, "train"),
-        validation=pipeline.load_split(data, "validation"),
+        train=pipeline.open_split(data, "train", **budget),
+        validation=pipeline.open_split(data, "validation", **budget),
         metadata=dict(data.info.metadata or {}),
     )
 

@@ -2,6 +2,8 @@
 
 import math
 
+import tensorflow as tf
+
 import pipeline
 
 
@@ -26,11 +28,46 @@ class Inputs:
         self.splits = splits
         self.augment = config.augment or pipeline.AugmentConfig()
         self.statistics = None
+        self._on_device: dict[str, tf.Variable] = {}
         # Standardisation and whitening switch centring on.
         if self.augment.featurewise_center:
             self.statistics = pipeline.fit_statistics(
-                splits.train, self.augment
+                _all_images(splits.train, self.augment), self.augment
             )
+
+    def cache_on_device(self):
+        """Copies the images to every device, if the configuration says so.
+
+        Called in the scope of the strategy that trains.
+        """
+        if self._config.cache_on == "device":
+            for split in (self.splits.train, self.splits.validation):
+                self._on_device[split.name] = tf.Variable(
+                    split.images, trainable=False
+                )
+
+    def train_images(self, features):
+        """Returns the images of a training batch, on a replica.
+
+        Args:
+            features: What `make_train_dataset` yields first: images, or what
+                they are to be made of.
+        """
+        return self._images(features, self.splits.train)
+
+    def validation_images(self, features):
+        """Likewise for validation."""
+        return self._images(features, self.splits.validation)
+
+    def _images(self, features, split):
+        if self._config.augment_on == "host":
+            return features
+        return pipeline.augment_features(
+            features,
+            self.augment,
+            self.statistics,
+            images=self._on_device.get(split.name),
+        )
 
     @property
     def train_steps(self):
@@ -43,9 +80,10 @@ class Inputs:
         return self._num_steps(self.splits.validation)
 
     def make_train_dataset(self, ctx=None):
-        """Makes `(image, label, weight)` batches, augmented and shuffled.
+        """Makes `(features, label, weight)` batches, shuffled.
 
-        A pass over the dataset is an epoch, the next pass the next epoch.
+        The features are augmented images, or what `train_images` makes them
+        of. A pass over the dataset is an epoch, the next pass the next epoch.
 
         Args:
             ctx: `tf.distribute.InputContext` of a strategy's worker.
@@ -55,15 +93,17 @@ class Inputs:
             self.splits.train.name,
             self.augment,
             seed=self._config.seed,
+            **self._places(),
             **self._common(ctx),
         )
 
     def make_validation_dataset(self, ctx=None):
-        """Makes `(image, label, weight)` batches, each example once."""
+        """Makes `(features, label, weight)` batches, each example once."""
         return pipeline.make_eval_dataset(
             self.splits.validation,
             self.splits.validation.name,
             self.augment,
+            **self._places(),
             **self._common(ctx),
         )
 
@@ -92,6 +132,12 @@ class Inputs:
         images, labels, _ = next(iter(dataset))
         return images.numpy(), labels.numpy().argmax(axis=1)
 
+    def _places(self):
+        return {
+            "augment_on": self._config.augment_on,
+            "cache_on": self._config.cache_on,
+        }
+
     def _common(self, ctx):
         return {
             "batch_size": self._config.batch_size,
@@ -102,3 +148,11 @@ class Inputs:
 
     def _num_steps(self, split):
         return math.ceil(split.num_examples / self._config.batch_size)
+
+
+def _all_images(split, augment):
+    """Returns what `fit_statistics` takes: a split, or batches of images."""
+    if isinstance(split, pipeline.Split):
+        return split
+    raw = pipeline.AugmentConfig(data_format=augment.data_format)
+    return pipeline.make_eval_dataset(split, split.name, raw, label_mode=None)

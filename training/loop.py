@@ -73,7 +73,9 @@ def train_and_evaluate(config, data, *, callbacks=(), flagfile=None):
     strategy = strategy_lib.build_strategy(
         config.strategy, num_virtual_devices=config.num_virtual_devices
     )
-    splits = data_lib.load_splits(data)
+    splits = data_lib.load_splits(
+        data, memory_budget_gb=config.memory_budget_gb
+    )
     report.print_data(splits)
     with strategy.scope():
         model = model_lib.build_model(
@@ -85,6 +87,8 @@ def train_and_evaluate(config, data, *, callbacks=(), flagfile=None):
     if flagfile is not None:
         (directory / workdir.FLAGS_FILE).write_text(flagfile, encoding="utf-8")
     inputs = inputs_lib.Inputs(config, splits)
+    with strategy.scope():
+        inputs.cache_on_device()
     artifacts.save_statistics(inputs.statistics, directory)
     artifacts.save_contact_sheet(inputs, directory)
     run = _Run(config, strategy, model, inputs, directory)
@@ -100,7 +104,9 @@ class _Run:
         self._model = model
         self._inputs = inputs
         self._directory = directory
-        self._runner = passes.PassRunner(model, strategy)
+        self._runner = passes.PassRunner(
+            model, strategy, inputs.train_images, inputs.validation_images
+        )
         # Made once: a pass over the dataset is its next epoch.
         distribute = strategy.distribute_datasets_from_function
         self._train_dataset = distribute(inputs.make_train_dataset)

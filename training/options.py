@@ -210,6 +210,28 @@ RUN = (
         default=config_lib.TrainConfig.seed,
     ),
     Option(
+        "augment_on",
+        "enum",
+        "Where images are transformed: device for hosts that cannot keep up.",
+        default=config_lib.TrainConfig.augment_on,
+        choices=config_lib.PLACES,
+    ),
+    Option(
+        "cache_on",
+        "enum",
+        "Where images are kept: device if they fit there, with "
+        "--augment_on=device.",
+        default=config_lib.TrainConfig.cache_on,
+        choices=config_lib.PLACES,
+    ),
+    Option(
+        "memory_budget_gb",
+        "float",
+        "GiB of memory for the images of a split; larger ones are read as "
+        "needed.",
+        default=config_lib.TrainConfig.memory_budget_gb,
+    ),
+    Option(
         "deterministic",
         "boolean",
         "Bit-identical results on GPUs too, at some cost in speed.",

@@ -1,7 +1,6 @@
 """One pass of a model over a dataset, on every strategy alike."""
 
 import dataclasses
-import functools
 import time
 
 import numpy as np
@@ -38,23 +37,26 @@ class PassRunner:
     the pass.
     """
 
-    def __init__(self, model, strategy):
+    def __init__(self, model, strategy, train_images, eval_images):
         """Prepares the steps.
 
         Args:
             model: A compiled `keras.Model`, made in the scope of `strategy`.
             strategy: The `tf.distribute.Strategy` to run on.
+            train_images: Function from what a training batch holds first to
+                its images, called on each replica.
+            eval_images: Likewise for evaluation.
         """
         self._model = model
         self._strategy = strategy
-        self._train_step = self._make_step(steps.train_step)
-        self._eval_step = self._make_step(steps.eval_step)
+        self._train_step = self._make_step(steps.train_step, train_images)
+        self._eval_step = self._make_step(steps.eval_step, eval_images)
 
     def train(self, dataset, num_steps, callbacks, stop):
         """Trains on a pass over `dataset`.
 
         Args:
-            dataset: Distributed dataset of `(image, label, weight)` batches.
+            dataset: Distributed dataset of batches `(features, label, weight)`.
             num_steps: Number of global batches in the pass.
             callbacks: A `keras.callbacks.CallbackList`.
             stop: Function without arguments, asked after each step whether to
@@ -87,7 +89,7 @@ class PassRunner:
         callbacks.on_test_end(result.logs)
         return result
 
-    def _make_step(self, step_fn):
+    def _make_step(self, step_fn, to_images):
         """Returns a graph that runs `step_fn` on the replicas' next batches.
 
         It takes the totals so far and returns them with this batch's added,
@@ -95,11 +97,14 @@ class PassRunner:
         of all replicas, in the order of the global batch.
         """
         strategy = self._strategy
-        step_fn = functools.partial(step_fn, self._model)
+
+        def replica_step(batch):
+            features, label, weight = batch
+            return step_fn(self._model, (to_images(features), label, weight))
 
         @tf.function
         def run_step(iterator, totals):
-            output = strategy.run(step_fn, args=(next(iterator),))
+            output = strategy.run(replica_step, args=(next(iterator),))
             totals += strategy.reduce("SUM", output.totals, axis=None)
             logs = {"loss": totals[0] / totals[2]}
             logs["accuracy"] = totals[1] / totals[2]

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+import pipeline
 from training import workdir
 
 _CONTENTS = (
@@ -30,8 +31,13 @@ def print_data(splits):
     widths = [max(len(name), 6) for name in names]
     _print_row("", names, widths)
     for split in (splits.train, splits.validation):
-        counts = np.bincount(split.labels, minlength=len(splits.class_names))
+        # Not known before they are read, where a split is not in memory.
+        counts: list = ["?"] * len(splits.class_names)
+        if isinstance(split, pipeline.Split):
+            counts = list(np.bincount(split.labels, minlength=len(counts)))
         _print_row(split.name, [*counts, split.num_examples], widths)
+        if "?" in counts:
+            print(f"    larger than the memory budget: {split.reading}")
 
 
 def print_model(model, strategy):
