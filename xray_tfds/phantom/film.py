@@ -114,7 +114,7 @@ def render(anatomy, pneumonia, view, rng):
     tissue += 0.02 * projection.noise(rng, plane, 0.03)
     # Muscle, skin folds and perfusion veil a lung unevenly. Without that, the
     # mean brightness of a lung alone would tell normal from pneumonia.
-    tissue += 0.12 * projection.noise(rng, plane, 0.45)
+    tissue += 0.13 * projection.noise(rng, plane, 0.45)
     field += air * (tissue / anatomy.air - 1.0)
     if pneumonia is not None:
         field += air * pneumonia_lib.opacity(plane, pneumonia, rng)

@@ -83,8 +83,8 @@ def noise(rng, plane, grain):
     field = Image.fromarray(grid).resize(
         (width, height), Image.Resampling.BICUBIC, box=box
     )
-    # Interpolating between independent values lowers their spread to 0.75.
-    return np.asarray(field) / np.float32(0.75)
+    # Interpolating between independent values lowers their spread to 0.82.
+    return np.asarray(field) / np.float32(0.82)
 
 
 def edge(distance, softness):
