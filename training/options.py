@@ -226,7 +226,7 @@ RUN = (
     ),
     Option(
         "memory_budget_gb",
-        "float",
+        "number",
         "GiB of memory for the images of a split; larger ones are read as "
         "needed.",
         default=config_lib.TrainConfig.memory_budget_gb,
