@@ -14,3 +14,4 @@ from pipeline.records import load_split
 from pipeline.statistics import Statistics
 from pipeline.statistics import fit_statistics
 from pipeline.streaming import open_split
+from pipeline.subsets import select_subset

@@ -7,6 +7,7 @@ folded in as reversed pixel order, which is exact.
 
 import tensorflow as tf
 
+from pipeline import compiling
 from pipeline import geometry
 from pipeline import params as params_lib
 from pipeline import sampling
@@ -14,6 +15,7 @@ from pipeline import spline
 
 _LINEAR = ("theta", "shear", "zx", "zy")
 _SHIFTS = ("tx", "ty")
+_FLIPS = ("flip_horizontal", "flip_vertical")
 
 
 def fetch(images, params, config, *, jit_compile=False):
@@ -34,24 +36,27 @@ def fetch(images, params, config, *, jit_compile=False):
     shifts = any(not params_lib.is_off(params, name) for name in _SHIFTS)
     if not linear and not shifts:
         return sampling.Taps(sampling.PIXEL, _flip(images, params))
-    row_terms, col_terms = geometry.source_coordinates(
-        params, _spatial_shape(images), config
-    )
     order = config.interpolation_order
-    if order > 1:
-        warped = spline.interpolate(images, row_terms, col_terms, config)
-        return sampling.Taps(sampling.PIXEL, warped)
     # Brightness truncates to whole grey levels: an error of one rounding in
     # float32 would become one of a level.
     exact = not params_lib.is_off(params, "brightness")
     if order == 1 and not linear and not exact and config.fill_mode != "wrap":
-        return sampling.fetch_shift(
-            images,
-            row_terms[0] + row_terms[1][:, :1],
-            col_terms[0][:, :1] + col_terms[1],
-            config.fill_mode,
-            jit_compile=jit_compile,
+        moves = {
+            name: params_lib.as_float64(params[name])
+            for name in _SHIFTS + _FLIPS
+            if not params_lib.is_off(params, name)
+        }
+        shift = compiling.compiled(_fetch_shift, jit_compile)
+        pixels, weights, inside = shift(
+            images, moves, config.fill_mode, config.keras_quirks
         )
+        return sampling.Taps(sampling.CELL, pixels, weights, inside)
+    row_terms, col_terms = geometry.source_coordinates(
+        params, _spatial_shape(images), config.keras_quirks
+    )
+    if order > 1:
+        warped = spline.interpolate(images, row_terms, col_terms, config)
+        return sampling.Taps(sampling.PIXEL, warped)
     return sampling.fetch_plane(
         images,
         row_terms,
@@ -60,6 +65,22 @@ def fetch(images, params, config, *, jit_compile=False):
         order=order,
         weight_dtype=tf.float64 if exact else tf.float32,
         jit_compile=jit_compile,
+    )
+
+
+def _fetch_shift(images, params, fill_mode, keras_quirks):
+    """Fetches for a pure shift, coordinates included in what is compiled.
+
+    That is exact here: nothing is multiplied, so XLA has nothing to contract.
+    """
+    row_terms, col_terms = geometry.source_coordinates(
+        params, _spatial_shape(images), keras_quirks
+    )
+    return sampling.crop(
+        images,
+        row_terms[0] + row_terms[1][:, :1],
+        col_terms[0][:, :1] + col_terms[1],
+        fill_mode,
     )
 
 

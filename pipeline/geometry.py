@@ -13,13 +13,13 @@ import tensorflow as tf
 from pipeline import params as params_lib
 
 
-def source_coordinates(params, image_shape, config):
+def source_coordinates(params, image_shape, keras_quirks):
     """Returns the source coordinates of all output pixels, as sums.
 
     Args:
         params: Dictionary as `params.sample_params` returns it.
         image_shape: `(height, width)`, ints or int32 scalars.
-        config: `AugmentConfig`; `keras_quirks` is used.
+        keras_quirks: Whether the pivot is where Keras has it.
 
     Returns:
         Pairs for the source row and for the source column: float64 `[1 or
@@ -28,7 +28,7 @@ def source_coordinates(params, image_shape, config):
     """
     height, width = image_shape
     (axx, axy, bx), (ayx, ayy, by) = _matrix(params)
-    pivot_x, pivot_y = _pivot(height, width, config)
+    pivot_x, pivot_y = _pivot(height, width, keras_quirks)
     offset_x = -axx * pivot_x - axy * pivot_y + (bx + pivot_x)
     offset_y = -ayx * pivot_x - ayy * pivot_y + (by + pivot_y)
     r = _positions(height, params, "flip_vertical")
@@ -82,12 +82,12 @@ def _cos_sin(params, name):
     return tf.cos(angle), tf.sin(angle)
 
 
-def _pivot(height, width, config):
+def _pivot(height, width, keras_quirks):
     """Returns the fixed point of rotation, shear and zoom as `(x, y)`.
 
     Keras takes x (columns) from the height and y (rows) from the width.
     """
-    x, y = (height, width) if config.keras_quirks else (width, height)
+    x, y = (height, width) if keras_quirks else (width, height)
     return tuple(
         (params_lib.as_float64(v) if tf.is_tensor(v) else float(v)) / 2 - 0.5
         for v in (x, y)

@@ -64,22 +64,29 @@ def blend(taps, cval):
     return images
 
 
-def fetch_shift(images, rows, cols, fill_mode, *, jit_compile):
+def crop(images, rows, cols, fill_mode):
     """Fetches for a pure shift: each image is one crop, flipped or not.
 
     Args:
         images: `[batch, height, width, channels]`, any numeric dtype.
-        rows: Source rows, float64 `[batch, height]`, in steps of 1 or -1.
-        cols: Source columns, float64 `[batch, width]`, likewise.
+        rows: Source rows, float64 `[1 or batch, height]`, in steps of 1 or -1.
+        cols: Source columns, float64 `[1 or batch, width]`, likewise.
         fill_mode: Any but "wrap", where the crop has a seam.
-        jit_compile: Whether XLA compiles the kernel.
 
     Returns:
-        `Taps`.
+        Pixels, weights and mask of `Taps` in the layout `CELL`.
     """
-    crop = compiling.compiled(_crop, jit_compile)
-    pixels, weights, inside = crop(images, rows, cols, fill_mode)
-    return Taps(CELL, pixels, weights, inside)
+    batch, height, width = tf.unstack(tf.shape(images)[:3], num=3)
+    row_index, bottom = _crop_axis(rows, height, fill_mode)
+    col_index, right = _crop_axis(cols, width, fill_mode)
+    index = row_index[:, :, None] * width + col_index[:, None, :]
+    index = tf.broadcast_to(index, [batch, height + 1, width + 1])
+    inside: tuple = ()
+    if fill_mode == "constant":
+        mask = boundary.is_inside(rows, height)[:, :, None, None]
+        inside = (mask & boundary.is_inside(cols, width)[:, None, :, None],)
+    weights = (bottom[:, :, None, None], right[:, :, None, None])
+    return _gather(images, index), weights, inside
 
 
 def fetch_plane(
@@ -174,21 +181,6 @@ def _crop_axis(coords, size, fill_mode):
         index = boundary.reflect_index(index, size)
     index = tf.clip_by_value(index, 0, size - 1)
     return index, tf.cast(weight, tf.float32)
-
-
-def _crop(images, rows, cols, fill_mode):
-    """Returns the crop of each image, weights and mask."""
-    batch, height, width = tf.unstack(tf.shape(images)[:3], num=3)
-    row_index, bottom = _crop_axis(rows, height, fill_mode)
-    col_index, right = _crop_axis(cols, width, fill_mode)
-    index = row_index[:, :, None] * width + col_index[:, None, :]
-    index = tf.broadcast_to(index, [batch, height + 1, width + 1])
-    inside: tuple = ()
-    if fill_mode == "constant":
-        mask = boundary.is_inside(rows, height)[:, :, None, None]
-        inside = (mask & boundary.is_inside(cols, width)[:, None, :, None],)
-    weights = (bottom[:, :, None, None], right[:, :, None, None])
-    return _gather(images, index), weights, inside
 
 
 def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):

@@ -1,0 +1,49 @@
+"""`validation_split` and `subset`: the examples that Keras chooses."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+SUBSETS = ("training", "validation")
+
+
+def select_subset(split, subset, validation_split):
+    """Returns one of the two parts of a split, in listing order.
+
+    Args:
+        split: `Split` in memory, in the order of `flow_from_directory`.
+        subset: "validation", the first `int(validation_split * n)` of the `n`
+            examples of each class, or "training", the others. No shuffling: a
+            patient whose films are in both parts is Keras's doing. Prefer the
+            splits of the data set, which keep patients apart.
+        validation_split: Fraction below 1, as `AugmentConfig` has it.
+
+    Returns:
+        `Split` of the same name; its images are copied.
+    """
+    if subset not in SUBSETS:
+        raise ValueError(
+            f"`subset` must be one of {', '.join(SUBSETS)}. "
+            f"Received: subset={subset!r}"
+        )
+    held_out = np.zeros(split.num_examples, bool)
+    for label in range(len(split.class_names)):
+        of_class = np.flatnonzero(split.labels == label)
+        # Truncated, so 0.29 of 100 files are 28, as in Keras.
+        held_out[of_class[: int(validation_split * len(of_class))]] = True
+    index = np.flatnonzero(held_out == (subset == "validation"))
+    if not len(index):
+        raise ValueError(
+            f"`subset` {subset!r} of split {split.name!r} has no examples. "
+            f"Received: validation_split={validation_split!r}"
+        )
+    with tf.device("CPU:0"):
+        images = tf.gather(split.images, index)
+    return dataclasses.replace(
+        split,
+        images=images,
+        labels=split.labels[index],
+        filenames=tuple(split.filenames[i] for i in index),
+        patients=tuple(split.patients[i] for i in index),
+    )
