@@ -8,6 +8,7 @@ imported where they are used: most are not installed.
 """
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ IMAGE_SIZE = (256, 256)
 NUM_WORKERS = 2
 
 # Recipe -> arguments of `ImageDataGenerator`, next to `rescale=1/255`.
-RECIPES = {
+RECIPES: dict[str, dict[str, Any]] = {
     "rescale": {},
     "flip + shift": {
         "vertical_flip": True,
@@ -254,7 +255,7 @@ def _albumentations(recipe):
     if options.get("vertical_flip"):
         transforms.append(albumentations.VerticalFlip(p=0.5))
     if "width_shift_range" in options:
-        affine = {"translate_percent": (-0.1, 0.1)}
+        affine: dict[str, Any] = {"translate_percent": (-0.1, 0.1)}
         if "rotation_range" in options:
             affine.update(
                 rotate=(-15, 15), shear={"x": (-10, 10)}, scale=(0.8, 1.2)

@@ -83,7 +83,7 @@ def _rates(recipe, competitor):
 
 def _collect():
     """Returns recipe -> pipeline -> rates of all counted epochs."""
-    rates = {
+    rates: dict[str, dict[str, list[float]]] = {
         recipe: {name: [] for name in _COMPETITORS.value}
         for recipe in _RECIPES.value
     }

@@ -1,6 +1,8 @@
 """The loading of one file, against Keras, PIL and TensorFlow."""
 
 import io
+import json
+import pathlib
 
 from PIL import Image
 import keras
@@ -71,6 +73,24 @@ def test_load_image_of_any_mode_equals_keras(name, color_mode, tmp_path):
             assert actual.shape == (24, 31, channels)
             assert actual.dtype == expected.dtype
             np.testing.assert_array_equal(actual.squeeze(), expected.squeeze())
+
+
+def test_load_image_equals_what_was_recorded_from_keras():
+    path = pathlib.Path(__file__).parent / "golden" / "loading.npz"
+    with np.load(path) as arrays:
+        cases = json.loads(bytes(arrays["manifest"]))["load"]
+        for case in cases:
+            actual = images.load_image(
+                arrays[case["bytes"]].tobytes(),
+                color_mode=case["color_mode"],
+                image_size=case["target_size"],
+                interpolation=case["interpolation"],
+                keep_aspect_ratio=case["keep_aspect_ratio"],
+            )
+            expected = arrays[case["x"]]
+            np.testing.assert_array_equal(actual, expected, str(case))
+            assert actual.dtype == expected.dtype
+    assert len(cases) == 82
 
 
 def test_load_image_without_size_keeps_it():

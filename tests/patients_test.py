@@ -4,6 +4,7 @@ import conftest
 import pytest
 
 from xray_tfds import patients
+from xray_tfds import sources
 
 
 @pytest.mark.parametrize(
@@ -29,10 +30,12 @@ def test_parse_patient_of_known_names(filename, expected):
 
 
 def test_patient_key_of_unknown_name_is_the_file():
-    keys = {
-        patients.patient_key(f"normal/{name}") for name in ("a.png", "b.png")
-    }
-    assert len(keys) == 2
+    files = [
+        sources.SourceFile(None, f"normal/{name}", "normal", split)
+        for name in ("1.png", "2.png")
+        for split in ("train", "test")
+    ]
+    assert len({patients.patient_key(file) for file in files}) == 4
 
 
 @pytest.mark.skipif(

@@ -21,7 +21,7 @@ class XrayConfig(tfds.core.BuilderConfig):
         image_size: `(height, width)` of every record, in pixels.
         color_mode: `grayscale`, `rgb` or `rgba`, as in `keras.utils.load_img`.
         interpolation: PIL filter for the resizing. `bilinear`, the default, is
-            antialiased; `nearest` is what `flow_from_directory` does by default.
+            antialiased; `nearest` is the default of `flow_from_directory`.
         keep_aspect_ratio: Whether to cut to the aspect of `image_size` before
             the resizing, as in `keras.utils.load_img`.
         class_names: The classes in the order of their indices; each is the name

@@ -32,6 +32,10 @@ def parse_patient(filename):
     return None
 
 
-def patient_key(filename):
-    """Returns the patient key of a file; without one it is its own patient."""
-    return parse_patient(filename) or f"file:{filename}"
+def patient_key(file):
+    """Returns the patient key of a `SourceFile`.
+
+    Where no rule matches its name, the file is a patient of its own.
+    """
+    own = f"file:{file.split or ''}/{file.filename}"
+    return parse_patient(file.filename) or own

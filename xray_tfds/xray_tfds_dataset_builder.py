@@ -3,7 +3,6 @@
 import collections
 import functools
 
-from absl import logging
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
@@ -142,7 +141,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "image": png,
                 "label": file.label,
                 "filename": file.filename,
-                "patient": patients.patient_key(file.filename),
+                "patient": patients.patient_key(file),
             }
 
     def _scan(self, directory):
@@ -163,7 +162,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if "validation" not in given:
             divided = [file for file in files if file.split in (None, "train")]
         split_of_patient = splits_lib.assign_splits(
-            ((patients.patient_key(f.filename), f.label) for f in divided),
+            ((patients.patient_key(f), f.label) for f in divided),
             fractions,
             seed=config.seed,
         )
@@ -171,7 +170,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for file in files:
             split = file.split
             if divided and split in (None, "train"):
-                split = split_of_patient[patients.patient_key(file.filename)]
+                split = split_of_patient[patients.patient_key(file)]
             assignment[split].append(file)
         return assignment
 
@@ -215,7 +214,7 @@ def _report(source, assignment):
     """Says what will be built: counts by split and class, patients, doubts."""
     for split, files in assignment.items():
         labels = collections.Counter(file.label for file in files)
-        people = {patients.patient_key(file.filename) for file in files}
+        people = {patients.patient_key(file) for file in files}
         counts = ", ".join(
             f"{number} {name}" for name, number in labels.items()
         )
@@ -232,17 +231,16 @@ def _report(source, assignment):
         print(f"{source.ignored} files that are not images are left out.")
     shared = _patients_in_two_splits(assignment)
     if shared:
-        logging.warning(
-            "%d patients are in two of the given splits, for example %s: what"
-            " the model scores on the second is better than it will do on new"
-            " patients.",
-            len(shared),
-            shared[0],
+        print(
+            f"WARNING: {len(shared)} patients are in two of the given splits,"
+            f" for example {shared[0]}. What the model scores on the second is"
+            " better than what it will do for new patients."
         )
-    if len(assignment["validation"]) < _MIN_VALIDATION_IMAGES:
-        logging.warning(
-            "The validation split has %d images: too few to choose a model by.",
-            len(assignment["validation"]),
+    number = len(assignment["validation"])
+    if number < _MIN_VALIDATION_IMAGES:
+        print(
+            f"WARNING: the validation split has {number} images, too few to"
+            " choose a model by."
         )
 
 
@@ -250,5 +248,5 @@ def _patients_in_two_splits(assignment):
     splits_of = collections.defaultdict(set)
     for split, files in assignment.items():
         for file in files:
-            splits_of[patients.patient_key(file.filename)].add(split)
+            splits_of[patients.patient_key(file)].add(split)
     return sorted(key for key, splits in splits_of.items() if len(splits) > 1)
