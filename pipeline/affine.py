@@ -52,7 +52,7 @@ def fetch(images, params, config, *, jit_compile=False):
         )
         return sampling.Taps(sampling.CELL, pixels, weights, inside)
     row_terms, col_terms = geometry.source_coordinates(
-        params, _spatial_shape(images), config.keras_quirks
+        params, geometry.sizes(images)[1:3], config.keras_quirks
     )
     if order > 1:
         warped = spline.interpolate(images, row_terms, col_terms, config)
@@ -74,7 +74,7 @@ def _fetch_shift(images, params, fill_mode, keras_quirks):
     That is exact here: nothing is multiplied, so XLA has nothing to contract.
     """
     row_terms, col_terms = geometry.source_coordinates(
-        params, _spatial_shape(images), keras_quirks
+        params, geometry.sizes(images)[1:3], keras_quirks
     )
     return sampling.crop(
         images,
@@ -91,10 +91,3 @@ def _flip(images, params):
             flag = geometry.flag(params[name])[:, None, None, None]
             images = tf.where(flag, tf.reverse(images, [axis]), images)
     return images
-
-
-def _spatial_shape(images):
-    """Returns height and width, as ints where they are known."""
-    dynamic = tf.unstack(tf.shape(images), num=4)[1:3]
-    static = images.shape[1:3]
-    return [d if s is None else s for s, d in zip(static, dynamic)]

@@ -36,6 +36,14 @@ def source_coordinates(params, image_shape, keras_quirks):
     return (offset_y + r * ayy, q * ayx), (offset_x + r * axy, q * axx)
 
 
+def sizes(tensor):
+    """Returns the shape of `tensor` as a list, of ints as far as known."""
+    if tensor.shape.is_fully_defined():
+        return tensor.shape.as_list()
+    dynamic = tf.unstack(tf.shape(tensor), num=tensor.shape.rank)
+    return [d if s is None else s for s, d in zip(tensor.shape, dynamic)]
+
+
 def flag(value):
     """Returns a flag or a vector of flags as bool `[1 or batch]`."""
     return tf.reshape(tf.cast(tf.convert_to_tensor(value), tf.bool), [-1])
@@ -43,11 +51,13 @@ def flag(value):
 
 def _positions(size, params, flip_name):
     """Returns output positions `[1 or batch, size]`, reversed where flipped."""
-    forward = tf.range(tf.cast(size, tf.float64), dtype=tf.float64)[None, :]
+    if tf.is_tensor(size):
+        size = tf.cast(size, tf.float64)
+    forward = tf.reshape(tf.range(size, dtype=tf.float64), [1, -1])
     if params_lib.is_off(params, flip_name):
         return forward
-    last = params_lib.as_float64(size) - 1
-    return tf.where(flag(params[flip_name])[:, None], last - forward, forward)
+    flip = tf.reshape(flag(params[flip_name]), [-1, 1])
+    return tf.where(flip, (size - 1) - forward, forward)
 
 
 def _matrix(params):

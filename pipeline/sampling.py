@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from pipeline import boundary
 from pipeline import compiling
+from pipeline import geometry
 
 # What one entry of `Taps.pixels` holds.
 PIXEL = "pixel"  # the value itself
@@ -76,7 +77,7 @@ def crop(images, rows, cols, fill_mode):
     Returns:
         Pixels, weights and mask of `Taps` in the layout `CELL`.
     """
-    batch, height, width = tf.unstack(tf.shape(images)[:3], num=3)
+    batch, height, width, _ = geometry.sizes(images)
     row_index, bottom = _crop_axis(rows, height, fill_mode)
     col_index, right = _crop_axis(cols, width, fill_mode)
     index = row_index[:, :, None] * width + col_index[:, None, :]
@@ -117,7 +118,7 @@ def fetch_plane(
     index, weights, inside = locate(
         row_terms, col_terms, fill_mode, order, weight_dtype
     )
-    index = tf.broadcast_to(index, tf.shape(images)[:3])
+    index = tf.broadcast_to(index, geometry.sizes(images)[:3])
     return Taps(layout, gather(table, index), weights, inside)
 
 
@@ -174,7 +175,7 @@ def _crop_axis(coords, size, fill_mode):
     else:
         # Far outside all is the outermost pixel; keeps int32 from overflow.
         start = tf.clip_by_value(start, -length - 1, length)
-    step = tf.range(size + 1)[None, :]
+    step = tf.reshape(tf.range(size + 1), [1, -1])
     step = tf.where(descending, size - step, step)
     index = tf.cast(start, tf.int32) + step
     if fill_mode == "reflect":
@@ -185,7 +186,8 @@ def _crop_axis(coords, size, fill_mode):
 
 def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):
     """Returns flat indices `[batch, height, width]`, weights and mask."""
-    height, width = tf.shape(row_terms[0])[1], tf.shape(row_terms[1])[1]
+    height = geometry.sizes(row_terms[0])[1]
+    width = geometry.sizes(row_terms[1])[1]
     rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
     cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
     inside: tuple = ()
@@ -210,12 +212,12 @@ def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):
 
 def _gather(table, index):
     """Gathers pixels of `table` at flat indices `[batch, rows, columns]`."""
-    shape, index_shape = tf.shape(table), tf.shape(index)
-    rest = tf.concat([shape[:1], shape[1:2] * shape[2:3], shape[3:]], 0)
+    batch, height, width, *rest = geometry.sizes(table)
+    index_shape = geometry.sizes(index)
     flat = tf.gather(
-        tf.reshape(table, rest),
+        tf.reshape(table, [batch, height * width, *rest]),
         tf.reshape(index, [index_shape[0], -1]),
         axis=1,
         batch_dims=1,
     )
-    return tf.reshape(flat, tf.concat([index_shape, shape[3:]], 0))
+    return tf.reshape(flat, index_shape + rest)

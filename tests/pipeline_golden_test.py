@@ -32,9 +32,8 @@ _FUNCTIONS = {
 
 def load_cases():
     """Yields each case with its arrays in place of their names."""
-    for path in sorted((pathlib.Path(__file__).parent / "golden").glob("*")):
-        if path.suffix != ".npz":
-            continue
+    golden = pathlib.Path(__file__).parent / "golden"
+    for path in sorted(golden.glob("transforms_*.npz")):
         with np.load(path) as arrays:
             manifest = json.loads(bytes(arrays["manifest"]))
             for case in manifest["cases"]:
