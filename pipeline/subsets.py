@@ -22,17 +22,9 @@ def select_subset(split, subset, validation_split):
     Returns:
         `Split` of the same name; its images are copied.
     """
-    if subset not in SUBSETS:
-        raise ValueError(
-            f"`subset` must be one of {', '.join(SUBSETS)}. "
-            f"Received: subset={subset!r}"
-        )
-    held_out = np.zeros(split.num_examples, bool)
-    for label in range(len(split.class_names)):
-        of_class = np.flatnonzero(split.labels == label)
-        # Truncated, so 0.29 of 100 files are 28, as in Keras.
-        held_out[of_class[: int(validation_split * len(of_class))]] = True
-    index = np.flatnonzero(held_out == (subset == "validation"))
+    check_subset(subset)
+    mask = held_out(split.labels, validation_split)
+    index = np.flatnonzero(mask == (subset == "validation"))
     if not len(index):
         raise ValueError(
             f"`subset` {subset!r} of split {split.name!r} has no examples. "
@@ -47,3 +39,30 @@ def select_subset(split, subset, validation_split):
         filenames=tuple(split.filenames[i] for i in index),
         patients=tuple(split.patients[i] for i in index),
     )
+
+
+def check_subset(subset):
+    """Raises ValueError unless `subset` is one of `SUBSETS`."""
+    if subset not in SUBSETS:
+        raise ValueError(
+            f"`subset` must be one of {', '.join(SUBSETS)}. "
+            f"Received: subset={subset!r}"
+        )
+
+
+def held_out(labels, validation_split):
+    """Returns which examples Keras holds out as "validation".
+
+    Args:
+        labels: int `[num_examples]`, in listing order.
+        validation_split: Fraction below 1.
+
+    Returns:
+        bool `[num_examples]`: the first of each class.
+    """
+    mask = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        # Truncated, so 0.29 of 100 files are 28, as in Keras.
+        mask[of_class[: int(validation_split * len(of_class))]] = True
+    return mask

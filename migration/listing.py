@@ -1,0 +1,116 @@
+"""The files that Keras's `flow_from_directory` finds, in its order."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from pipeline import subsets
+
+# Ends of file names, in lower case. No dot is required: "notapng" is taken.
+_ENDINGS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Listing:
+    """What was found, under the names of Keras's iterator.
+
+    Attributes:
+        directory: Where it was found.
+        filenames: Paths relative to `directory`.
+        classes: int32 `[samples]`, index of each file's class.
+        class_indices: Dictionary of class name to index.
+        num_classes: Number of classes, also of those without files.
+    """
+
+    directory: str
+    filenames: tuple[str, ...]
+    classes: np.ndarray
+    class_indices: dict[str, int]
+    num_classes: int
+
+    @property
+    def samples(self) -> int:
+        """Number of files."""
+        return len(self.filenames)
+
+    @property
+    def filepaths(self) -> tuple[str, ...]:
+        """Paths of the files."""
+        return tuple(os.path.join(self.directory, n) for n in self.filenames)
+
+
+def list_directory(
+    directory,
+    *,
+    classes=None,
+    follow_links=False,
+    subset=None,
+    validation_split=0.0,
+):
+    """Lists class folders as Keras does; its every rule, liked or not.
+
+    Args:
+        directory: Folder of class folders.
+        classes: Names of the folders in the order of their indices; by default
+            all folders, also hidden and empty ones, in code-point order.
+        follow_links: Whether to follow links to folders below the classes.
+        subset: None, "training" or "validation".
+        validation_split: The share of each class, by order, that is
+            "validation".
+
+    Returns:
+        `Listing`.
+
+    Raises:
+        ValueError: If the directory does not exist, a class is not a folder in
+            it, or `subset` is unknown.
+    """
+    directory = os.fspath(directory)
+    if not os.path.isdir(directory):
+        raise ValueError(
+            "`directory` must be an existing directory. "
+            f"Received: directory={directory!r}"
+        )
+    if subset is not None:
+        subsets.check_subset(subset)
+    names = list(classes or _subfolders(directory))
+    indices = dict(zip(names, range(len(names))))
+    filenames: list[str] = []
+    labels: list[int] = []
+    for name in names:
+        if os.path.basename(name) != name:
+            raise ValueError(
+                "`classes` must be folders directly in `directory`. "
+                f"Received: {name!r}"
+            )
+        found = _files(os.path.join(directory, name), follow_links)
+        filenames += (os.path.join(name, path) for path in found)
+        labels += [indices[name]] * len(found)
+    chosen = np.arange(len(labels))
+    if subset is not None:
+        held_out = subsets.held_out(np.array(labels, int), validation_split)
+        chosen = np.flatnonzero(held_out == (subset == "validation"))
+    return Listing(
+        directory=directory,
+        filenames=tuple(filenames[i] for i in chosen),
+        classes=np.array(labels, np.int32)[chosen],
+        class_indices=indices,
+        num_classes=len(names),
+    )
+
+
+def _subfolders(directory):
+    entries = sorted(os.listdir(directory))
+    return [e for e in entries if os.path.isdir(os.path.join(directory, e))]
+
+
+def _files(folder, follow_links):
+    """Returns paths of images relative to `folder`, by folder, then by name."""
+    walk = os.walk(folder, followlinks=follow_links)
+    return [
+        os.path.relpath(os.path.join(root, name), folder)
+        for root, _, names in sorted(walk, key=lambda entry: entry[0])
+        for name in sorted(names)
+        if name.lower().endswith(_ENDINGS)
+    ]
