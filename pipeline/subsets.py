@@ -1,6 +1,7 @@
 """`validation_split` and `subset`: the examples that Keras chooses."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +61,7 @@ def held_out(labels, validation_split):
     Returns:
         bool `[num_examples]`: the first of each class.
     """
-    mask = np.zeros(len(labels), bool)
+    mask: Any = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
         # Truncated, so 0.29 of 100 files are 28, as in Keras.
