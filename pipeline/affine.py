@@ -8,6 +8,7 @@ folded in as reversed pixel order, which is exact.
 import tensorflow as tf
 
 from pipeline import compiling
+from pipeline import fixed_point
 from pipeline import geometry
 from pipeline import params as params_lib
 from pipeline import sampling
@@ -27,7 +28,8 @@ def fetch(images, params, config, *, jit_compile=False):
             numbers or vectors `[batch]`; a missing key is neutral.
         config: `AugmentConfig`; `fill_mode`, `cval`, `interpolation_order` and
             `keras_quirks` are used.
-        jit_compile: Whether XLA compiles the kernels.
+        jit_compile: Whether XLA compiles the kernels. Parameters must then be
+            within the ranges of `config`.
 
     Returns:
         `sampling.Taps`, for `sampling.blend`.
@@ -57,6 +59,15 @@ def fetch(images, params, config, *, jit_compile=False):
     if order > 1:
         warped = spline.interpolate(images, row_terms, col_terms, config)
         return sampling.Taps(sampling.PIXEL, warped)
+    if (
+        jit_compile
+        and order == 1
+        and not exact
+        and fixed_point.is_applicable(
+            geometry.sizes(images)[1:3], images.dtype, config
+        )
+    ):
+        return sampling.fetch_fixed(images, row_terms, col_terms)
     return sampling.fetch_plane(
         images,
         row_terms,

@@ -12,12 +12,14 @@ import tensorflow as tf
 
 from pipeline import boundary
 from pipeline import compiling
+from pipeline import fixed_point
 from pipeline import geometry
 
 # What one entry of `Taps.pixels` holds.
 PIXEL = "pixel"  # the value itself
 CELL = "cell"  # one corner of the cells of a grid, one row and column larger
 PACKED = "packed"  # four uint8 corners of a cell in one uint32
+FIXED = "fixed"  # the same, and weights are terms of fixed-point coordinates
 CORNERS = "corners"  # four corners of a cell along the last axis
 
 _CORNER_BITS = (0, 8, 16, 24)  # top left, top right, bottom left, bottom right
@@ -55,6 +57,8 @@ def blend(taps, cval):
     images = taps.pixels
     if taps.weights:
         bottom, right = taps.weights
+        if taps.layout == FIXED:
+            bottom, right = fixed_point.weights(bottom, right)
         corners = [tf.cast(c, bottom.dtype) for c in _corners(taps)]
         upper = corners[0] * (1 - right) + corners[1] * right
         lower = corners[2] * (1 - right) + corners[3] * right
@@ -88,6 +92,26 @@ def crop(images, rows, cols, fill_mode):
         inside = (mask & boundary.is_inside(cols, width)[:, None, :, None],)
     weights = (bottom[:, :, None, None], right[:, :, None, None])
     return _gather(images, index), weights, inside
+
+
+def fetch_fixed(images, row_terms, col_terms):
+    """Fetches for an affine transform, where `fixed_point.is_applicable`.
+
+    Args:
+        images: uint8 `[batch, height, width, channels]`.
+        row_terms: Terms of the source rows: `geometry.source_coordinates`.
+        col_terms: Terms of the source columns.
+
+    Returns:
+        `Taps`; compiled by XLA.
+    """
+    rows = fixed_point.from_terms(row_terms)
+    cols = fixed_point.from_terms(col_terms)
+    index = compiling.compiled(fixed_point.pixel_index, True)(rows, cols)
+    index = tf.broadcast_to(index, geometry.sizes(images)[:3])
+    table = compiling.compiled(_pack, True)(images)
+    pixels = compiling.compiled(_gather, True)(table, index)
+    return Taps(FIXED, pixels, (rows, cols))
 
 
 def fetch_plane(

@@ -107,10 +107,14 @@ class _Run:
         self._runner = passes.PassRunner(
             model, strategy, inputs.train_images, inputs.validation_images
         )
-        # Made once: a pass over the dataset is its next epoch.
         distribute = strategy.distribute_datasets_from_function
-        self._train_dataset = distribute(inputs.make_train_dataset)
-        self._validation_dataset = distribute(inputs.make_validation_dataset)
+        # Opened once: when a pass is over, the next epoch follows.
+        self._train_batches = iter(
+            distribute(lambda ctx: inputs.make_train_dataset(ctx).repeat())
+        )
+        self._validation_batches = iter(
+            distribute(lambda ctx: inputs.make_validation_dataset(ctx).repeat())
+        )
         self._records = []
 
     def train(self, callbacks, stop):
@@ -145,7 +149,7 @@ class _Run:
         start = time.perf_counter()
         callbacks.on_epoch_begin(epoch)
         trained = self._runner.train(
-            self._train_dataset,
+            self._train_batches,
             self._inputs.train_steps,
             callbacks,
             lambda: stop or self._model.stop_training,
@@ -169,7 +173,7 @@ class _Run:
 
     def _evaluate(self, callbacks, stop):
         return self._runner.evaluate(
-            self._validation_dataset,
+            self._validation_batches,
             self._inputs.validation_steps,
             callbacks,
             lambda: bool(stop),

@@ -52,11 +52,13 @@ class PassRunner:
         self._train_step = self._make_step(steps.train_step, train_images)
         self._eval_step = self._make_step(steps.eval_step, eval_images)
 
-    def train(self, dataset, num_steps, callbacks, stop):
-        """Trains on a pass over `dataset`.
+    def train(self, batches, num_steps, callbacks, stop):
+        """Trains on the next pass.
 
         Args:
-            dataset: Distributed dataset of batches `(features, label, weight)`.
+            batches: Iterator of distributed `(features, label, weight)`, which
+                goes on with the next pass when one is over: TensorFlow takes
+                .05 s to start an iterator, as long as to make 500 images.
             num_steps: Number of global batches in the pass.
             callbacks: A `keras.callbacks.CallbackList`.
             stop: Function without arguments, asked after each step whether to
@@ -68,19 +70,19 @@ class PassRunner:
         """
         return self._run_pass(
             self._train_step,
-            dataset,
+            batches,
             num_steps,
             callbacks.on_train_batch_begin,
             callbacks.on_train_batch_end,
             stop,
         )
 
-    def evaluate(self, dataset, num_steps, callbacks, stop):
-        """Evaluates on a pass over `dataset`; arguments as for `train`."""
+    def evaluate(self, batches, num_steps, callbacks, stop):
+        """Evaluates on the next pass; arguments as for `train`."""
         callbacks.on_test_begin()
         result = self._run_pass(
             self._eval_step,
-            dataset,
+            batches,
             num_steps,
             callbacks.on_test_batch_begin,
             callbacks.on_test_batch_end,
@@ -117,32 +119,31 @@ class PassRunner:
 
         return run_step
 
-    def _run_pass(self, run_step, dataset, num_steps, begin, end, stop):
+    def _run_pass(self, run_step, batches, num_steps, begin, end, stop):
         start = time.perf_counter()
-        iterator = iter(dataset)
         totals = tf.zeros(3, tf.float64)
-        batches = []
+        columns = []
         for step in range(num_steps):
             begin(step)
-            totals, logs, scored = run_step(iterator, totals)
-            batches.append(scored)
+            totals, logs, scored = run_step(batches, totals)
+            columns.append(scored)
             end(step, logs)
             if stop():
                 break
-        columns = [
+        scored = [
             np.concatenate([value.numpy() for value in column])
-            for column in zip(*batches)
+            for column in zip(*columns)
         ]
         loss, correct, weight = totals.numpy().tolist()
         return PassResult(
             logs={
                 "loss": loss / weight,
                 "accuracy": correct / weight,
-                "auc": _auc(*columns),
+                "auc": _auc(*scored),
             },
             num_examples=round(weight),
             seconds=time.perf_counter() - start,
-            complete=len(batches) == num_steps,
+            complete=len(columns) == num_steps,
         )
 
 
