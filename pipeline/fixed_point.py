@@ -3,8 +3,8 @@
 Half of the time of an exact warp goes into float64 coordinates, of which a
 vector instruction computes four, and into writing weights to memory. In int32
 a coordinate is one addition, its pixel a shift and its weight a mask, cheap
-enough to be computed twice. The price is a rounding to `2**-20` of a pixel, which moves
-a value by less than 5e-4 grey levels, half of what is promised.
+enough to be computed twice. The price is a rounding to `2**-20` of a pixel,
+which moves a value by less than 5e-4 grey levels, half of what is promised.
 
 It is right where what a pixel becomes is continuous in its coordinate, which
 excludes "constant" and "wrap", and where coordinates fit.
