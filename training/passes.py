@@ -1,6 +1,7 @@
 """One pass of a model over a dataset, on every strategy alike."""
 
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -99,10 +100,15 @@ class PassRunner:
         of all replicas, in the order of the global batch.
         """
         strategy = self._strategy
+        step_fn = functools.partial(step_fn, self._model)
+        if strategy is tf.distribute.get_strategy():
+            # As Keras's `fit` does. Over replicas a compiled step would have to
+            # hold the reductions, which XLA for CPUs does not know.
+            step_fn = tf.function(step_fn, jit_compile=True)
 
         def replica_step(batch):
             features, label, weight = batch
-            return step_fn(self._model, (to_images(features), label, weight))
+            return step_fn((to_images(features), label, weight))
 
         @tf.function
         def run_step(iterator, totals):
