@@ -167,8 +167,8 @@ def test_builder_warns_of_a_patient_in_two_given_splits(tmp_path, capsys):
         _write_flat_tree(tmp_path / "images" / split, per_class=3)
     _build(tmp_path / "images", tmp_path / "data")
     printed = capsys.readouterr().out
-    assert "WARNING: 3 patients are in two of the given splits" in printed
-    assert "WARNING: the validation split has 6 images" in printed
+    assert "CAUTION: 3 patients are in two of the given splits" in printed
+    assert "CAUTION: the validation split has 6 images" in printed
 
 
 def test_builder_refuses_16_bit_grey_values(tmp_path):

@@ -232,14 +232,14 @@ def _report(source, assignment):
     shared = _patients_in_two_splits(assignment)
     if shared:
         print(
-            f"WARNING: {len(shared)} patients are in two of the given splits,"
+            f"CAUTION: {len(shared)} patients are in two of the given splits,"
             f" for example {shared[0]}. What the model scores on the second is"
             " better than what it will do for new patients."
         )
     number = len(assignment["validation"])
     if number < _MIN_VALIDATION_IMAGES:
         print(
-            f"WARNING: the validation split has {number} images, too few to"
+            f"CAUTION: the validation split has {number} images, too few to"
             " choose a model by."
         )
 
