@@ -92,6 +92,8 @@ def test_choices_are_those_of_the_builder():
                 "validation_split",
                 "data_format",
                 "dtype",
+                # Fitted to the training images, not written on a command line.
+                "statistics",
             },
         ),
     ],
