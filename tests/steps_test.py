@@ -141,16 +141,16 @@ def test_pass_traces_its_step_once_with_a_partial_last_batch(strategy_name):
             (IMAGES, LABELS, np.ones(5, np.float32))
         )
         if ctx.num_replicas_in_sync == 1:
-            return ds.batch(2)
-        return ds.take(4).batch(1, drop_remainder=True)
+            return ds.batch(2).repeat()
+        return ds.take(4).batch(1, drop_remainder=True).repeat()
 
-    dataset = strategy.distribute_datasets_from_function(make_dataset)
-    runner = passes.PassRunner(model, strategy)
+    batches = iter(strategy.distribute_datasets_from_function(make_dataset))
+    runner = passes.PassRunner(model, strategy, tf.identity, tf.identity)
     num_steps = 3 if strategy_name == "default" else 2
     for _ in range(3):
         callbacks = keras.callbacks.CallbackList()
-        result = runner.train(dataset, num_steps, callbacks, lambda: False)
-        runner.evaluate(dataset, num_steps, callbacks, lambda: False)
+        result = runner.train(batches, num_steps, callbacks, lambda: False)
+        runner.evaluate(batches, num_steps, callbacks, lambda: False)
     assert result.num_examples == (5 if strategy_name == "default" else 4)
     assert runner._train_step.experimental_get_tracing_count() == 1
     assert runner._eval_step.experimental_get_tracing_count() == 1
