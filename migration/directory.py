@@ -9,6 +9,7 @@ import numpy as np
 
 from migration import listing as listing_lib
 import pipeline
+from xray_tfds import config as config_lib
 from xray_tfds import images
 from xray_tfds import parallel
 
@@ -97,8 +98,8 @@ def flow_from_directory(
     config = generator
     if not isinstance(config, pipeline.AugmentConfig):
         config = pipeline.AugmentConfig.from_keras(generator)
-    _check_choice("color_mode", color_mode, images.COLOR_MODES)
-    _check_choice("interpolation", interpolation, images.INTERPOLATIONS)
+    config_lib.check_one_of("color_mode", color_mode, images.COLOR_MODES)
+    config_lib.check_one_of("interpolation", interpolation, images.INTERPOLATIONS)
     listing = listing_lib.list_directory(
         directory,
         classes=classes,
@@ -163,11 +164,3 @@ def _load(path, **options):
             "would not scale either. Convert the file to 8 bits."
         )
     return pixels
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(choices)}. "
-            f"Received: {name}={value!r}"
-        )

@@ -50,8 +50,8 @@ class XrayConfig(tfds.core.BuilderConfig):
         """
         self.image_size = _check_image_size(self.image_size)
         self.class_names = _check_class_names(self.class_names)
-        _check_one_of("color_mode", self.color_mode, images.COLOR_MODES)
-        _check_one_of(
+        check_one_of("color_mode", self.color_mode, images.COLOR_MODES)
+        check_one_of(
             "interpolation", self.interpolation, images.INTERPOLATIONS
         )
         for field in ("validation_fraction", "test_fraction"):
@@ -131,7 +131,8 @@ def _check_class_names(value):
     return names
 
 
-def _check_one_of(field, value, allowed):
+def check_one_of(field, value, allowed):
+    """Raises ValueError, with its name and value, unless a field is allowed."""
     if value not in allowed:
         raise ValueError(
             f"`{field}` must be one of {', '.join(allowed)}. Received: "
