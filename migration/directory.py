@@ -99,7 +99,9 @@ def flow_from_directory(
     if not isinstance(config, pipeline.AugmentConfig):
         config = pipeline.AugmentConfig.from_keras(generator)
     config_lib.check_one_of("color_mode", color_mode, images.COLOR_MODES)
-    config_lib.check_one_of("interpolation", interpolation, images.INTERPOLATIONS)
+    config_lib.check_one_of(
+        "interpolation", interpolation, images.INTERPOLATIONS
+    )
     listing = listing_lib.list_directory(
         directory,
         classes=classes,
