@@ -87,9 +87,10 @@ def augment_features(
     calls it. The values are the same.
 
     Args:
-        features: Dictionary with `params`, as for `apply_transform`, and either
-            `image`, uint8 or float `[batch, height, width, channels]`, channels
-            last whatever `config` says, or `index`, int64 `[batch]`.
+        features: Dictionary with `params`, as for `apply_transform` and within
+            the ranges of `config`, and either `image`, uint8 or float `[batch,
+            height, width, channels]`, channels last whatever `config` says, or
+            `index`, int64 `[batch]`.
         config: `AugmentConfig`.
         statistics: `Statistics` of the data set, for the featurewise steps.
         images: `[num_examples, height, width, channels]`, tensor or variable

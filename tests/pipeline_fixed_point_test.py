@@ -1,0 +1,63 @@
+"""The fast path of a general warp, against Keras at its widest draws."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import pipeline
+from pipeline import fixed_point
+
+legacy_image = pytest.importorskip(
+    "keras.src.legacy.preprocessing.image",
+    reason="this Keras has no ImageDataGenerator to compare with",
+)
+_RANGES = {
+    "rotation_range": 180,
+    "width_shift_range": 2.5,
+    "height_shift_range": 0.9,
+    "shear_range": 60,
+    "horizontal_flip": True,
+    "vertical_flip": True,
+}
+
+
+def _config(zoom, **options):
+    return pipeline.AugmentConfig(zoom_range=zoom, **(_RANGES | options))
+
+
+@pytest.mark.parametrize("zoom", [(0.2, 0.5), (0.8, 1.2), (1.5, 4.0)], ids=str)
+@pytest.mark.parametrize(
+    "size", [(33, 40), (40, 33), (256, 256), (1, 7)], ids=str
+)
+def test_fixed_point_equals_keras_within_a_thousandth(size, zoom):
+    config = _config(zoom)
+    assert fixed_point.is_applicable(size, tf.uint8, config)
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (8, *size, 1), np.uint8)
+    params = pipeline.sample_params((1, 2), (*size, 1), config, num_examples=8)
+    drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+    features = {"image": tf.constant(images), "params": drawn}
+    actual = pipeline.augment_features(features, config)
+    keras_generator = legacy_image.ImageDataGenerator()
+    for index, image in enumerate(images):
+        row = {name: float(value[index]) for name, value in drawn.items()}
+        expected = keras_generator.apply_transform(
+            image.astype(np.float32), row
+        )
+        np.testing.assert_allclose(actual[index], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype", "options"),
+    [
+        ((256, 256), tf.uint8, {"zoom": 8.0}),
+        ((700, 700), tf.uint8, {"zoom": 0.2}),
+        ((256, 256), tf.float32, {"zoom": 0.2}),
+        ((256, 256), tf.uint8, {"zoom": 0.2, "fill_mode": "reflect"}),
+        ((256, 256), tf.uint8, {"zoom": 0.2, "fill_mode": "constant"}),
+    ],
+    ids=["far zoom", "large", "float", "reflect", "constant"],
+)
+def test_fixed_point_is_left_where_it_would_not_fit(size, dtype, options):
+    config = _config(**options)
+    assert not fixed_point.is_applicable(size, dtype, config)
