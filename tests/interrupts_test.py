@@ -21,6 +21,15 @@ def test_first_signal_asks_to_stop(signum):
     assert signal.getsignal(signum) == before
 
 
+@pytest.fixture
+def python_sigint():
+    """Python's own Ctrl-C, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_sigint")
 def test_second_signal_acts_as_before():
     with pytest.raises(KeyboardInterrupt):
         with interrupts.stop_on_signals():
