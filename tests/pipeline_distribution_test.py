@@ -9,8 +9,8 @@ Every test has a false alarm rate of `ALPHA`; there are fewer than 100 of them.
 """
 
 import numpy as np
+import p_values
 import pytest
-from scipy import stats
 
 import pipeline
 
@@ -74,54 +74,6 @@ def _read(x):
     )
 
 
-def uniform_alarm(values, limit):
-    """P-value of a uniform law in plus or minus `limit`, edges included."""
-    values = np.ravel(values)
-    if np.abs(values).max() > limit + 1e-4:
-        return 0.0
-    # The chance that no draw comes as near to the edge as the largest one.
-    edge = (min(np.abs(values).max() / limit, 1.0)) ** values.size
-    ks = stats.kstest(values, stats.uniform(-limit, 2 * limit).cdf).pvalue
-    return min(ks, edge)
-
-
-def flip_alarm(values):
-    return stats.binomtest(int(values.sum()), values.size, 0.5).pvalue
-
-
-def dependence_alarm(a, b):
-    """P-value of independence of two paired series, monotone or not."""
-    a, b = np.ravel(a), np.ravel(b)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    rank = stats.spearmanr(a, b).pvalue
-    grid, _, _ = np.histogram2d(
-        stats.rankdata(a), stats.rankdata(b), bins=(_bins(a), _bins(b))
-    )
-    grid = grid[grid.any(1)][:, grid.any(0)]  # ties leave bins empty
-    return min(rank, stats.chi2_contingency(grid).pvalue)
-
-
-def _bins(values):
-    return min(8, len(np.unique(values)))
-
-
-def order_alarm(example):
-    """P-value of fresh uniform permutations; 0 for what is none."""
-    position = np.argsort(example, axis=1)
-    alarms = []
-    for epoch in range(EPOCHS):
-        if not np.array_equal(np.sort(example[epoch]), np.arange(N)):
-            return 0.0
-        alarms.append(dependence_alarm(position[epoch], np.arange(N)))
-        # Neighbours in the listing that stay neighbours: Poisson(2), nearly.
-        kept = (np.abs(np.diff(example[epoch])) == 1).sum()
-        alarms.append(stats.poisson.sf(kept - 1, 2))
-    for epoch in range(EPOCHS - 1):
-        alarms.append(dependence_alarm(position[epoch], position[epoch + 1]))
-    return min(alarms)
-
-
 def alarms(draws):
     """Returns the p-value of every law, by name."""
     kinds = {
@@ -129,24 +81,32 @@ def alarms(draws):
     }
     found = {
         # Keras: the range of the height moves columns, and vice versa.
-        "law tx": uniform_alarm(draws.tx, SHIFT * HEIGHT),
-        "law ty": uniform_alarm(draws.ty, SHIFT * WIDTH),
-        "law flip_h": flip_alarm(draws.flip_h),
-        "law flip_v": flip_alarm(draws.flip_v),
-        "order": order_alarm(draws.example),
+        "law tx": p_values.uniform_alarm(draws.tx, SHIFT * HEIGHT),
+        "law ty": p_values.uniform_alarm(draws.ty, SHIFT * WIDTH),
+        "law flip_h": p_values.flip_alarm(draws.flip_h),
+        "law flip_v": p_values.flip_alarm(draws.flip_v),
+        "order": p_values.order_alarm(draws.example),
     }
     names = list(kinds)
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
-            found[f"{a} with {b}"] = dependence_alarm(kinds[a], kinds[b])
+            found[f"{a} with {b}"] = p_values.dependence_alarm(
+                kinds[a], kinds[b]
+            )
         values = kinds[a]
         listed = draws.by_example(values)
-        found[f"{a} between epochs"] = dependence_alarm(listed[:-1], listed[1:])
-        found[f"{a} at a place"] = dependence_alarm(values[:-1], values[1:])
-        found[f"{a} with example"] = dependence_alarm(values, draws.example)
+        found[f"{a} between epochs"] = p_values.dependence_alarm(
+            listed[:-1], listed[1:]
+        )
+        found[f"{a} at a place"] = p_values.dependence_alarm(
+            values[:-1], values[1:]
+        )
+        found[f"{a} with example"] = p_values.dependence_alarm(
+            values, draws.example
+        )
         batches = values.reshape(-1, BATCH)
         for lag in (1, 2, 3, 7, 16):
-            found[f"{a} in a batch, lag {lag}"] = dependence_alarm(
+            found[f"{a} in a batch, lag {lag}"] = p_values.dependence_alarm(
                 batches[:, lag:], batches[:, :-lag]
             )
     return found

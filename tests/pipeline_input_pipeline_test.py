@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import PIL.Image
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -26,18 +25,6 @@ def split():
     return pipeline.Split.from_arrays(
         images, rng.integers(0, 3, N), class_names=("a", "b", "c")
     )
-
-
-@pytest.fixture(scope="module")
-def image_folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(1)
-    for i in range(10):
-        folder = root / ("normal", "pneumonia")[i % 2]
-        folder.mkdir(exist_ok=True)
-        pixels = rng.integers(0, 256, (12, 10), np.uint8)
-        PIL.Image.fromarray(pixels).save(folder / f"{i}.png")
-    return str(root)
 
 
 def one_pass(ds):
@@ -230,44 +217,6 @@ def test_eval_yields_each_example_once_in_order_and_unaugmented(
             images[weights > 0],
             split.images.numpy().astype(np.float32) * np.float32(1 / 255),
         )
-
-
-@pytest.mark.parametrize("mode", ("categorical", "binary", "sparse", "input"))
-def test_labels_have_the_dtype_and_shape_of_flow_from_directory(
-    image_folder, mode
-):
-    keras_image = pytest.importorskip(
-        "keras.src.legacy.preprocessing.image",
-        reason="this Keras no longer has its legacy image module",
-    )
-    flow = keras_image.ImageDataGenerator(rescale=1 / 255).flow_from_directory(
-        image_folder,
-        target_size=(12, 10),
-        color_mode="grayscale",
-        class_mode=mode,
-        batch_size=4,
-        shuffle=False,
-    )
-    split = pipeline.Split.from_arrays(
-        np.stack([np.asarray(PIL.Image.open(p)) for p in flow.filepaths])[
-            ..., None
-        ],
-        flow.classes,
-        class_names=tuple(flow.class_indices),
-    )
-    ds = pipeline.make_eval_dataset(
-        split,
-        "train",
-        pipeline.AugmentConfig(rescale=1 / 255),
-        batch_size=4,
-        label_mode=mode,
-    )
-    batches = one_pass(ds)
-    assert len(batches) == len(flow)
-    for ours, theirs in zip(batches, flow):
-        for u, v in zip(ours, theirs):
-            assert u.dtype == v.dtype
-            np.testing.assert_array_equal(u, v)
 
 
 def test_label_mode_none_yields_images_alone(split):

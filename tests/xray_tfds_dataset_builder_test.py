@@ -197,53 +197,6 @@ def test_three_classes_by_configuration(tmp_path):
         assert builder.info.features["label"].names[example["label"]] == folder
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"image_size": [256]},
-        {"image_size": (0, 4)},
-        {"color_mode": "gray"},
-        {"interpolation": "area"},
-        {"class_names": ["normal"]},
-        {"class_names": ["normal", "Normal"]},
-        {"class_names": "normal"},
-        {"validation_fraction": 0.0},
-        {"test_fraction": "0.1"},
-        {"name": "mine"},
-    ],
-    ids=str,
-)
-def test_config_refuses_a_bad_option_and_names_it(option):
-    (name, value), *_ = option.items()
-    with pytest.raises(ValueError, match=f"`{name}`.*Received: {name}="):
-        xray_tfds.XrayConfig(**option)
-    assert value is not None
-
-
-def test_builder_takes_the_default_config_by_any_means(tmp_path):
-    configs = [None, "grayscale_256x256_bilinear", xray_tfds.XrayConfig()]
-    builders = [xray_tfds.Builder(data_dir=tmp_path, config=c) for c in configs]
-    assert len({builder.data_dir for builder in builders}) == 1
-
-
-def test_config_name_differs_with_every_option():
-    options = [
-        {},
-        {"image_size": [128, 128]},
-        {"color_mode": "rgb"},
-        {"interpolation": "nearest"},
-        {"keep_aspect_ratio": True},
-        {"class_names": ["pneumonia", "normal"]},
-        {"validation_fraction": 0.2},
-        {"seed": 1},
-    ]
-    names = {xray_tfds.XrayConfig(**option).name for option in options}
-    assert len(names) == len(options)
-    assert xray_tfds.XrayConfig(image_size=[256, 256]).name == (
-        xray_tfds.XrayConfig().name
-    )
-
-
 @pytest.fixture
 def archive_url(tmp_path):
     """Serves an archive of the public layout, and yields its URL and path."""
