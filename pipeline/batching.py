@@ -57,17 +57,18 @@ class Batching:
         shared = self.num_replicas * self.per_replica
         return self.remainder == "pad" or shared != self.batch_size
 
-    def positions(self, first_step):
+    def positions(self, first_step, end_step):
         """Returns places in the epoch's order, and which of them are real.
 
         Args:
             first_step: int64 scalar.
+            end_step: int64 scalar, the step after the last.
 
         Returns:
             int64 and bool `[elements, per_replica]`: elements count through
             the local replicas of a step, then through the steps.
         """
-        steps = tf.range(first_step, self.steps, dtype=tf.int64)
+        steps = tf.range(first_step, end_step, dtype=tf.int64)
         starts = steps[:, None, None] * self.batch_size
         in_batch = self._places()[None]
         positions = starts + in_batch
@@ -96,19 +97,19 @@ class Batching:
         )
 
 
-def slice_elements(batching, order, drawn, first_step):
+def slice_elements(batching, order, drawn, steps):
     """Returns the elements of an epoch whose examples are known by number.
 
     Args:
         batching: `Batching`.
         order: int64 `[num_examples]`, the epoch's order.
         drawn: Dictionary of tensors `[num_examples]`.
-        first_step: int64 scalar, where the epoch starts.
+        steps: Pair of int64 scalars: the first step, and that after the last.
 
     Returns:
         `tf.data.Dataset` as `records.Split.elements` describes it.
     """
-    positions, real = batching.positions(first_step)
+    positions, real = batching.positions(*steps)
     index = tf.gather(order, positions)
     rows = {name: tf.gather(value, index) for name, value in drawn.items()}
     return tf.data.Dataset.from_tensor_slices((index, real, rows, ()))

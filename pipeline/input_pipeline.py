@@ -7,6 +7,7 @@ memory, one function over the whole batch, and a prefetch:
     model.fit(ds, epochs=5)
 """
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline import augment
@@ -19,6 +20,10 @@ from pipeline import streaming
 
 PLACES = ("host", "device")
 
+# Into how many spans of steps a stateless epoch is cut: those that tf.data
+# service hands out to its workers. Each span costs one plan of its epoch.
+_SPANS = 16
+
 
 def make_train_dataset(
     data,
@@ -29,6 +34,7 @@ def make_train_dataset(
     seed=0,
     epoch=0,
     step=0,
+    num_epochs=None,
     label_mode="categorical",
     remainder="keep",
     sample_weight=False,
@@ -56,6 +62,9 @@ def make_train_dataset(
         seed: int.
         epoch: int, epoch of the first pass.
         step: int, global batch at which the first pass starts.
+        num_epochs: None, or how many epochs every pass holds, from `epoch` and
+            `step` on. Passes are then all the same and not counted: the dataset
+            has no state and can be given to tf.data service.
         label_mode: "categorical", "binary", "sparse", "input" or None; as
             `class_mode` of `flow_from_directory`.
         remainder: What becomes of a last batch that is not full: "keep" yields
@@ -93,10 +102,10 @@ def make_train_dataset(
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, remainder, ctx
     )
-    _check_start(epoch, step, batching.steps)
+    _check_start(epoch, step, num_epochs, batching.steps)
     _check_places(augment_on, cache_on, label_mode, data)
 
-    def make_epoch(epoch, first_step):
+    def make_span(epoch, first_step, end_step):
         order, params = plan.epoch_plan(
             seed,
             epoch,
@@ -107,7 +116,8 @@ def make_train_dataset(
         )
         # A transform that is off has no tensor; a missing key is neutral.
         drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
-        return data.elements(batching, order, drawn, first_step, shuffle)
+        steps = (first_step, end_step)
+        return data.elements(batching, order, drawn, steps, shuffle)
 
     def make_batch(index, real, drawn, payload):
         inputs = {"params": drawn}
@@ -132,11 +142,15 @@ def make_train_dataset(
 
     # What a pass does once is kept apart from what it does for each batch: the
     # larger function would else be prepared twice whenever a pass begins.
-    ds = _count_passes(epoch, step).flat_map(make_epoch)
+    if num_epochs is None:
+        ds = _count_passes(epoch, step, batching.steps)
+    else:
+        ds = _list_spans(epoch, step, num_epochs, batching.steps)
+    ds = ds.flat_map(make_span)
     ds = ds.map(
         make_batch, num_parallel_calls=num_parallel_calls, deterministic=True
     )
-    if not step:
+    if not step and num_epochs is None:
         ds = ds.apply(
             tf.data.experimental.assert_cardinality(batching.elements)
         )
@@ -188,7 +202,12 @@ def make_eval_dataset(
     )
 
 
-def _check_start(epoch, step, steps):
+def _check_start(epoch, step, num_epochs, steps):
+    if num_epochs is not None and num_epochs < 1:
+        raise ValueError(
+            "`num_epochs` must be None, or 1 or more. "
+            f"Received: num_epochs={num_epochs!r}"
+        )
     if epoch < 0:
         raise ValueError(
             f"`epoch` must be 0 or more. Received: epoch={epoch!r}"
@@ -232,8 +251,20 @@ def _image_shape(data, config):
     return height, width, channels
 
 
-def _count_passes(epoch, step):
-    """Returns a dataset of one element: the epoch and first step of this pass.
+def _list_spans(epoch, step, num_epochs, steps):
+    """Returns a dataset of (epoch, first step, end) that cover the epochs."""
+    width = -(-steps // _SPANS)
+    first = np.arange(0, steps, width)
+    end = np.minimum(first + width, steps)
+    numbers = np.repeat(np.arange(epoch, epoch + num_epochs), len(first))
+    first, end = np.tile(first, num_epochs), np.tile(end, num_epochs)
+    first = np.where(numbers == epoch, np.maximum(first, step), first)
+    spans = np.stack([numbers, first, end])[:, first < end]
+    return tf.data.Dataset.from_tensor_slices(tuple(spans.astype(np.int64)))
+
+
+def _count_passes(epoch, step, steps):
+    """Returns a dataset of one element: epoch, first step, end of this pass.
 
     The count is a resource outside the dataset, since a dataset restarts from
     nothing in every pass. A hash table is one that no `tf.distribute` strategy
@@ -248,7 +279,7 @@ def _count_passes(epoch, step):
         count = passes.lookup(key)
         passes.insert(key, count + 1)
         first_step = tf.where(count == 0, tf.constant(step, tf.int64), 0)
-        return epoch + count, first_step
+        return epoch + count, first_step, tf.constant(steps, tf.int64)
 
     return tf.data.Dataset.from_tensors(tf.constant(0, tf.int64)).map(begin)
 

@@ -74,14 +74,15 @@ class Split:
             **kwargs,
         )
 
-    def elements(self, batching, order, drawn, first_step, shuffle):
+    def elements(self, batching, order, drawn, steps, shuffle):
         """Returns the elements of an epoch, before their images are fetched.
 
         Args:
             batching: `batching.Batching`.
             order: int64 `[num_examples]`, the epoch's order.
             drawn: Dictionary of parameters `[num_examples]`.
-            first_step: int64 scalar, where the epoch starts.
+            steps: Pair of int64 scalars: the first step of the epoch that is
+                wanted, and that after the last.
             shuffle: Whether `order` is anything but 0, 1, ...
 
         Returns:
@@ -89,7 +90,7 @@ class Split:
             the real ones, their parameters, and a payload for `fetch`.
         """
         del shuffle  # The order says it all.
-        return batching_lib.slice_elements(batching, order, drawn, first_step)
+        return batching_lib.slice_elements(batching, order, drawn, steps)
 
     def fetch(self, index, payload):
         """Returns uint8 images and int64 labels of the given examples.

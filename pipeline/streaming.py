@@ -96,10 +96,10 @@ class ArrayRecordSplit(_RecordSplit):
         self._source = records.array_record_source(builder, name)
         self.reading = "read at random, shuffled as a whole"
 
-    def elements(self, batching, order, drawn, first_step, shuffle):
+    def elements(self, batching, order, drawn, steps, shuffle):
         """As `records.Split.elements`."""
         del shuffle  # The order says it all.
-        return batching_lib.slice_elements(batching, order, drawn, first_step)
+        return batching_lib.slice_elements(batching, order, drawn, steps)
 
     def fetch(self, index, payload):
         """As `records.Split.fetch`; reads the records."""
@@ -138,7 +138,7 @@ class TFRecordSplit(_RecordSplit):
             "Split %r is larger than the memory budget: %s", name, self.reading
         )
 
-    def elements(self, batching, order, drawn, first_step, shuffle):
+    def elements(self, batching, order, drawn, steps, shuffle):
         """As `records.Split.elements`; the payload is the records.
 
         All randomness is that of `order`: how it ranks any given places is a
@@ -147,7 +147,9 @@ class TFRecordSplit(_RecordSplit):
         ds = self._read_shards(order, shuffle)
         if shuffle:
             ds = self._shuffle_windows(ds, order)
+        first_step, end_step = steps
         ds = ds.skip(first_step * batching.batch_size)
+        ds = ds.take((end_step - first_step) * batching.batch_size)
         ds = ds.batch(
             batching.batch_size, drop_remainder=batching.remainder == "drop"
         )

@@ -105,6 +105,16 @@ def test_compiled_batches_equal_those_of_plain_tensorflow(split, kwargs):
         np.testing.assert_allclose(a[0], b[0], rtol=0, atol=levels)
 
 
+def test_stateless_passes_hold_the_epochs_asked_for_and_are_all_the_same(
+    split,
+):
+    counted = make(split, epoch=3, step=2)
+    expected = one_pass(counted) + one_pass(counted)
+    ds = make(split, epoch=3, step=2, num_epochs=2)
+    for _ in range(2):
+        assert_same_batches(one_pass(ds), expected)
+
+
 def test_epoch_plan_tells_what_a_batch_holds(split):
     order, params = pipeline.epoch_plan(
         5, 1, num_examples=N, image_shape=split.image_shape, config=CONFIG
@@ -247,6 +257,7 @@ def test_dataset_feeds_model_fit(split):
         {"remainder": "cut"},
         {"label_mode": "one_hot"},
         {"epoch": -1},
+        {"num_epochs": 0},
         {"step": 6},
     ),
     ids=str,
