@@ -27,14 +27,21 @@ INTERPOLATIONS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-# PIL's names of the formats a folder may hold, judged by content.
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "PPM")
+# The formats a folder may hold, judged by content; all but DICOM are PIL's.
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "PPM", "DICOM")
+
+_PIL_FORMATS = FORMATS[:-1]
+
+# How `harmonize` gets one aspect: a centred box, or all of the image on black.
+FITS = ("crop", "pad")
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),  # BigTIFF
+    (b"MM\x00+", "TIFF"),
 )
 
 # Sizes of the information header of a BMP: OS/2 1, Windows 3, the two
@@ -52,6 +59,10 @@ class ImageError(ValueError):
 
 def sniff_format(data):
     """Returns which of `FORMATS` the bytes begin like, or `None`."""
+    # First, because the 128 free bytes before it may hold another format's
+    # header: PS3.10, 7.1.
+    if data[128:132] == b"DICM":
+        return "DICOM"
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return name
@@ -90,15 +101,53 @@ def load_image(
         ImageError: If the bytes cannot be decoded completely.
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        image = _convert(image, color_mode)
+        image = Image.open(io.BytesIO(data), formats=_PIL_FORMATS)
+        image.load()
     except Exception as error:
         # PIL's decoders raise whatever a corrupt header leads them to
         # (OSError, SyntaxError, struct.error, DecompressionBombError, ...).
         reason = str(error) or type(error).__name__
         if isinstance(error, Image.UnidentifiedImageError):
-            reason = "its content is not that of " + ", ".join(FORMATS)
+            reason = "its content is not that of " + ", ".join(_PIL_FORMATS)
         raise ImageError(reason) from error
+    return convert_and_resize(
+        image,
+        color_mode=color_mode,
+        image_size=image_size,
+        interpolation=interpolation,
+        keep_aspect_ratio=keep_aspect_ratio,
+    )
+
+
+def convert_and_resize(
+    image,
+    *,
+    color_mode="grayscale",
+    image_size=None,
+    interpolation="nearest",
+    keep_aspect_ratio=False,
+):
+    """Brings a decoded image to the colour mode and size of a record.
+
+    The conversion is PIL's, as in Keras. Palettes are looked up. Grey is the
+    luma of ITU-R BT.601, .299 R + .587 G + .114 B, rounded. Alpha is dropped,
+    never blended: the colour behind a transparent pixel shows. CMYK becomes
+    RGB as (255 - C)(255 - K) / 255 and so on, without a colour profile.
+
+    Args:
+        image: `PIL.Image.Image`, loaded.
+        color_mode: As in `load_image`, like the next three.
+        image_size: `(height, width)` in pixels, or `None`.
+        interpolation: One of `INTERPOLATIONS`.
+        keep_aspect_ratio: Whether to cut instead of distorting.
+
+    Returns:
+        As `load_image`: uint8 `[height, width, channels]` of an 8-bit image.
+
+    Raises:
+        ImageError: If PIL knows no conversion from the image's mode.
+    """
+    image = _convert(image, color_mode)
     if image_size is not None:
         image = _resize(image, image_size, interpolation, keep_aspect_ratio)
     pixels = np.asarray(image)
@@ -106,14 +155,15 @@ def load_image(
 
 
 def _convert(image, color_mode):
-    if color_mode == "grayscale":
-        # Keras keeps 16- and 32-bit grey values as they are.
-        if image.mode not in ("L", "I;16", "I"):
-            return image.convert("L")
-    elif image.mode != color_mode.upper():
-        return image.convert(color_mode.upper())
-    image.load()
-    return image
+    mode = "L" if color_mode == "grayscale" else color_mode.upper()
+    # Keras keeps 16- and 32-bit grey values as they are.
+    kept = ("L", "I;16", "I") if mode == "L" else (mode,)
+    if image.mode in kept:
+        return image
+    try:
+        return image.convert(mode)
+    except ValueError as error:
+        raise ImageError(f"cannot convert {image.mode} to {mode}") from error
 
 
 def _resize(image, image_size, interpolation, keep_aspect_ratio):
@@ -133,6 +183,83 @@ def _aspect_box(size, image_size):
     top = (height - crop_height) // 2
     left = (width - crop_width) // 2
     return (left, top, left + crop_width, top + crop_height)
+
+
+def harmonize(image, *, image_size, fit, effective_size):
+    """Brings an image to one aspect, one resolution and grey.
+
+    Every image is first reduced to the same number of pixels, then resized:
+    what was large and what was small end with the same finest detail. Both
+    steps filter with PIL's Lanczos, which widens with the reduction.
+
+    `fit="pad"` keeps all of the image, and its black borders tell the aspect;
+    `fit="crop"` hides the aspect and cuts two sides off.
+
+    Args:
+        image: `PIL.Image.Image` of 8 bits, loaded.
+        image_size: `(height, width)` of the result, in pixels.
+        fit: One of `FITS`.
+        effective_size: To how many pixels the longer side (`pad`), or the
+            shorter side of the box (`crop`), is brought first. An image for
+            which `is_below` holds is enlarged and stays recognisably soft.
+
+    Returns:
+        uint8 `[height, width, 1]`.
+
+    Raises:
+        ValueError: If `fit` is unknown or the image does not have 8 bits.
+    """
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(
+            f"`image` must have 8 bits. Received: image.mode={image.mode!r}"
+        )
+    box = _fit_box(image.size, image_size, fit)
+    shape = (box[2] - box[0], box[3] - box[1])
+    if fit == "crop":
+        # The target's own aspect, of which the box is a rounded copy.
+        shape = (image_size[1], image_size[0])
+    side = min(shape) if fit == "crop" else max(shape)
+    reduced = _convert(image, "grayscale").resize(
+        _scaled(shape, effective_size / side),
+        INTERPOLATIONS["lanczos"],
+        box=box,
+    )
+    height, width = image_size
+    scale = min(width / reduced.width, height / reduced.height)
+    inner = (width, height) if fit == "crop" else _scaled(reduced.size, scale)
+    canvas = Image.new("L", (width, height))
+    corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
+    canvas.paste(reduced.resize(inner, INTERPOLATIONS["lanczos"]), corner)
+    return np.asarray(canvas)[..., np.newaxis]
+
+
+def is_below(size, *, image_size, fit, effective_size):
+    """Tells whether an image has too few pixels to be harmonized.
+
+    Args:
+        size: `(width, height)` in pixels, as of `PIL.Image.Image`.
+        image_size: As in `harmonize`, like the other arguments.
+        fit: As in `harmonize`.
+        effective_size: As in `harmonize`.
+
+    Returns:
+        Whether `harmonize` would have to invent pixels.
+    """
+    left, top, right, bottom = _fit_box(size, image_size, fit)
+    sides = (right - left, bottom - top)
+    return (min(sides) if fit == "crop" else max(sides)) < effective_size
+
+
+def _fit_box(size, image_size, fit):
+    if fit not in FITS:
+        raise ValueError(
+            f"`fit` must be one of {', '.join(FITS)}. Received: fit={fit!r}"
+        )
+    return _aspect_box(size, image_size) if fit == "crop" else (0, 0, *size)
+
+
+def _scaled(size, scale):
+    return tuple(max(1, round(side * scale)) for side in size)
 
 
 def encode_png(pixels):

@@ -1,0 +1,298 @@
+"""One file's bytes -> all of its pixels, or the reason why there are none.
+
+What can be told, and what cannot:
+
+- A file that ends early is told in every format, a JPEG also where zeros or an
+  end marker took the place of the missing bytes, which PIL shows as grey;
+  not, however, a progressive JPEG that was given a new end marker.
+- A flipped byte is told wherever it falls in a PNG, by the checksums. JPEG,
+  BMP, TIFF, PPM and DICOM have none: there it is told if it breaks a header or
+  stops the decoder, and else it has changed the image into another valid one.
+"""
+
+import dataclasses
+import io
+import re
+import struct
+from typing import Optional
+import zlib
+
+from PIL import BmpImagePlugin
+from PIL import Image
+from PIL import ImageFile
+from PIL import JpegImagePlugin
+from PIL import PngImagePlugin
+from PIL import PpmImagePlugin
+from PIL import TiffImagePlugin
+import numpy as np
+
+from xray_tfds import bad_files
+from xray_tfds import dicom
+from xray_tfds import images
+
+BadFile = bad_files.BadFile
+REASONS = tuple(bad_files.REASONS)
+
+# Called without `Image.open`, which warns of large images before the limit can
+# be looked at, and takes a JPEG with a preview behind it for two frames.
+_OPENERS = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "PPM": PpmImagePlugin.PpmImageFile,
+}
+
+# Modes that PIL converts to each of `images.COLOR_MODES`.
+_MODES_OF_8_BITS = (
+    *("1", "L", "LA", "P", "PA"),
+    *("RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"),
+)
+_MODES_OF_16_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+# How images of other types begin: these are named, not called "not an image".
+_OTHER_TYPES = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"jP  \r\n", "JPEG 2000"),
+    (4, b"ftyp", "HEIF or AVIF"),
+    (0, b"%PDF-", "PDF"),
+    (344, b"n+1\x00", "NIfTI"),
+)
+
+# How PIL words that a file has ended.
+_ENDED = re.compile("truncat|not enough|end of file|EOF", re.IGNORECASE)
+
+# In the compressed data of a JPEG FF is followed by 00, or begins a marker.
+# D0 to D7 are the markers inside of it (ITU-T T.81, B.1.1.2 and B.1.1.5).
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+_TIFF_PHOTOMETRIC = 262
+_TIFF_WHITE_IS_ZERO = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """A file whose every pixel has been decoded.
+
+    Attributes:
+        image: `PIL.Image.Image`, loaded, of 8 bits or fewer, in a mode that
+            `images.convert_and_resize` and `images.harmonize` take.
+        format: One of `images.FORMATS`, judged by content.
+        mode: PIL's name for how the file holds its pixels (`I;16`: 16-bit
+            grey); for DICOM the photometric interpretation.
+        width: In pixels.
+        height: In pixels.
+        patient_id: DICOM PatientID as in the file, or `None`. It identifies a
+            person: hash it before it is written anywhere.
+    """
+
+    image: Image.Image
+    format: str
+    mode: str
+    width: int
+    height: int
+    patient_id: Optional[str] = None
+
+
+def decode(data, *, min_image_size=32, max_image_pixels=100_000_000):
+    """Decodes every pixel of a file, or says why it cannot be used.
+
+    16-bit grey values `v` become round(255 v / full scale). The full scale is
+    that of the header in PPM, where PIL applies it; elsewhere 4095 if no value
+    is above it, as detectors of 12 bits leave them in files of 16, else 65535.
+    A TIFF whose zero is white is inverted, in 16 bits as PIL does in 8.
+    `dicom.decode` says how DICOM is mapped. The EXIF orientation of a JPEG or
+    PNG is left alone, as in Keras; that of a TIFF is applied, as by PIL.
+
+    May be called from any thread.
+
+    Args:
+        data: Content of the file, bytes.
+        min_image_size: Pixels that each side must have.
+        max_image_pixels: Pixels that the header may promise: checked before
+            anything is decoded. For TIFF and compressed DICOM, PIL's own
+            `Image.MAX_IMAGE_PIXELS` holds as well.
+
+    Returns:
+        A `Decoded`.
+
+    Raises:
+        BadFile: If the file must be left out.
+        ImportError: If it is DICOM and pydicom is not installed.
+        RuntimeError: If PIL was told to accept truncated files.
+    """
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise RuntimeError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES must be False, or grey takes"
+            " the place of missing pixels. Received: LOAD_TRUNCATED_IMAGES=True"
+        )
+    file_format = _identify(data)
+    limits = {
+        "min_image_size": min_image_size,
+        "max_image_pixels": max_image_pixels,
+    }
+    patient_id = None
+    if file_format == "DICOM":
+        image, mode, patient_id = dicom.decode(data, **limits)
+    else:
+        image, mode = _decode_with_pil(data, file_format, **limits)
+    if _is_constant(image):
+        raise BadFile("constant", "every pixel has the same value in 8 bits")
+    width, height = image.size
+    return Decoded(image, file_format, mode, width, height, patient_id)
+
+
+def _identify(data):
+    if not data:
+        raise BadFile("empty", "the file has no bytes")
+    file_format = images.sniff_format(data)
+    if file_format:
+        return file_format
+    for offset, signature, name in _OTHER_TYPES:
+        if data[offset : offset + len(signature)] == signature:
+            raise BadFile("unsupported", f"{name} is not read; convert it")
+    raise BadFile(
+        "not an image",
+        f"it begins with {data[:8]!r}, as none of {', '.join(images.FORMATS)}",
+    )
+
+
+def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
+    """Returns the image, of 8 bits, and the mode in the file."""
+    if file_format == "PNG":
+        _check_png(data)
+    try:
+        stream = io.BytesIO(data)
+        image = _OPENERS[file_format](stream)
+        pixels_at = stream.tell()
+        mode = image.mode
+        if file_format == "TIFF" and Image.MAX_IMAGE_PIXELS:
+            max_image_pixels = min(max_image_pixels, Image.MAX_IMAGE_PIXELS)
+        bad_files.check_size(image.size, min_image_size, max_image_pixels)
+        _check_layout(image)
+        image.load()
+        if file_format == "JPEG":
+            _check_jpeg_end(data, pixels_at, image)
+        return _to_8_bits(image), mode
+    except BadFile:
+        raise
+    except Exception as error:
+        # PIL's decoders raise whatever a corrupt file leads them to: OSError,
+        # SyntaxError, struct.error, ValueError, KeyError, MemoryError, ...
+        text = str(error) or type(error).__name__
+        ended = _ENDED.search(text) or _points_behind_end(data, file_format)
+        raise BadFile("truncated" if ended else "unreadable", text) from error
+
+
+def _check_layout(image):
+    """Refuses what PIL would decode only in part, or not as 8 or 16 bits."""
+    if getattr(image, "is_animated", False):
+        raise BadFile("several frames", f"a {image.format} of several images")
+    if image.mode not in _MODES_OF_8_BITS + _MODES_OF_16_BITS:
+        raise BadFile("unsupported", f"pixels of PIL's mode {image.mode}")
+    # The strips of a TIFF may leave rows out, which PIL shows as black.
+    extents = {tile[1] for tile in image.tile}
+    covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
+    if covered < image.width * image.height:
+        raise BadFile("truncated", "its strips do not cover the image")
+
+
+def _points_behind_end(data, file_format):
+    """Whether a TIFF's first directory lies where the file has ended."""
+    if file_format != "TIFF" or len(data) < 16:
+        return file_format == "TIFF"
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = data[2:4] in (b"+\x00", b"\x00+")
+    layout, offset = ("Q", 8) if is_big else ("I", 4)
+    (directory,) = struct.unpack_from(order + layout, data, offset)
+    return directory >= len(data)
+
+
+def _check_png(data):
+    """Walks the chunks: PIL does not look at the checksums of pixels."""
+    view = memoryview(data)
+    position = 8
+    kind = b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            raise BadFile("truncated", f"no chunk at byte {position}")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if not kind.isalpha():
+            raise BadFile("unreadable", f"no chunk at byte {position}")
+        if end + 4 > len(data):
+            raise BadFile(
+                "truncated", f"the chunk at byte {position} ends early"
+            )
+        (checksum,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(view[position + 4 : end]) != checksum:
+            raise BadFile(
+                "unreadable", f"wrong checksum of the chunk at byte {position}"
+            )
+        position = end + 4
+
+
+def _check_jpeg_end(data, start, image):
+    """Refuses a JPEG, compressed from `start` on, whose end PIL has filled."""
+    if not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") < start:
+        raise BadFile("truncated", "no end marker behind the pixels")
+    if not _ends_in_filling(image) or image.info.get("progressive"):
+        return
+    # A decoder that has all it needs skips what comes before the next marker;
+    # one that was short of data takes it for pixels.
+    marker = _JPEG_MARKER.search(data, start)
+    middle = marker.start() if marker else len(data)
+    longer = b"".join([data[:middle], bytes(range(1, 129)), data[middle:]])
+    again = JpegImagePlugin.JpegImageFile(io.BytesIO(longer))
+    if again.tobytes() != image.tobytes():
+        raise BadFile("truncated", "the end marker comes before the last pixel")
+
+
+def _ends_in_filling(image):
+    """Whether the last 8x8 block is the grey of missing data: all 128."""
+    width, height = image.size
+    if image.getpixel((width - 1, height - 1)) not in (128, (128, 128, 128)):
+        return False
+    left, top = (width - 1) // 8 * 8, (height - 1) // 8 * 8
+    extrema = image.crop((left, top, width, height)).getextrema()
+    return np.all(np.asarray(extrema) == 128)
+
+
+def _to_8_bits(image):
+    if image.mode in _MODES_OF_8_BITS:
+        return image
+    values = np.asarray(image)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise BadFile(
+            "unsupported",
+            f"grey values from {low} to {high}; expected 0 to 65535",
+        )
+    full_scale = 4095 if high <= 4095 and image.format != "PPM" else 65535
+    table = np.rint(255 * np.arange(65536) / full_scale).astype(np.uint8)
+    if _is_white_zero(image):
+        table = 255 - table
+    return Image.fromarray(table[values])
+
+
+def _is_white_zero(image):
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO
+
+
+def _is_constant(image):
+    """Whether all pixels have one colour, whatever the alpha."""
+    width, height = image.size
+    if image.mode == "L":
+        # Three pixels settle it for nearly every film.
+        corner = image.getpixel((0, 0))
+        for point in ((width // 2, height // 2), (width // 3, height // 2)):
+            if image.getpixel(point) != corner:
+                return False
+        low, high = image.getextrema()
+        return low == high
+    colours = image if image.mode == "1" else image.convert("RGB")
+    return bool(
+        np.all(np.ptp(np.atleast_2d(colours.getextrema()), axis=1) == 0)
+    )
