@@ -1,0 +1,141 @@
+"""The content of a report -> one HTML page that needs nothing else."""
+
+import json
+import re
+
+import jinja2
+
+from xray_tfds.report import charts
+from xray_tfds.report import content as content_lib
+
+# Most entries of a list on the page; files.csv and report.json have them all.
+MAX_EXCLUDED = 24  # of one reason
+MAX_GROUPS = 24
+MAX_LEAKS = 40
+MAX_MEMBERS = 8  # of one group of duplicates, of one leak
+MAX_EXAMPLES = 4
+
+_PICTURE = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}")
+_WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
+
+# As `xray_tfds.audit` flags (issue: "flags above 0.6").
+_FLAG_ABOVE = 0.6
+
+# Words for the values of `kind` and `action` in facts.json.
+_WORDS = {
+    "bytes": "the same bytes",
+    "pixels": "the same pixels in other files",
+    "near": "nearly the same picture",
+    "patient": "one patient",
+    "duplicate": "one picture",
+    "moved": "moved into one split",
+    "allowed": "left as it was, on request",
+}
+
+
+def render(content, samples):
+    """Returns the page.
+
+    Args:
+        content: As `content.assemble` returns it.
+        samples: As `samples.read_samples` returns them.
+
+    Returns:
+        HTML, str. All values that come from outside are escaped; nothing is
+        loaded from anywhere, which a content security policy enforces.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("xray_tfds.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        auc=lambda value: "–" if value is None else f"{value:.3f}",
+        count=_count,
+        measure=_measure,
+        percent=_percent,
+        picture=_picture,
+        spelt=_spelt,
+        web_address=_web_address,
+        words=lambda value: _WORDS.get(value, value or "not said"),
+    )
+    limits = {
+        name.lower(): value
+        for name, value in globals().items()
+        if name.startswith("MAX_")
+    }
+    return environment.get_template("report.html.j2").render(
+        **content,
+        **limits,
+        samples=samples,
+        audit_parts=content_lib.audit_parts(content["audit"]),
+        charts=_draw_charts(content),
+        styles={
+            label: charts.style_of(place)
+            for place, label in enumerate(content["counts"]["classes"])
+        },
+    )
+
+
+def _draw_charts(content):
+    """Returns the pictures by name; a histogram that says nothing is `None`."""
+    labels = content["counts"]["classes"]
+    sizes = content["patients"]["images_per_patient"]
+    parts = content_lib.audit_parts(content["audit"])
+    return {
+        "audit": charts.draw_audit(parts, _FLAG_ABOVE) if parts else None,
+        "histograms": {
+            each["quantity"]: (
+                None
+                if _is_constant(each)
+                else charts.draw_histogram(each, labels)
+            )
+            for each in content["distributions"]
+        },
+        "patients": charts.draw_images_per_patient(sizes) if sizes else None,
+    }
+
+
+def _is_constant(distribution):
+    summaries = distribution["labels"].values()
+    return min(s["minimum"] for s in summaries) == max(
+        s["maximum"] for s in summaries
+    )
+
+
+def _count(value):
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _measure(value):
+    """Three significant digits, but no fewer than all before the point."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _percent(share):
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.1f} %"
+
+
+def _spelt(value):
+    """Strings as they are, all else as JSON has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _picture(url):
+    """Lets embedded pictures pass, and nothing that could load another file."""
+    if isinstance(url, str) and _PICTURE.fullmatch(url):
+        return url
+    return None
+
+
+def _web_address(text):
+    """Lets http and https pass: `javascript:` is an address, too."""
+    if isinstance(text, str) and _WEB_ADDRESS.fullmatch(text):
+        return text
+    return None

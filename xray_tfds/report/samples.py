@@ -1,0 +1,84 @@
+"""Sample images of a prepared dataset, as its records hold them."""
+
+import base64
+import collections
+import io
+
+from PIL import Image
+import tensorflow_datasets as tfds
+
+# Longest side of a picture on the page, in pixels.
+_MAX_SIDE = 192
+_JPEG_QUALITY = 85
+
+
+def read_samples(builder, wanted, num_samples):
+    """Returns the first images of each split and class, in record order.
+
+    TFDS orders records by a hash of their keys, so that the first ones are a
+    sample that depends on nothing else. Reading stops as soon as all are found.
+
+    Args:
+        builder: A prepared TFDS builder.
+        wanted: `(split, label)` -> number of examples that the records hold.
+        num_samples: Most images of one split and class.
+
+    Returns:
+        List of dicts: `split`, `label`, and `images`, a list of pairs of file
+        name and picture (`data:` URL of a JPEG file).
+    """
+    class_names = builder.info.features["label"].names
+    samples = []
+    for split in builder.info.splits:
+        missing = collections.Counter(
+            {
+                label: min(num_samples, wanted.get((split, label), 0))
+                for label in class_names
+            }
+        )
+        found = collections.defaultdict(list)
+        examples = _examples(builder, split) if missing.total() else ()
+        for example in examples:
+            label = class_names[int(example["label"])]
+            if missing[label] > 0:
+                missing[label] -= 1
+                name = bytes(example["filename"]).decode("utf-8", "replace")
+                found[label].append((name, _picture(example["image"])))
+            if not any(count > 0 for count in missing.values()):
+                break
+        samples += [
+            {"split": split, "label": label, "images": found[label]}
+            for label in class_names
+            if found[label]
+        ]
+    return samples
+
+
+def _examples(builder, split):
+    """Yields the examples of a split; images are encoded bytes."""
+    decoders = {"image": tfds.decode.SkipDecoding()}
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        # TFDS reads this format in Python only.
+        source = builder.as_data_source(split=split, decoders=decoders)
+        for index in range(len(source)):
+            yield source[index]
+        return
+    ds = builder.as_dataset(
+        split=split,
+        decoders=decoders,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False
+        ),
+    )
+    yield from ds.as_numpy_iterator()
+
+
+def _picture(encoded):
+    stored = Image.open(io.BytesIO(bytes(encoded)))
+    image = stored.convert("L" if stored.mode == "L" else "RGB")
+    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    content = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/jpeg;base64,{content}"

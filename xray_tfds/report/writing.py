@@ -1,0 +1,101 @@
+"""Prepared dataset -> `report.html` and `report.json`."""
+
+import json
+import math
+
+from etils import epath
+import tensorflow_datasets as tfds
+
+from xray_tfds.report import content as content_lib
+from xray_tfds.report import page
+from xray_tfds.report import reading
+from xray_tfds.report import samples as samples_lib
+from xray_tfds.report.reading import ReportError
+
+FOLDER = "build_report"
+DEFAULT_NUM_SAMPLES = 8
+
+
+def write_report(dataset_dir, *, num_samples=DEFAULT_NUM_SAMPLES):
+    """Writes the report of a prepared dataset, or writes it anew.
+
+    Args:
+        dataset_dir: Directory of the records, local or remote, with a folder
+            `build_report` as the package's docstring describes it.
+        num_samples: Sample images of each split and class, 0 for none.
+
+    Returns:
+        `epath.Path` of `report.html`; `report.json` lies beside it.
+
+    Raises:
+        ReportError: If the directory does not hold what a build leaves.
+        ValueError: If `num_samples` is negative.
+    """
+    if num_samples < 0:
+        raise ValueError(
+            "`num_samples` must not be negative. Received:"
+            f" num_samples={num_samples}"
+        )
+    dataset_dir = epath.Path(dataset_dir).expanduser()
+    folder = dataset_dir / FOLDER
+    facts = reading.read_json(folder / "facts.json")
+    tally = reading.tally_files(folder / "files.csv")
+    audit = None
+    if (folder / "audit.json").exists():
+        audit = reading.read_json(folder / "audit.json")
+    builder = _builder(dataset_dir)
+    num_examples = {
+        name: info.num_examples for name, info in builder.info.splits.items()
+    }
+    content = content_lib.assemble(facts, tally, audit, num_examples)
+    samples = samples_lib.read_samples(builder, tally.kept, num_samples)
+    path = folder / "report.html"
+    _write(path, page.render(content, samples))
+    content["samples"] = [
+        {
+            "split": sample["split"],
+            "label": sample["label"],
+            "filenames": [name for name, _ in sample["images"]],
+        }
+        for sample in samples
+    ]
+    _write(folder / "report.json", _to_json(content))
+    return path
+
+
+def _builder(dataset_dir):
+    try:
+        return tfds.builder_from_directory(dataset_dir)
+    except (OSError, ValueError) as error:
+        raise ReportError(
+            f"{dataset_dir} holds no prepared dataset ({error}). Name the"
+            " directory that has dataset_info.json in it."
+        ) from error
+
+
+def _to_json(content):
+    text = json.dumps(_plain(content), indent=1, allow_nan=False)
+    return text + "\n"
+
+
+def _plain(value):
+    """Leaves out pictures, and numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {
+            key: _plain(item)
+            for key, item in value.items()
+            if key != "thumbnail"
+        }
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _write(path, text):
+    """Replaces a file at once, so that nobody reads half of it."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    # A file name need not be valid Unicode: its odd bytes are spelt out.
+    unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
+    unfinished.replace(path)
