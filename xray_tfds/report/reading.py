@@ -55,7 +55,7 @@ def read_json(path):
         ReportError: If the file is missing or is no JSON object.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise ReportError(
             f"{path.parent} holds no {path.name}. Name a dataset directory,"
