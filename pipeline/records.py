@@ -220,13 +220,19 @@ def _read_columns(builder, split, num_examples):
         for name, values in text.items():
             values.extend(value.decode() for value in batch[name])
         start = stop
-    if start != num_examples:
+    check_count(builder, split, start)
+    return {"image": images, "label": labels, **text}
+
+
+def check_count(builder, split, count):
+    """Raises RuntimeError unless a split's files hold all its records."""
+    num_examples = builder.info.splits[split].num_examples
+    if count != num_examples:
         raise RuntimeError(
             f"Split {split!r} of {builder.data_dir} should have {num_examples} "
-            f"examples, but its records hold {start}. They are incomplete or "
+            f"examples, but its records hold {count}. They are incomplete or "
             "damaged: build the data set again."
         )
-    return {"image": images, "label": labels, **text}
 
 
 def _examples(builder, split):

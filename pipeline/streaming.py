@@ -94,6 +94,7 @@ class ArrayRecordSplit(_RecordSplit):
         """Opens the files of a split."""
         super().__init__(builder, name)
         self._source = records.array_record_source(builder, name)
+        records.check_count(builder, name, len(self._source))
         self.reading = "read at random, shuffled as a whole"
 
     def elements(self, batching, order, drawn, steps, shuffle):
@@ -178,11 +179,15 @@ class TFRecordSplit(_RecordSplit):
             shard_order = tf.argsort(tf.gather(order, starts))
             paths = tf.gather(paths, shard_order)
             starts = tf.gather(starts, shard_order)
-        return tf.data.Dataset.from_tensor_slices((paths, starts)).interleave(
+        ds = tf.data.Dataset.from_tensor_slices((paths, starts)).interleave(
             lambda path, start: tf.data.TFRecordDataset(path).enumerate(start),
             cycle_length=min(_CYCLE_LENGTH, len(self._paths)) if shuffle else 1,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
+        )
+        # Files that lost records are an error, never a short epoch.
+        return ds.apply(
+            tf.data.experimental.assert_cardinality(self.num_examples)
         )
 
     def _shuffle_windows(self, ds, order):

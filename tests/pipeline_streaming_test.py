@@ -1,5 +1,7 @@
 """Splits larger than the memory budget, read from their files as needed."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -168,6 +170,28 @@ def test_evaluation_is_in_record_order(builder):
         records = builder.as_dataset(split="train").as_numpy_iterator()
         expected = np.stack([example["image"] for example in records])
         np.testing.assert_array_equal(first[0], expected)
+
+
+def test_files_that_lost_records_are_an_error_not_a_short_epoch(
+    tfrecord, tmp_path
+):
+    copy = tmp_path / "records"
+    shutil.copytree(tfrecord.data_dir, copy)
+    shard = sorted(copy.glob("*train.tfrecord*"))[1]
+    shard.write_bytes(b"")
+    with pytest.raises(tf.errors.FailedPreconditionError, match="only 33"):
+        _collect(_make(tfds.builder_from_directory(copy)))
+
+
+def test_flipped_byte_is_an_error(tfrecord, tmp_path):
+    copy = tmp_path / "records"
+    shutil.copytree(tfrecord.data_dir, copy)
+    shard = sorted(copy.glob("*train.tfrecord*"))[1]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(tf.errors.DataLossError, match="corrupted record"):
+        _collect(_make(tfds.builder_from_directory(copy)))
 
 
 def test_window_shuffle_is_announced(tfrecord, caplog):
