@@ -130,10 +130,11 @@ def _read(data):
 def _check_kind(ds):
     """Refuses what is not one grey or colour image of 8 or 16 bits."""
     if "PixelData" not in ds:
-        # Pixels come last, so a file that is cut has lost them.
-        cut = "Rows" in ds
+        # Pixels come last, so a file that was cut has lost them.
+        if "Rows" in ds:
+            raise bad_files.BadFile("truncated", "it ends before its pixels")
         raise bad_files.BadFile(
-            "truncated" if cut else "unsupported", "it holds no pixel data"
+            "unreadable", "it holds no pixels: cut short, or not an image"
         )
     if int(ds.get("NumberOfFrames") or 1) != 1:
         raise bad_files.BadFile(

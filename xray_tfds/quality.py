@@ -2,20 +2,20 @@
 
 What can be told, and what cannot:
 
-- A file that ends early is told in every format, a JPEG also where zeros or an
-  end marker took the place of the missing bytes, which PIL shows as grey;
-  not, however, a progressive JPEG that was given a new end marker.
+- A file that ends early is told in every format. A JPEG also where zeros, or a
+  new end marker, took the place of what is missing, which PIL shows as grey;
+  unless fewer than 8 bytes are missing, or it is progressive and has an end
+  marker. Zeros in the place of missing pixels are valid black in BMP, PPM and
+  uncompressed TIFF and DICOM.
 - A flipped byte is told wherever it falls in a PNG, by the checksums. JPEG,
   BMP, TIFF, PPM and DICOM have none: there it is told if it breaks a header or
-  stops the decoder, and else it has changed the image into another valid one.
+  stops the decoder; else it has made another valid image.
 """
 
 import dataclasses
 import io
 import re
-import struct
 from typing import Optional
-import zlib
 
 from PIL import BmpImagePlugin
 from PIL import Image
@@ -27,6 +27,7 @@ from PIL import TiffImagePlugin
 import numpy as np
 
 from xray_tfds import bad_files
+from xray_tfds import containers
 from xray_tfds import dicom
 from xray_tfds import images
 
@@ -62,10 +63,6 @@ _OTHER_TYPES = (
 
 # How PIL words that a file has ended.
 _ENDED = re.compile("truncat|not enough|end of file|EOF", re.IGNORECASE)
-
-# In the compressed data of a JPEG FF is followed by 00, or begins a marker.
-# D0 to D7 are the markers inside of it (ITU-T T.81, B.1.1.2 and B.1.1.5).
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 _TIFF_PHOTOMETRIC = 262
 _TIFF_WHITE_IS_ZERO = 0
@@ -161,19 +158,21 @@ def _identify(data):
 def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
     """Returns the image, of 8 bits, and the mode in the file."""
     if file_format == "PNG":
-        _check_png(data)
+        containers.check_png(data)
     try:
         stream = io.BytesIO(data)
         image = _OPENERS[file_format](stream)
-        pixels_at = stream.tell()
         mode = image.mode
         if file_format == "TIFF" and Image.MAX_IMAGE_PIXELS:
             max_image_pixels = min(max_image_pixels, Image.MAX_IMAGE_PIXELS)
         bad_files.check_size(image.size, min_image_size, max_image_pixels)
         _check_layout(image)
-        image.load()
+        span = None
         if file_format == "JPEG":
-            _check_jpeg_end(data, pixels_at, image)
+            span = containers.expose_jpeg_end(image, stream, data)
+        image.load()
+        if span:
+            containers.check_jpeg_filling(image, data, *span)
         return _to_8_bits(image), mode
     except BadFile:
         raise
@@ -181,7 +180,9 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         # PIL's decoders raise whatever a corrupt file leads them to: OSError,
         # SyntaxError, struct.error, ValueError, KeyError, MemoryError, ...
         text = str(error) or type(error).__name__
-        ended = _ENDED.search(text) or _points_behind_end(data, file_format)
+        ended = _ENDED.search(text) or (
+            file_format == "TIFF" and containers.points_behind_end(data)
+        )
         raise BadFile("truncated" if ended else "unreadable", text) from error
 
 
@@ -191,72 +192,7 @@ def _check_layout(image):
         raise BadFile("several frames", f"a {image.format} of several images")
     if image.mode not in _MODES_OF_8_BITS + _MODES_OF_16_BITS:
         raise BadFile("unsupported", f"pixels of PIL's mode {image.mode}")
-    # The strips of a TIFF may leave rows out, which PIL shows as black.
-    extents = {tile[1] for tile in image.tile}
-    covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
-    if covered < image.width * image.height:
-        raise BadFile("truncated", "its strips do not cover the image")
-
-
-def _points_behind_end(data, file_format):
-    """Whether a TIFF's first directory lies where the file has ended."""
-    if file_format != "TIFF" or len(data) < 16:
-        return file_format == "TIFF"
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = data[2:4] in (b"+\x00", b"\x00+")
-    layout, offset = ("Q", 8) if is_big else ("I", 4)
-    (directory,) = struct.unpack_from(order + layout, data, offset)
-    return directory >= len(data)
-
-
-def _check_png(data):
-    """Walks the chunks: PIL does not look at the checksums of pixels."""
-    view = memoryview(data)
-    position = 8
-    kind = b""
-    while kind != b"IEND":
-        if position + 12 > len(data):
-            raise BadFile("truncated", f"no chunk at byte {position}")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 8 + length
-        if not kind.isalpha():
-            raise BadFile("unreadable", f"no chunk at byte {position}")
-        if end + 4 > len(data):
-            raise BadFile(
-                "truncated", f"the chunk at byte {position} ends early"
-            )
-        (checksum,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(view[position + 4 : end]) != checksum:
-            raise BadFile(
-                "unreadable", f"wrong checksum of the chunk at byte {position}"
-            )
-        position = end + 4
-
-
-def _check_jpeg_end(data, start, image):
-    """Refuses a JPEG, compressed from `start` on, whose end PIL has filled."""
-    if not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") < start:
-        raise BadFile("truncated", "no end marker behind the pixels")
-    if not _ends_in_filling(image) or image.info.get("progressive"):
-        return
-    # A decoder that has all it needs skips what comes before the next marker;
-    # one that was short of data takes it for pixels.
-    marker = _JPEG_MARKER.search(data, start)
-    middle = marker.start() if marker else len(data)
-    longer = b"".join([data[:middle], bytes(range(1, 129)), data[middle:]])
-    again = JpegImagePlugin.JpegImageFile(io.BytesIO(longer))
-    if again.tobytes() != image.tobytes():
-        raise BadFile("truncated", "the end marker comes before the last pixel")
-
-
-def _ends_in_filling(image):
-    """Whether the last 8x8 block is the grey of missing data: all 128."""
-    width, height = image.size
-    if image.getpixel((width - 1, height - 1)) not in (128, (128, 128, 128)):
-        return False
-    left, top = (width - 1) // 8 * 8, (height - 1) // 8 * 8
-    extrema = image.crop((left, top, width, height)).getextrema()
-    return np.all(np.asarray(extrema) == 128)
+    containers.check_coverage(image)
 
 
 def _to_8_bits(image):
