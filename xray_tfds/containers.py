@@ -11,9 +11,12 @@ import numpy as np
 
 from xray_tfds import bad_files
 
-# In the compressed data of a JPEG FF is followed by 00, or begins a marker.
-# D0 to D7 are the markers inside of it (ITU-T T.81, B.1.1.2 and B.1.1.5).
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# In the compressed data of a JPEG FF is followed by 00, or begins a marker. D0
+# to D7, the restart markers, may be inside of it if a DRI marker says so (ITU-T
+# T.81, B.1.1.2, B.1.1.5 and B.2.4.4).
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_JPEG_OTHER_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_JPEG_RESTARTS = b"\xff\xdd"
 _JPEG_END = b"\xff\xd9"
 _JPEG_ARITHMETIC = b"\xff\xc9"
 
@@ -122,7 +125,9 @@ def check_jpeg_filling(image, data, start, end):
     extrema = image.crop((left, top, width, height)).getextrema()
     if not np.all(np.asarray(extrema) == 128):
         return
-    marker = _JPEG_MARKER.search(data, start, end)
+    has_restarts = data.find(_JPEG_RESTARTS, 0, start) >= 0
+    markers = _JPEG_OTHER_MARKER if has_restarts else _JPEG_MARKER
+    marker = markers.search(data, start, end)
     if marker:
         raise bad_files.BadFile(
             "truncated",

@@ -39,6 +39,7 @@ _ELEMENTS = (
 # A file of this transfer syntax is inflated as a whole when its header is read,
 # to any size.
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 
@@ -174,7 +175,9 @@ def _decode_pixels(ds, max_image_pixels):
                 "truncated",
                 f"{len(ds.PixelData)} of {expected} bytes of pixels",
             )
-    return pydicom.pixels.pixel_array(ds)
+    # Decoders of lossy JPEG differ by a grey level: take the same everywhere.
+    plugin = "pillow" if syntax == _JPEG_BASELINE else ""
+    return pydicom.pixels.pixel_array(ds, decoding_plugin=plugin)
 
 
 def _check_decoder(ds, syntax):
@@ -230,7 +233,7 @@ def _codestream_size(frame):
 
 
 def _to_8_bits(pixels, ds):
-    """Applies modality and VOI steps, maps to uint8, inverts MONOCHROME1."""
+    """Applies the grey scale as `decode` describes it."""
     values, low, high = _apply_voi(_apply_modality(pixels, ds), ds)
     extremes = [low, high, values.min(), values.max()]
     if not np.all(np.isfinite(extremes)):
