@@ -7,6 +7,18 @@ import json
 import tensorflow_datasets as tfds
 
 from xray_tfds import images
+from xray_tfds import patients
+from xray_tfds import tables
+
+_CHOICES = {
+    "on_leak": ("error", "move", "allow"),
+    "on_bad": ("quarantine", "error"),
+    "on_duplicate": ("keep_one", "keep_all", "error"),
+    "harmonize": ("none", "pad", "crop"),
+}
+
+# Integer field -> its least value.
+_LEAST = {"min_image_size": 1, "max_image_pixels": 1, "effective_size": 0}
 
 
 @dataclasses.dataclass(eq=False)
@@ -30,6 +42,28 @@ class XrayConfig(tfds.core.BuilderConfig):
             validation folder is given.
         test_fraction: Share for testing, where no split folders are given.
         seed: Chooses among the possible assignments of patients to splits.
+        patient_pattern: Regular expression with a group `patient`, searched for
+            in file names, such as `(?P<patient>p\\d+)`; empty for none.
+        patients_csv: Table of files and patients (`tables`); empty for none.
+        on_leak: What becomes of a patient or a duplicate in two of the given
+            splits: `error`; `move` its images to the first of these splits, in
+            the order train, validation, test; or `allow`.
+        on_bad: What becomes of files that cannot be used: `quarantine` leaves
+            them out and lists them, `error` stops the build.
+        max_bad_fraction: With more bad files than this share of a class, the
+            build stops all the same.
+        min_image_size: Fewest pixels of the shorter side.
+        max_image_pixels: Most pixels of an image; more are taken for a
+            decompression bomb.
+        on_duplicate: What becomes of files with equal or nearly equal images:
+            `keep_one`, the first by name, and none where their labels differ;
+            `keep_all`, in one split; or `error`.
+        harmonize: `pad` or `crop` brings every image through one path: grey,
+            the aspect kept by padding or cropping, one effective resolution;
+            `none` resizes as Keras does.
+        effective_size: With `harmonize`, pixels of the longer (`pad`) or
+            shorter (`crop`) side that every image is reduced to before it gets
+            its size; 0 for half the shorter side of `image_size`.
     """
 
     name: str = ""
@@ -41,6 +75,16 @@ class XrayConfig(tfds.core.BuilderConfig):
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     seed: int = 0
+    patient_pattern: str = ""
+    patients_csv: str = ""
+    on_leak: str = "error"
+    on_bad: str = "quarantine"
+    max_bad_fraction: float = 0.05
+    min_image_size: int = 32
+    max_image_pixels: int = 100_000_000
+    on_duplicate: str = "keep_one"
+    harmonize: str = "none"
+    effective_size: int = 0
 
     def __post_init__(self):
         """Checks the options and derives the name.
@@ -51,9 +95,7 @@ class XrayConfig(tfds.core.BuilderConfig):
         self.image_size = _check_image_size(self.image_size)
         self.class_names = _check_class_names(self.class_names)
         check_one_of("color_mode", self.color_mode, images.COLOR_MODES)
-        check_one_of(
-            "interpolation", self.interpolation, images.INTERPOLATIONS
-        )
+        check_one_of("interpolation", self.interpolation, images.INTERPOLATIONS)
         for field in ("validation_fraction", "test_fraction"):
             value = getattr(self, field)
             if not isinstance(value, (int, float)) or not 0 < value < 0.5:
@@ -61,6 +103,7 @@ class XrayConfig(tfds.core.BuilderConfig):
                     f"`{field}` must be between 0 and 0.5. Received: "
                     f"{field}={value!r}"
                 )
+        self._check_trust()
         if self.name:
             raise ValueError(
                 "`name` is derived from the other options and must not be"
@@ -68,10 +111,40 @@ class XrayConfig(tfds.core.BuilderConfig):
             )
         self.name = self._derive_name()
 
+    def _check_trust(self):
+        """Checks what decides which files are taken, and where to."""
+        for field, allowed in _CHOICES.items():
+            check_one_of(field, getattr(self, field), allowed)
+        if not 0 <= self.max_bad_fraction <= 1:
+            raise ValueError(
+                "`max_bad_fraction` must be between 0 and 1. Received: "
+                f"max_bad_fraction={self.max_bad_fraction!r}"
+            )
+        for field, least in _LEAST.items():
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(
+                    f"`{field}` must be an integer of {least} or more. "
+                    f"Received: {field}={value!r}"
+                )
+        if self.harmonize != "none" and self.color_mode != "grayscale":
+            raise ValueError(
+                "`color_mode` must be 'grayscale' with `harmonize`. Received: "
+                f"color_mode={self.color_mode!r}, harmonize={self.harmonize!r}"
+            )
+        patients.compile_pattern(self.patient_pattern)
+        table = tables.read_table(self.patients_csv)
+        self._table_digest = table.digest if table else ""
+
     @property
     def image_shape(self):
         """`(height, width, channels)` of the records."""
         return (*self.image_size, images.COLOR_MODES[self.color_mode])
+
+    @property
+    def common_size(self):
+        """Pixels of the side that `harmonize` reduces every image to."""
+        return self.effective_size or min(self.image_size) // 2
 
     def options(self):
         """Returns what determines the records, as a JSON-compatible dict."""
@@ -83,6 +156,8 @@ class XrayConfig(tfds.core.BuilderConfig):
             for field in dataclasses.fields(self)
             if field.name not in base
         }
+        # What the table says decides, not where it lies.
+        values["patients_csv"] = self._table_digest
         return json.loads(json.dumps(values))
 
     def _derive_name(self):
@@ -90,12 +165,12 @@ class XrayConfig(tfds.core.BuilderConfig):
         height, width = self.image_size
         name = f"{self.color_mode}_{height}x{width}_{self.interpolation}"
         named = ("image_size", "color_mode", "interpolation")
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        defaults["class_names"] = list(XrayConfig.class_names)
         others = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name in self.options()
-            and field.name not in named
-            and getattr(self, field.name) != field.default
+            name: value
+            for name, value in self.options().items()
+            if name not in named and value != defaults[name]
         }
         if not others:
             return name

@@ -1,43 +1,29 @@
 """Which files a folder holds, of which class, in which given split.
 
-Two layouts are understood, class and split names in any case, files at any
-depth below a class:
-
-    DIR/{normal,pneumonia}/...                              no splits given
-    DIR/{train,val|valid|validation,test}/{normal,pneumonia}/...
-
-Anything else is refused with what was found and what was expected: a folder
-that is silently skipped or taken for something else makes a dataset that
-nobody asked for.
+The layout of the folders says it (`layouts`), or a table does (`tables`).
 """
 
-import collections
 import dataclasses
 import hashlib
-import os
 from typing import Any
 from typing import Optional
 
 from etils import epath
 
 from xray_tfds import images
+from xray_tfds import layouts
 from xray_tfds import parallel
-
-# Name of a split folder, in lower case -> split.
-SPLIT_FOLDERS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
+from xray_tfds import tables
 
 # What a file is named that its owner means as an image.
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm")
+_IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm"),
+    *(".dcm", ".dicom"),
+)
 
 
-class SourceError(ValueError):
-    """A folder that cannot be turned into a dataset as it is."""
+# What readers of a source raise and catch, wherever it is found.
+SourceError = layouts.SourceError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +38,7 @@ class SourceFile:
         label: Class name, as configured.
         split: Given split, or `None`.
         digest: Hexadecimal SHA-256 of the content.
+        patient: What a table says; empty without one.
     """
 
     path: Any
@@ -59,6 +46,7 @@ class SourceFile:
     label: str
     split: Optional[str]
     digest: str = ""
+    patient: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +57,8 @@ class Source:
         files: Tuple of `SourceFile`, in the order of `flow_from_directory`: by
             class, then by directory, then by name.
         ignored: How many files are not images, by name and by content.
-        fingerprint: Hexadecimal digest of all names, classes and contents.
+        fingerprint: Hexadecimal digest of all names, classes, patients of a
+            table, and contents.
     """
 
     files: tuple
@@ -77,37 +66,37 @@ class Source:
     fingerprint: str
 
 
-def scan(directory, class_names):
-    """Finds, checks and fingerprints the images of a source folder.
+def scan(directory, class_names, table=None):
+    """Finds and fingerprints the images of a source folder.
+
+    Files that are named like images and those with the content of one are
+    taken; whether they can be used is for `intake` to find out.
 
     Args:
         directory: The source folder; any path that `etils.epath` understands.
         class_names: Names of the classes, which are those of their folders.
+        table: `tables.Table`; with labels it takes the place of the layout.
 
     Returns:
         A `Source`.
 
     Raises:
         SourceError: If the folder, a class or a split is missing, empty,
-            doubled or unknown, or if a file named like an image is none.
+            doubled or unknown.
     """
     root = epath.Path(directory).expanduser()
     if not root.is_dir():
         raise SourceError(
             f"The image folder must be an existing directory. Received: {root}"
         )
-    candidates = []
-    splits = _find_splits(root, class_names)
-    for split, folder in splits.items():
-        classes = _find_classes(folder, class_names)
-        for label, class_folder in classes.items():
-            found = [
-                SourceFile(
-                    path, path.relative_to(folder).as_posix(), label, split
-                )
-                for path in _walk(class_folder, class_names)
-            ]
-            candidates.extend(found)
+    if table is not None:
+        tables.check_files_exist(table, root)
+    if table is not None and table.has_labels:
+        candidates = _list_table(root, table, class_names)
+    else:
+        candidates = _list_folders(root, class_names)
+        if table is not None:
+            candidates = [_name_patient(f, root, table) for f in candidates]
     digests = parallel.ordered_map(
         _digest_if_image,
         candidates,
@@ -119,7 +108,7 @@ def scan(directory, class_names):
         for file, digest in zip(candidates, digests)
         if digest
     ]
-    _check_not_empty(files, splits, class_names)
+    _check_not_empty(candidates, files)
     return Source(
         files=tuple(files),
         ignored=len(candidates) - len(files),
@@ -127,165 +116,89 @@ def scan(directory, class_names):
     )
 
 
-def _find_splits(root, class_names):
-    """Returns the given splits as a dict of split (or `None`) to its folder."""
-    folders = _subfolders(root)
-    if not folders:
-        raise SourceError(
-            f"No folders in {root}. {_expected_layout(root, class_names)}"
-        )
-    classes = {name.lower() for name in class_names}
-    unknown = {}
-    splits: dict = {}
-    has_classes = False
-    for name, folder in folders.items():
-        if split := SPLIT_FOLDERS.get(name.lower()):
-            if split in splits:
-                raise SourceError(
-                    f"Two folders for the split {split!r} in {root}: "
-                    f"{splits[split].name} and {name}. Merge them."
+def _list_folders(root, class_names):
+    """Returns the files below the class folders, not read yet."""
+    files = []
+    for split, folder in layouts.find_splits(root, class_names).items():
+        for label, below in layouts.find_classes(folder, class_names).items():
+            paths = layouts.walk(below, class_names)
+            if not paths:
+                raise _no_images(label, below)
+            files += [
+                SourceFile(
+                    path, path.relative_to(folder).as_posix(), label, split
                 )
-            splits[split] = folder
-        elif name.lower() in classes:
-            has_classes = True
-        else:
-            unknown[name] = folder
-    if not splits and not has_classes:
-        raise SourceError(_explain_unknown(root, unknown, class_names))
-    for name, folder in unknown.items():
-        if _looks_like_source(folder, class_names):
+                for path in paths
+            ]
+    return files
+
+
+def _list_table(root, table, class_names):
+    """Returns the files that a table with labels names, sorted as folders."""
+    labels = {name.lower(): name for name in class_names}
+    files = []
+    for name, row in table.rows.items():
+        split = (
+            layouts.SPLIT_FOLDERS.get(row.split.lower()) if row.split else None
+        )
+        if row.label.lower() not in labels or (row.split and not split):
             raise SourceError(
-                f"A nested second copy of the images: {folder}, beside "
-                f"{', '.join(sorted(set(folders) - set(unknown)))} in {root}. "
-                "Remove one of the two."
+                f"{table.path} must give labels of {', '.join(class_names)} and"
+                f" splits of {', '.join(layouts.SPLIT_FOLDERS)}. Received: "
+                f"{name} with label={row.label!r}, split={row.split!r}"
             )
-    if splits and has_classes:
-        raise SourceError(
-            f"Both class folders and split folders in {root}: "
-            f"{', '.join(folders)}. {_expected_layout(root, class_names)}"
+        label = labels[row.label.lower()]
+        files.append(
+            SourceFile(root / name, name, label, split, patient=row.patient)
         )
-    if splits and unknown:
+    given = {file.split for file in files}
+    if None in given and len(given) > 1:
         raise SourceError(
-            f"Unknown split folder in {root}: {', '.join(unknown)}. Expected: "
-            f"{', '.join(SPLIT_FOLDERS)}."
+            f"{table.path} must give a split for every file or for none."
         )
-    if splits and "train" not in splits:
-        raise SourceError(
-            f"No train folder in {root}. Found: {', '.join(folders)}. "
-            f"{_expected_layout(root, class_names)}"
-        )
-    return splits or {None: root}
-
-
-def _find_classes(folder, class_names):
-    """Returns the class folders as a dict of class name to its folder."""
-    by_lower_name = collections.defaultdict(list)
-    for name, path in _subfolders(folder).items():
-        by_lower_name[name.lower()].append(path)
-    expected = (
-        f"Expected class folders: {', '.join(class_names)} (in any case)."
+    if None not in given and "train" not in given:
+        raise SourceError(f"{table.path} must give the split train to files.")
+    order = {name: index for index, name in enumerate(class_names)}
+    return sorted(
+        files, key=lambda f: (f.split or "", order[f.label], f.filename)
     )
-    classes = {}
-    for label in class_names:
-        paths = by_lower_name.pop(label.lower(), [])
-        if len(paths) != 1:
-            found = ", ".join(_subfolders(folder)) or "no folders"
-            problem = "Two folders for" if paths else "No folder for"
-            raise SourceError(
-                f"{problem} the class {label!r} in {folder}. Found: {found}. "
-                + expected
-            )
-        classes[label] = paths[0]
-    for paths in by_lower_name.values():
-        raise SourceError(
-            f"Unknown class folder: {paths[0]}. {expected} Remove it, or name "
-            "every class in the builder's `class_names`."
-        )
-    return classes
 
 
-def _walk(folder, class_names):
-    """Returns files in the order of `flow_from_directory`."""
-    reserved = {name.lower() for name in class_names} | set(SPLIT_FOLDERS)
-    pending = [folder]
-    found = []
-    while pending:
-        current = pending.pop()
-        for path in current.iterdir():
-            if _is_hidden(path.name):
-                continue
-            if not path.is_dir():
-                found.append(path)
-            elif path.name.lower() in reserved:
-                raise SourceError(
-                    f"A nested second copy of the images? {path} is named like "
-                    f"a class or a split, inside the class folder {folder}. "
-                    "Remove or rename it."
-                )
-            elif not os.path.islink(path):  # As Keras: no link can make a loop.
-                pending.append(path)
-    return sorted(found, key=lambda path: (path.parent.as_posix(), path.name))
+def _name_patient(file, root, table):
+    """Returns the file with the patient that a table gives it, if it does."""
+    row = table.rows.get(file.path.relative_to(root).as_posix())
+    return dataclasses.replace(file, patient=row.patient) if row else file
 
 
 def _digest_if_image(file):
     """Returns the digest of an image, `None` of a file not meant as one."""
     data = file.path.read_bytes()
-    if images.sniff_format(data):
+    named = file.path.suffix.lower() in _IMAGE_SUFFIXES
+    if named or images.sniff_format(data):
         return hashlib.sha256(data).hexdigest()
-    if file.path.suffix.lower() not in _IMAGE_SUFFIXES:
-        return None
-    content = f"begins with {data[:8]!r}" if data else "is empty"
-    raise SourceError(
-        f"{file.path} is named like an image, but its content {content}."
-        f" Expected the content of {', '.join(images.FORMATS)}. Replace or"
-        " remove the file."
+    return None
+
+
+def _check_not_empty(candidates, files):
+    """Raises unless each class of each split that has files has images."""
+    left = {(file.split, file.label) for file in files}
+    for file in candidates:
+        if (file.split, file.label) not in left:
+            raise _no_images(file.label, file.path.parent)
+
+
+def _no_images(label, folder):
+    return SourceError(
+        f"No images of the class {label!r} in {folder}. Expected files with the"
+        f" content of {', '.join(images.FORMATS)}."
     )
-
-
-def _check_not_empty(files, splits, class_names):
-    counts = collections.Counter((file.split, file.label) for file in files)
-    for split, folder in splits.items():
-        for label in class_names:
-            if not counts[split, label]:
-                raise SourceError(
-                    f"No images of the class {label!r} in {folder}. Expected"
-                    f" files with the content of {', '.join(images.FORMATS)}."
-                )
 
 
 def _fingerprint(files):
     digest = hashlib.sha256()
     for file in files:
         line = [file.split or "", file.label, file.filename, file.digest]
+        if file.patient:
+            line.append(file.patient)
         digest.update("\0".join(line).encode() + b"\n")
     return digest.hexdigest()
-
-
-def _subfolders(folder):
-    paths = [path for path in folder.iterdir() if not _is_hidden(path.name)]
-    return {path.name: path for path in sorted(paths) if path.is_dir()}
-
-
-def _is_hidden(name):
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _looks_like_source(folder, class_names):
-    known = {name.lower() for name in class_names} | set(SPLIT_FOLDERS)
-    return any(name.lower() in known for name in _subfolders(folder))
-
-
-def _explain_unknown(root, unknown, class_names):
-    found = f"Found in {root}: {', '.join(unknown)}."
-    for folder in unknown.values():
-        if _looks_like_source(folder, class_names):
-            return f"{found} Did you mean {folder}?"
-    return f"{found} {_expected_layout(root, class_names)}"
-
-
-def _expected_layout(root, class_names):
-    classes = "{" + ",".join(class_names) + "}"
-    return (
-        f"Expected {root}/{classes}/... or "
-        f"{root}/{{train,validation,test}}/{classes}/..."
-    )

@@ -2,11 +2,13 @@
 
 import collections
 import hashlib
+import json
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
 
 
-def assign_splits(examples, fractions, *, seed=0):
+def assign_splits(examples, fractions, *, seed=0, earlier=None):
     """Assigns every patient to one split, stratified by class.
 
     Patients are ranked by a keyed hash of their name, apart for each set of
@@ -14,11 +16,17 @@ def assign_splits(examples, fractions, *, seed=0):
     split has its share of the images, and so on; the rest is for training.
     The outcome depends on the seed and the patients, not on the order of files.
 
+    No function of the patients alone both gives each split its share and moves
+    nobody when a patient is added: what it gives one patient would have to be
+    independent of all others. So an earlier assignment is an argument: its
+    patients stay, and the others are dealt out to what is left of each share.
+
     Args:
         examples: Iterable of `(patient, label)`, one for each image.
         fractions: Dict of split name to its share of the images, without
             `train`, which takes what is left.
         seed: Integer that chooses among the possible assignments.
+        earlier: Dict of patient to split, of an earlier assignment.
 
     Returns:
         Dict of patient to split name.
@@ -35,30 +43,53 @@ def assign_splits(examples, fractions, *, seed=0):
     for patient, classes in labels.items():
         strata[tuple(sorted(classes))].append(patient)
     _check_enough_patients(labels, fractions)
-    assignment = {}
+    assignment = {
+        patient: split
+        for patient, split in (earlier or {}).items()
+        if patient in labels
+    }
     for patients in strata.values():
         patients.sort(key=lambda patient: (_keyed_hash(patient, seed), patient))
-        total = sum(counts[patient] for patient in patients)
-        assignment.update(_deal(patients, counts, total, fractions))
+        assignment.update(_deal(patients, counts, fractions, assignment))
     return assignment
 
 
-def _deal(patients, counts, total, fractions):
+def _deal(patients, counts, fractions, assigned):
     """Deals ranked patients out, and leaves one for each split to come."""
-    assignment = {}
-    queue = collections.deque(patients)
-    for index, (split, fraction) in enumerate(fractions.items()):
-        taken = 0
-        reserved = len(fractions) - index
+    total = sum(counts[patient] for patient in patients)
+    taken: collections.Counter = collections.Counter()
+    for patient in patients:
+        if patient in assigned:
+            taken[assigned[patient]] += counts[patient]
+    queue = collections.deque(p for p in patients if p not in assigned)
+    dealt = {}
+    for split, fraction in fractions.items():
+        later = list(fractions)[list(fractions).index(split) + 1 :] + [TRAIN]
+        reserved = sum(not taken[other] for other in later)
         while len(queue) > reserved:
             share = counts[queue[0]]
             # A patient is taken if that brings the split nearer to its share.
-            if taken and taken + share / 2 > fraction * total:
+            if taken[split] and taken[split] + share / 2 > fraction * total:
                 break
-            assignment[queue.popleft()] = split
-            taken += share
-    assignment.update((patient, TRAIN) for patient in queue)
-    return assignment
+            dealt[queue.popleft()] = split
+            taken[split] += share
+    dealt.update((patient, TRAIN) for patient in queue)
+    return dealt
+
+
+def fingerprint(assignment):
+    """Returns a hexadecimal SHA-256 of who is in which split.
+
+    Args:
+        assignment: Dict of (hashed) patient key to split name.
+    """
+    text = json.dumps(sorted(assignment.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_patient(key):
+    """Returns the hash of a patient key by which an assignment is stored."""
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 def _check_enough_patients(labels, fractions):

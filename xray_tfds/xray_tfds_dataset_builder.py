@@ -1,16 +1,20 @@
 """The dataset `xray_tfds`: folders of chest X-rays -> TFRecords."""
 
-import collections
+import contextlib
 import functools
 
 import tensorflow_datasets as tfds
 
+from xray_tfds import beam_build
 from xray_tfds import config as config_lib
-from xray_tfds import images
+from xray_tfds import curation as curation_lib
+from xray_tfds import facts
+from xray_tfds import intake
 from xray_tfds import parallel
-from xray_tfds import patients
+from xray_tfds import report
 from xray_tfds import sources
-from xray_tfds import splits as splits_lib
+from xray_tfds import summary
+from xray_tfds import tables
 
 # Version 2 of the public data set, train and test; size and SHA-256 stand in
 # checksums.tsv (doi:10.17632/rscbjbr9sj.2).
@@ -21,11 +25,6 @@ _URL = (
 
 # The archive's folder that holds {train,test}/{NORMAL,PNEUMONIA}.
 _ARCHIVE_FOLDER = "chest_xray"
-
-# A validation split below this is too small to choose anything by: the 95 %
-# interval of an AUC of .95 on 25 + 25 images is about .11 wide (Hanley and
-# McNeil 1982).
-_MIN_VALIDATION_IMAGES = 50
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -53,6 +52,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             config = config.name
         self._manual_dir = None
         self._source = None
+        self._earlier = {}
+        self._beam_options = None
+        self._write_facts = None
         super().__init__(config=config, **kwargs)
 
     def _info(self):
@@ -70,7 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "patient": tfds.features.Text(
                         doc=(
                             "Key of the patient; no patient is in two splits "
-                            "unless the given split folders say so."
+                            "unless `on_leak` is `allow`."
                         )
                     ),
                 }
@@ -87,13 +89,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Spares the next `download_and_prepare` the scan of its folder."""
         self._source = source
 
+    def use_splits_of(self, directory):
+        """Makes the next build leave patients in the splits of another.
+
+        Args:
+            directory: Directory of its records.
+        """
+        self._earlier = facts.read_assignment(directory)
+
     def download_and_prepare(self, *, download_config=None, **kwargs):
         """As in TFDS, but never takes other files' records for these files'.
+
+        Records that are overwritten stay until the new ones are complete; the
+        patients in them keep their splits.
 
         Args:
             download_config: `tfds.download.DownloadConfig`; its `manual_dir` is
                 the folder to build. Without one the public data set is
-                downloaded.
+                downloaded. With `beam_options` or a `beam_runner` the files
+                are read by Apache Beam.
             **kwargs: Passed on to TFDS.
 
         Raises:
@@ -102,77 +116,101 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
-        reuse = not download_config.download_mode.overwrite_dataset
+        self._beam_options = beam_build.options_of(download_config)
+        overwrite = download_config.download_mode.overwrite_dataset
+        build = functools.partial(
+            super().download_and_prepare,
+            download_config=download_config,
+            **kwargs,
+        )
         try:
-            if self._manual_dir is not None and reuse and self.is_prepared():
-                self._check_same_files(self._scan(self._manual_dir))
-            super().download_and_prepare(
-                download_config=download_config, **kwargs
-            )
+            if overwrite and self.is_prepared():
+                self.use_splits_of(self.data_path)
+            with _set_aside(self.data_path, overwrite):
+                if self.is_prepared():
+                    if self._manual_dir is not None:
+                        self._check_same_files(self._scan(self._manual_dir))
+                    build()
+                    return
+                build()
+            if self._write_facts is not None:
+                report.write_report(self.data_path)
         finally:
-            self._source = None
+            self._source = self._write_facts = None
+
+    def _download_and_prepare(self, dl_manager, download_config):
+        super()._download_and_prepare(dl_manager, download_config)
+        if self._write_facts is not None:
+            # Into the directory that TFDS renames when all is there.
+            self._write_facts(self.data_path, self.info)
 
     def _split_generators(self, dl_manager):
-        if self._manual_dir is None:
-            # The URL does not end in .zip, by which TFDS knows the format.
-            archive = dl_manager.download_and_extract(
-                tfds.download.Resource(
-                    url=_URL, extract_method=tfds.download.ExtractMethod.ZIP
-                )
-            )
-            source = self._scan(archive / _ARCHIVE_FOLDER)
+        source = self._scan(self._manual_dir or self._download(dl_manager))
+        config = self.builder_config
+        if self._beam_options is None:
+            spool = intake.Spool(beam_build.local_directory(self.data_path))
+            findings, slots = _examine(source.files, config, spool)
+
+            def png_of(index):
+                return slots[index] and spool.read(slots[index])
+
         else:
-            source = self._scan(self._manual_dir)
-        assignment = self._assign_splits(source.files)
+            findings = beam_build.examine(
+                source.files, config, self._beam_options, self.data_path
+            )
+            png_of = functools.partial(
+                beam_build.encode_again, findings, config
+            )
+        curation = curation_lib.curate(findings, config, self._earlier)
+        cautions = summary.find_cautions(findings, curation, config)
+        summary.show(source, findings, curation, cautions)
         self.info.metadata.update(
             fingerprint=source.fingerprint, num_files=len(source.files)
         )
-        _report(source, assignment)
+        self._write_facts = functools.partial(
+            facts.write,
+            findings=findings,
+            curation=curation,
+            source=source,
+            thumbnail=png_of,
+            cautions=cautions,
+        )
+        of_split = {"train": [], "validation": [], "test": []}
+        for index in curation.kept():
+            of_split[curation.split[index]].append((index, findings[index]))
         return {
-            split: self._generate_examples(assignment[split])
-            for split in ("train", "validation", "test")
-            if split in assignment
+            split: self._generate_examples(kept, png_of)
+            for split, kept in of_split.items()
+            if kept
         }
 
-    def _generate_examples(self, files):
-        encode = functools.partial(_encode, config=self.builder_config)
-        for file, png in zip(files, parallel.ordered_map(encode, files)):
-            yield file.filename, {
-                "image": png,
-                "label": file.label,
-                "filename": file.filename,
-                "patient": patients.patient_key(file),
-            }
+    def _generate_examples(self, kept, png_of):
+        """Yields the examples of a split, or says to Beam how to make them."""
+        if self._beam_options is not None:
+            return beam_build.make_examples(kept, self.builder_config)
+        return (
+            intake.make_example(finding, png_of(index))
+            for index, finding in kept
+        )
+
+    def _download(self, dl_manager):
+        # The URL does not end in .zip, by which TFDS knows the format.
+        archive = dl_manager.download_and_extract(
+            tfds.download.Resource(
+                url=_URL, extract_method=tfds.download.ExtractMethod.ZIP
+            )
+        )
+        return archive / _ARCHIVE_FOLDER
 
     def _scan(self, directory):
         if self._source is None:
+            config = self.builder_config
             self._source = sources.scan(
-                directory, self.builder_config.class_names
+                directory,
+                config.class_names,
+                tables.read_table(config.patients_csv),
             )
         return self._source
-
-    def _assign_splits(self, files):
-        """Returns split -> its files: as given, else by patient and class."""
-        config = self.builder_config
-        given = {file.split for file in files}
-        fractions = {"validation": config.validation_fraction}
-        if given == {None}:
-            fractions["test"] = config.test_fraction
-        divided = []
-        if "validation" not in given:
-            divided = [file for file in files if file.split in (None, "train")]
-        split_of_patient = splits_lib.assign_splits(
-            ((patients.patient_key(f), f.label) for f in divided),
-            fractions,
-            seed=config.seed,
-        )
-        assignment = collections.defaultdict(list)
-        for file in files:
-            split = file.split
-            if divided and split in (None, "train"):
-                split = split_of_patient[patients.patient_key(file)]
-            assignment[split].append(file)
-        return assignment
 
     def _check_same_files(self, source):
         built = self.info.metadata
@@ -188,65 +226,35 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
 
-def _encode(file, config):
-    """Reads one file and returns the PNG that its record stores."""
+def _examine(files, config, spool):
+    """Returns the findings of all files, and where their records wait."""
+    findings, slots = [], []
+    examine = functools.partial(intake.examine, config=config)
+    for finding, png in parallel.ordered_map(
+        examine, files, total=len(files), desc="Decoding files"
+    ):
+        findings.append(finding)
+        slots.append(png and spool.add(png))
+    return findings, slots
+
+
+@contextlib.contextmanager
+def _set_aside(path, overwrite):
+    """Keeps records that are overwritten until the new ones are complete."""
+    # A name that is no version, so that TFDS does not take it for one.
+    aside = path.parent / f"replaced.{path.name}"
+    if aside.exists() and not path.exists():
+        aside.rename(path)  # What was to replace it never came to its end.
+    elif aside.exists():
+        aside.rmtree()
+    if not overwrite or not path.exists():
+        yield
+        return
+    path.rename(aside)
     try:
-        pixels = images.load_image(
-            file.path.read_bytes(),
-            color_mode=config.color_mode,
-            image_size=config.image_size,
-            interpolation=config.interpolation,
-            keep_aspect_ratio=config.keep_aspect_ratio,
-        )
-    except images.ImageError as error:
-        raise sources.SourceError(
-            f"Cannot decode {file.path}: {error}. Replace or remove the file."
-        ) from error
-    if pixels.dtype != "uint8":
-        raise sources.SourceError(
-            f"{file.path} has {8 * pixels.itemsize}-bit grey values, and"
-            " records hold 8 bits. Convert the file to 8 bits."
-        )
-    return images.encode_png(pixels)
-
-
-def _report(source, assignment):
-    """Says what will be built: counts by split and class, patients, doubts."""
-    for split, files in assignment.items():
-        labels = collections.Counter(file.label for file in files)
-        people = {patients.patient_key(file) for file in files}
-        counts = ", ".join(
-            f"{number} {name}" for name, number in labels.items()
-        )
-        print(f"{split:>10}: {counts}, of {len(people)} patients")
-    unnamed = sum(
-        patients.parse_patient(file.filename) is None for file in source.files
-    )
-    if unnamed:
-        print(
-            f"{unnamed} of {len(source.files)} file names hold no patient that"
-            " the rules know: each of these is taken for a patient of its own."
-        )
-    if source.ignored:
-        print(f"{source.ignored} files that are not images are left out.")
-    shared = _patients_in_two_splits(assignment)
-    if shared:
-        print(
-            f"CAUTION: {len(shared)} patients are in two of the given splits,"
-            f" for example {shared[0]}. What the model scores on the second is"
-            " better than what it will do for new patients."
-        )
-    number = len(assignment["validation"])
-    if number < _MIN_VALIDATION_IMAGES:
-        print(
-            f"CAUTION: the validation split has {number} images, too few to"
-            " choose a model by."
-        )
-
-
-def _patients_in_two_splits(assignment):
-    splits_of = collections.defaultdict(set)
-    for split, files in assignment.items():
-        for file in files:
-            splits_of[patients.patient_key(file)].add(split)
-    return sorted(key for key, splits in splits_of.items() if len(splits) > 1)
+        yield
+    except BaseException:
+        if not path.exists():
+            aside.rename(path)
+        raise
+    aside.rmtree()

@@ -1,0 +1,196 @@
+"""Every file decoded once: what it holds, and the PNG that its record stores.
+
+The findings of all files fit in memory (about a kilobyte each); their pixels
+do not, and wait in a `Spool` until it is decided which of them are kept.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import math
+import tempfile
+
+from xray_tfds import bad_files
+from xray_tfds import duplicates
+from xray_tfds import images
+from xray_tfds import patients
+from xray_tfds import quality
+from xray_tfds import sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What is known of a file once it was read.
+
+    Attributes:
+        file: The `sources.SourceFile`.
+        patient: Whose image it is, a `patients.Patient`.
+        reason: Why no record can be made of it, one of `bad_files.REASONS`;
+            empty for a good file, as the next.
+        detail: What exactly is wrong.
+        format: One of `images.FORMATS`; this and all below only if it is good.
+        mode: How the file holds its pixels, as PIL or DICOM name it.
+        width: In pixels.
+        height: In pixels.
+        num_bytes: Of the file.
+        mean: Of the grey values, 0 to 255.
+        std: Standard deviation of the same.
+        pixel_digest: As `duplicates.pixel_digest`.
+        signature: As `duplicates.signature`.
+    """
+
+    file: sources.SourceFile
+    patient: patients.Patient
+    num_bytes: int
+    reason: str = ""
+    detail: str = ""
+    format: str = ""
+    mode: str = ""
+    width: int = 0
+    height: int = 0
+    mean: float = 0.0
+    std: float = 0.0
+    pixel_digest: str = ""
+    signature: bytes = b""
+
+
+def examine(file, config, hash_key=None):
+    """Reads and decodes a file.
+
+    Args:
+        file: `sources.SourceFile`.
+        config: `XrayConfig`.
+        hash_key: Key for `patients.pseudonym`; `None` for this user's.
+
+    Returns:
+        Pair of a `Finding` and the PNG of the record, `None` for a bad file.
+
+    Raises:
+        SourceError: If the file changed since it was listed.
+        PatientError: If `patient_pattern` matches its name ambiguously.
+    """
+    data = file.path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != file.digest:
+        raise sources.SourceError(
+            f"{file.path} changed while the dataset was built. Build again."
+        )
+    find_patient = functools.partial(
+        patients.find_patient,
+        file,
+        pattern=patients.compile_pattern(config.patient_pattern),
+        hash_key=hash_key,
+    )
+    try:
+        decoded = decode(data, config)
+        mean, std = _grey_statistics(decoded.image)
+        finding = Finding(
+            file=file,
+            patient=find_patient(dicom_id=decoded.patient_id),
+            num_bytes=len(data),
+            format=decoded.format,
+            mode=decoded.mode,
+            width=decoded.width,
+            height=decoded.height,
+            mean=mean,
+            std=std,
+            pixel_digest=duplicates.pixel_digest(decoded.image),
+            signature=duplicates.signature(decoded.image),
+        )
+        return finding, encode(decoded.image, config)
+    except bad_files.BadFile as error:
+        finding = Finding(
+            file, find_patient(), len(data), error.reason, error.detail
+        )
+        return finding, None
+
+
+def decode(data, config):
+    """Returns the `quality.Decoded` of a file that a record is made of.
+
+    Raises:
+        BadFile: If it cannot be used.
+    """
+    decoded = quality.decode(
+        data,
+        min_image_size=config.min_image_size,
+        max_image_pixels=config.max_image_pixels,
+    )
+    size = (decoded.width, decoded.height)
+    if config.harmonize != "none" and images.is_below(
+        size,
+        image_size=config.image_size,
+        fit=config.harmonize,
+        effective_size=config.common_size,
+    ):
+        raise bad_files.BadFile(
+            "too small",
+            f"{decoded.width}x{decoded.height} pixels cannot be reduced to the"
+            f" effective size {config.common_size}",
+        )
+    return decoded
+
+
+def encode(image, config):
+    """Returns the PNG of a record, of a decoded image."""
+    if config.harmonize != "none":
+        pixels = images.harmonize(
+            image,
+            image_size=config.image_size,
+            fit=config.harmonize,
+            effective_size=config.common_size,
+        )
+    else:
+        pixels = images.convert_and_resize(
+            image,
+            color_mode=config.color_mode,
+            image_size=config.image_size,
+            interpolation=config.interpolation,
+            keep_aspect_ratio=config.keep_aspect_ratio,
+        )
+    return images.encode_png(pixels)
+
+
+def make_example(finding, png):
+    """Returns key and features of the example of a file that is kept."""
+    return finding.file.filename, {
+        "image": png,
+        "label": finding.file.label,
+        "filename": finding.file.filename,
+        "patient": finding.patient.key,
+    }
+
+
+def _grey_statistics(image):
+    """Returns mean and standard deviation of the grey values."""
+    counts = image.convert("L").histogram()
+    total = sum(counts)
+    mean = sum(value * count for value, count in enumerate(counts)) / total
+    square = sum(value**2 * count for value, count in enumerate(counts)) / total
+    return mean, math.sqrt(max(0.0, square - mean**2))
+
+
+class Spool:
+    """Encoded images on disk, in the order in which they were added.
+
+    The file has no name, so that nothing is left of it however the build ends.
+    """
+
+    def __init__(self, directory=None):
+        """Makes the file in `directory`, or where temporary files are."""
+        self._file = tempfile.TemporaryFile(dir=directory)
+
+    def add(self, data):
+        """Returns where bytes were put."""
+        start = self._file.seek(0, 2)
+        self._file.write(data)
+        return start, len(data)
+
+    def read(self, slot):
+        """Returns the bytes that were put there."""
+        start, length = slot
+        self._file.seek(start)
+        return self._file.read(length)
+
+    def close(self):
+        """Gives the disk space back."""
+        self._file.close()
