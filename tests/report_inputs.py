@@ -46,8 +46,9 @@ def measure_rows(image_tree):
 
 
 def copy_records(prepared, directory):
-    """Returns the path of a copy, to write a `build_report` into."""
-    return pathlib.Path(shutil.copytree(prepared, directory))
+    """Returns the path of a copy without its own `build_report`."""
+    ignore = shutil.ignore_patterns("build_report")
+    return pathlib.Path(shutil.copytree(prepared, directory, ignore=ignore))
 
 
 def make_excluded(name, reason="truncated", **values):

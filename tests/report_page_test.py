@@ -133,6 +133,9 @@ def _break(dataset, what):
         (dataset / "dataset_info.json").unlink()
     elif what == "no rows":
         (folder / "files.csv").unlink()
+    elif what == "line":
+        with open(folder / "files.csv", "ab") as file:
+            file.write(b"normal/a\rb.png,,train,normal\n")
     elif what == "columns":
         (folder / "files.csv").write_text("filename,label\n")
     else:
@@ -145,6 +148,7 @@ def _break(dataset, what):
         ("no report", "holds no facts.json"),
         ("no dataset", "holds no prepared dataset"),
         ("no rows", "holds no files.csv"),
+        ("line", "cannot be read near line 7"),
         ("columns", "lacks the columns patient, split, status"),
         ("{", "is not valid JSON"),
         ("[]", "must hold a JSON object"),

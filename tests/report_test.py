@@ -134,7 +134,7 @@ def test_samples_are_read_from_array_records(tmp_path):
     names = [
         f"{label}/{n}.png" for label in report_inputs.CLASSES for n in range(10)
     ]
-    conftest.write_images(tmp_path / "images", names, size=(20, 20))
+    conftest.write_images(tmp_path / "images", names)
     builder = xray_tfds.Builder(
         data_dir=tmp_path / "records",
         config=xray_tfds.XrayConfig(image_size=(20, 20)),

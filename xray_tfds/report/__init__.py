@@ -22,8 +22,9 @@ Schema of `report.json` (version 1; a value that is not known is null):
          "totals": [{"split", "images", "patients"}],   # the last: split null
          "source_files": int, "ignored_files": int},
      "patients": {"total", "unmatched", "rules": [{"rule", "files",
-                  "examples"}], "largest": [{"patient", "images", "splits",
-                  "labels"}], "images_per_patient": [{"images", "patients"}]},
+                  "patients", "examples"}], "largest": [{"patient", "images",
+                  "splits", "labels"}],
+                  "images_per_patient": [{"images", "patients"}]},
      "exclusions": {"total", "reasons": [{"reason", "files", "labels":
                     {label: int}}], "files": [{"filename", "split", "label",
                     "reason", "detail"}]},

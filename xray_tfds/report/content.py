@@ -139,6 +139,7 @@ def _patients(given, tally):
             {
                 "rule": rule.get("rule"),
                 "files": rule.get("files"),
+                "patients": rule.get("patients"),
                 "examples": rule.get("examples") or [],
             }
             for rule in given.get("rules") or []

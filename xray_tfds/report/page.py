@@ -106,7 +106,7 @@ def _is_constant(distribution):
 
 
 def _count(value):
-    return "unknown" if value is None else f"{value:,}"
+    return "–" if value is None else f"{value:,}"
 
 
 def _measure(value):

@@ -100,15 +100,23 @@ def tally_files(path):
         )
     with path.open("rb") as file:
         # Lines, not a text wrapper: also TensorFlow's remote files have them.
-        rows = csv.DictReader(line.decode("utf-8", "replace") for line in file)
+        rows = csv.DictReader(
+            line.decode("utf-8", "surrogateescape") for line in file
+        )
         missing = set(_NEEDED_COLUMNS) - set(rows.fieldnames or ())
         if missing:
             raise ReportError(
                 f"{path} lacks the columns {', '.join(sorted(missing))}: build"
                 " again with --overwrite."
             )
-        for row in rows:
-            _count(tally, row)
+        try:
+            for row in rows:
+                _count(tally, row)
+        except csv.Error as error:
+            raise ReportError(
+                f"{path} cannot be read near line {rows.line_num} ({error}):"
+                " build again with --overwrite."
+            ) from error
     return tally
 
 
