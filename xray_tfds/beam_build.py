@@ -6,12 +6,11 @@ local build; the second decodes the kept files again and makes their examples.
 TFDS writes them to the shards, and in the order, of a local build.
 """
 
+import base64
 import dataclasses
 import os
 import pickle
 from typing import Any
-
-import tensorflow as tf
 
 from xray_tfds import intake
 from xray_tfds import patients
@@ -59,7 +58,7 @@ def examine(files, config, beam_options, temp_dir):
     def find(item):
         index, file = item
         finding, _ = intake.examine(file, config, hash_key)
-        return pickle.dumps((index, finding))
+        return base64.b64encode(pickle.dumps((index, finding))).decode()
 
     pipeline = beam.Pipeline(
         runner=beam_options.runner, options=beam_options.options
@@ -70,12 +69,12 @@ def examine(files, config, beam_options, temp_dir):
             | "List" >> beam.Create(list(enumerate(files)))
             | "Spread" >> beam.Reshuffle()
             | "Examine" >> beam.Map(find)
-            | "Write" >> beam.io.WriteToTFRecord(os.fspath(folder / "part"))
+            | "Write" >> beam.io.WriteToText(os.fspath(folder / "part"))
         )
-    paths = sorted(os.fspath(path) for path in folder.glob("part*"))
     found = dict(
-        pickle.loads(record)
-        for record in tf.data.TFRecordDataset(paths).as_numpy_iterator()
+        pickle.loads(base64.b64decode(line))
+        for path in folder.glob("part*")
+        for line in path.read_text().splitlines()
     )
     folder.rmtree()
     return [found[index] for index in range(len(files))]
