@@ -90,7 +90,11 @@ def test_report_says_what_the_build_left(dataset, rows):
     for words in (
         *("The scanner is a suspect.", "train normal 23 23 56.1 %"),
         *("12 bytes short", "normal/black.png in test", "different labels"),
-        *("left as it was, on request", "IM-7.png", "1 files match no rule"),
+        *(
+            "left as it was, on request",
+            "IM-7.png",
+            "1 image of the records without a rule",
+        ),
         *("ab" * 32, "cd" * 32, "[32, 32]", "1.2.3", "9.8.7", "CC BY 4.0"),
         *("@article{kermany2018}", "python -m xray_tfds.audit DATASET_DIR"),
     ):

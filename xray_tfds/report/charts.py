@@ -152,7 +152,7 @@ def _draw(draw, size, **save_options):
     with matplotlib.rc_context(_STYLE):
         fig = figure.Figure(figsize=size)
         # One frame for all, so that charts beside each other are in line.
-        draw(fig.add_axes((0.15, 0.2, 0.83, 0.76)))
+        draw(fig.add_axes((0.15, 0.2, 0.8, 0.76)))
         buffer = io.BytesIO()
         fig.savefig(
             buffer, format="svg", metadata={"Date": None}, **save_options

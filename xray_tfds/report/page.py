@@ -55,6 +55,7 @@ def render(content, samples):
         auc=lambda value: "–" if value is None else f"{value:.3f}",
         count=_count,
         measure=_measure,
+        number_of=_number_of,
         percent=_percent,
         picture=_picture,
         spelt=_spelt,
@@ -107,6 +108,10 @@ def _is_constant(distribution):
 
 def _count(value):
     return "–" if value is None else f"{value:,}"
+
+
+def _number_of(value, noun):
+    return f"{_count(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def _measure(value):
