@@ -137,3 +137,105 @@ def test_encode_png_is_read_back_by_tensorflow_and_pil(size, channels):
     np.testing.assert_array_equal(tf.io.decode_png(data).numpy(), pixels)
     decoded = np.asarray(Image.open(io.BytesIO(data)))
     np.testing.assert_array_equal(decoded.reshape(pixels.shape), pixels)
+
+
+def _scene(width, height):
+    """The same picture at any size: waves as fine as its pixels allow."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (900, 1200), np.uint8)
+    return Image.fromarray(pixels).resize(
+        (width, height), Image.Resampling.LANCZOS
+    )
+
+
+@pytest.mark.parametrize("fit", images.FITS)
+@pytest.mark.parametrize("image_size", [(64, 64), (48, 80), (81, 33)], ids=str)
+@pytest.mark.parametrize("effective_size", [33, 64, 200])
+def test_harmonize_fills_the_size_asked_for(fit, image_size, effective_size):
+    for size in ((301, 200), (200, 301), (250, 250)):
+        pixels = images.harmonize(
+            _scene(*size).convert("RGB"),
+            image_size=image_size,
+            fit=fit,
+            effective_size=effective_size,
+        )
+        assert pixels.shape == (*image_size, 1)
+        assert pixels.dtype == np.uint8
+
+
+def test_harmonize_pads_with_black_on_both_sides():
+    white = Image.new("L", (400, 200), 255)
+    options = {"image_size": (64, 64), "effective_size": 100}
+    padded = images.harmonize(white, fit="pad", **options)[..., 0]
+    np.testing.assert_array_equal(padded[16:48], 255)
+    assert not padded[:16].any() and not padded[48:].any()
+    tall = images.harmonize(white.rotate(90, expand=True), fit="pad", **options)
+    np.testing.assert_array_equal(tall[..., 0], padded.T)
+
+
+def test_harmonize_crops_to_the_centre():
+    image = Image.new("L", (400, 200), 255)
+    # Wider than the box: the filter looks a few pixels beyond it.
+    image.paste(100, (90, 0, 310, 200))
+    cropped = images.harmonize(
+        image, image_size=(64, 64), fit="crop", effective_size=100
+    )
+    np.testing.assert_array_equal(cropped, 100)
+
+
+def test_harmonize_is_pils_reduction_then_pils_resizing():
+    image = _scene(300, 200)
+    lanczos = Image.Resampling.LANCZOS
+    expected = image.resize((90, 90), lanczos, box=(50, 0, 250, 200))
+    actual = images.harmonize(
+        image, image_size=(120, 120), fit="crop", effective_size=90
+    )
+    np.testing.assert_array_equal(
+        actual[..., 0], expected.resize((120, 120), lanczos)
+    )
+
+
+def _fine_detail(pixels):
+    """Power above .35 cycles per pixel, in decibels."""
+    power = np.abs(np.fft.fft2(pixels - pixels.mean())) ** 2
+    y = np.fft.fftfreq(pixels.shape[0])[:, np.newaxis]
+    x = np.fft.fftfreq(pixels.shape[1])
+    return 10 * np.log10(power[np.hypot(y, x) > 0.35].sum())
+
+
+@pytest.mark.parametrize("fit", images.FITS)
+def test_harmonize_hides_how_large_the_original_was(fit):
+    options = {"image_size": (96, 128), "fit": fit, "effective_size": 128}
+    harmonized = []
+    resized = []
+    for scale in (1, 1.1, 1.5, 2, 4):
+        image = _scene(round(200 * scale), round(150 * scale))
+        harmonized.append(
+            _fine_detail(images.harmonize(image, **options)[..., 0])
+        )
+        resized.append(_fine_detail(np.asarray(image.resize((300, 225)))))
+    assert np.ptp(harmonized) < 0.5
+    assert np.ptp(resized) > 3
+
+
+@pytest.mark.parametrize(
+    "size, fit, expected",
+    [
+        ((300, 200), "pad", False),
+        ((299, 299), "pad", True),
+        ((400, 300), "crop", False),
+        ((400, 299), "crop", True),
+        ((299, 400), "crop", True),
+    ],
+)
+def test_is_below_at_the_exact_size(size, fit, expected):
+    options = {"image_size": (64, 64), "fit": fit, "effective_size": 300}
+    assert images.is_below(size, **options) == expected
+
+
+def test_harmonize_with_wrong_arguments_names_them():
+    options = {"image_size": (64, 64), "effective_size": 64}
+    with pytest.raises(ValueError, match="`fit` must be one of crop, pad"):
+        images.harmonize(_scene(90, 90), fit="squash", **options)
+    with pytest.raises(ValueError, match="must have 8 bits.*I;16"):
+        images.harmonize(Image.new("I;16", (90, 90)), fit="pad", **options)
