@@ -39,6 +39,7 @@ def test_rle_equals_uncompressed():
 
 def test_jpeg_2000_equals_uncompressed():
     pytest.importorskip("openjpeg")
+    pytest.importorskip("pylibjpeg")  # Without it openjpeg is not found.
     compressed = dicom_files.compressed(
         dicom_files.dataset(), uid.JPEG2000Lossless
     )
