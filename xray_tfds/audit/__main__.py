@@ -1,0 +1,140 @@
+"""The command `python -m xray_tfds.audit`."""
+
+import argparse
+import json
+import sys
+import textwrap
+
+from etils import epath
+
+from xray_tfds.audit import auditing
+from xray_tfds.audit import chart
+from xray_tfds.audit import words
+
+
+def _parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="python -m xray_tfds.audit",
+        description="How well can the label be told without looking at the"
+        " lungs? Asks the file's container, the border, a histogram and an 8x8"
+        " thumbnail; prints a table, writes audit.json and audit.png.",
+    )
+    parser.add_argument(
+        "directory",
+        metavar="DIR",
+        nargs="?",
+        help="folder of images, as for the build, or directory of prepared"
+        " records, such as data/tfds/xray_tfds/"
+        "grayscale_256x256_bilinear/1.0.0",
+    )
+    parser.add_argument(
+        "--metadata_csv",
+        metavar="FILE",
+        help="in place of DIR, a table of containers with the columns label,"
+        " patient, bytes, width, height, mode, luma_quantisation_sum",
+    )
+    parser.add_argument(
+        "--output_dir",
+        metavar="DIR",
+        help="where to write (default: DIR/build_report for prepared records,"
+        " else ./audit)",
+    )
+    parser.add_argument(
+        "--class_names",
+        metavar="A,B",
+        help="names of the class folders (default: normal,pneumonia)",
+    )
+    parser.add_argument(
+        "--patient_pattern",
+        metavar="REGEX",
+        default="",
+        help="as the option of the build: finds the group (?P<patient>...) in"
+        " file names",
+    )
+    parser.add_argument(
+        "--patients_csv",
+        metavar="FILE",
+        default="",
+        help="as the option of the build: table of files and patients",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="chooses which patients share a fold (default: %(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit status."""
+    options = _parse_arguments(arguments)
+    try:
+        folder = _output_dir(options)
+        audit = auditing.run_audit(
+            options.directory,
+            metadata_csv=options.metadata_csv,
+            class_names=_split_names(options.class_names),
+            patient_pattern=options.patient_pattern,
+            patients_csv=options.patients_csv,
+            seed=options.seed,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(audit, indent=1, ensure_ascii=False) + "\n"
+        (folder / "audit.json").write_text(text, encoding="utf-8")
+        (folder / "audit.png").write_bytes(chart.draw(audit))
+    except (OSError, ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(_render(audit))
+    print(f"\nWritten: {folder / 'audit.json'} and {folder / 'audit.png'}")
+    return 0
+
+
+def _output_dir(options):
+    if options.output_dir:
+        return epath.Path(options.output_dir).expanduser()
+    if options.directory and auditing.is_prepared(options.directory):
+        return epath.Path(options.directory).expanduser() / "build_report"
+    return epath.Path("audit")
+
+
+def _split_names(text):
+    """Returns the names between commas, `None` where none are given."""
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _render(audit):
+    """Returns what is printed: counts, table, what the figures mean."""
+    counts = audit["counts"]
+    classes = ", ".join(
+        f"{entry['images']:,} {entry['label']} of {entry['patients']:,}"
+        for entry in counts["classes"]
+    )
+    head = f"Images of patients: {classes}."
+    if counts["skipped"]:
+        head += f" Files that cannot be used, skipped: {counts['skipped']}."
+    blocks = [head, "", words.render_table(audit["parts"]), ""]
+    # What is said of several parts of a group is said once.
+    names: dict = {}
+    for part in audit["parts"]:
+        key = part["group"], part["meaning"]
+        names.setdefault(key, []).append(part["name"])
+    for (group, meaning), of_group in names.items():
+        blocks.append(_wrap(f"{group} ({'; '.join(of_group)}): {meaning}"))
+    blocks.append("")
+    blocks += [_wrap(sentence) for sentence in audit["summary"]]
+    return "\n".join(blocks)
+
+
+def _wrap(text):
+    return textwrap.fill(
+        text, 80, subsequent_indent="  ", break_on_hyphens=False
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

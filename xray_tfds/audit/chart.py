@@ -1,0 +1,94 @@
+"""The bar chart of an audit."""
+
+import io
+
+from matplotlib import figure
+from matplotlib import patches
+
+from xray_tfds.audit import words
+
+# Verdict -> colour; of Okabe and Ito's palette, which colour-blind people can
+# tell apart (https://jfly.uni-koeln.de/color/).
+_COLOURS = {
+    words.FLAGGED: "#d55e00",
+    words.UNCLEAR: "#e69f00",
+    words.CLEAR: "#009e73",
+    words.SOURCE_ONLY: "#999999",
+}
+
+
+def draw(audit):
+    """Returns the bytes of a PNG with a bar and a whisker for each part.
+
+    Args:
+        audit: What `run_audit` returns.
+    """
+    parts = audit["parts"]
+    fig = figure.Figure(
+        figsize=(9, 1.6 + 0.32 * len(parts)), layout="constrained"
+    )
+    axes = fig.subplots()
+    for row, part in enumerate(parts):
+        if part["auc"] is None:
+            axes.text(0.505, row, "not measured", va="center", color="#666666")
+        else:
+            _draw_bar(axes, row, part)
+    axes.axvline(0.5, color="black", linewidth=1)
+    line = audit["flag_above"]
+    axes.axvline(line, color="#555555", linewidth=1, linestyle="--")
+    axes.set_yticks(
+        range(len(parts)),
+        [f"{part['group']}: {part['name']}" for part in parts],
+    )
+    axes.set_ylim(len(parts) - 0.4, -0.6)
+    lows = [part["low"] for part in parts if part["low"] is not None]
+    axes.set_xlim(min([0.45, *lows]) - 0.02, 1.08)
+    axes.set_xlabel(
+        f"AUC, with its {100 * audit['confidence']:.0f} % interval; "
+        f"0.5 is chance, above {line} (dashed) is flagged"
+    )
+    counts = audit["counts"]
+    axes.set_title(
+        "What tells the label without a look at the lungs\n"
+        f"{counts['images']:,} images of {counts['patients']:,} patients",
+        fontsize=11,
+    )
+    _draw_legend(axes, parts)
+    axes.spines[["top", "right"]].set_visible(False)
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _draw_bar(axes, row, part):
+    """From chance to the AUC; the figure stands at the right end."""
+    auc = part["auc"]
+    axes.barh(
+        row, auc - 0.5, left=0.5, height=0.6, color=_COLOURS[part["verdict"]]
+    )
+    axes.errorbar(
+        auc,
+        row,
+        xerr=[[auc - part["low"]], [part["high"] - auc]],
+        color="black",
+        linewidth=1,
+        capsize=3,
+    )
+    axes.text(1.01, row, f"{auc:.3f}", va="center", fontsize=9)
+
+
+def _draw_legend(axes, parts):
+    found = {part["verdict"] for part in parts}
+    handles = [
+        patches.Patch(color=colour, label=verdict)
+        for verdict, colour in _COLOURS.items()
+        if verdict in found
+    ]
+    if handles:
+        axes.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.18 if len(parts) < 10 else -0.09),
+            ncols=len(handles),
+            frameon=False,
+        )

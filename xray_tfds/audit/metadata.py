@@ -1,0 +1,119 @@
+"""Containers that a table describes, without the files."""
+
+import csv
+import io
+
+from etils import epath
+
+from xray_tfds.audit import features
+from xray_tfds.audit import samples
+
+COLUMNS = (
+    *("label", "patient", "bytes", "width", "height", "mode"),
+    "luma_quantisation_sum",
+)
+
+
+def read_metadata_csv(path):
+    """Reads `--metadata_csv`.
+
+    Args:
+        path: CSV with `COLUMNS` and any others; any path that `etils.epath`
+            understands. Without a patient, a row is a patient of its own.
+
+    Returns:
+        `samples.Samples`; the classes are the labels in alphabetical order.
+
+    Raises:
+        ValueError: If the table is missing or not as it must be.
+    """
+    rows = []
+    for line, values in _read_rows("metadata_csv", path, COLUMNS):
+        numbers = [
+            _number(path, line, values, name)
+            for name in ("bytes", "width", "height", "luma_quantisation_sum")
+        ]
+        container = features.describe_container(
+            *numbers[:3], luma_sum=numbers[3]
+        )
+        patient = values["patient"] or f"line:{line}"
+        measurement = features.Measurement(container, values["mode"])
+        rows.append((values["label"], patient, "", measurement))
+    class_names = sorted({row[0] for row in rows})
+    if len(class_names) < 2 or "" in class_names:
+        raise ValueError(
+            "`metadata_csv` must give two or more labels, and one in each row."
+            f" Received: {path} with {class_names}"
+        )
+    return samples.collect(class_names, rows, [])
+
+
+def read_source_files(path, class_names):
+    """Reads which containers the kept files of a build had.
+
+    Args:
+        path: `build_report/files.csv` of a prepared dataset.
+        class_names: Names of the classes.
+
+    Returns:
+        `samples.Samples`; quantisation is not known, and 0.
+
+    Raises:
+        ValueError: If the table is not as it must be.
+    """
+    needed = (
+        *("status", "label", "patient", "split", "format", "mode"),
+        *("num_bytes", "width", "height"),
+    )
+    rows = []
+    for line, values in _read_rows("files.csv", path, needed):
+        if values["status"] != "kept":
+            continue
+        numbers = [
+            _number(path, line, values, name)
+            for name in ("num_bytes", "width", "height")
+        ]
+        measurement = features.Measurement(
+            features.describe_container(*numbers),
+            f"{values['format']} {values['mode']}",
+        )
+        patient = values["patient"] or f"line:{line}"
+        rows.append((values["label"], patient, values["split"], measurement))
+    return samples.collect(class_names, rows, [])
+
+
+def _read_rows(name, path, needed):
+    """Yields pairs of line number and row, a dict of column to value."""
+    file = epath.Path(path).expanduser()
+    if not file.is_file():
+        raise ValueError(
+            f"`{name}` must be an existing file. Received: {name}={path}"
+        )
+    # Spreadsheets put a byte order mark before the first column's name.
+    text = file.read_bytes().decode("utf-8-sig")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    columns = reader.fieldnames or ()
+    missing = [column for column in needed if column not in columns]
+    if missing:
+        raise ValueError(
+            f"`{name}` must have the columns {', '.join(needed)}. Received: "
+            f"{path} without {', '.join(missing)}"
+        )
+    for values in reader:
+        yield reader.line_num, {key: values[key] or "" for key in needed}
+
+
+def _number(path, line, values, column):
+    """Returns a cell as a float; only quantisation sums may be 0 or empty."""
+    text = values[column]
+    optional = column == "luma_quantisation_sum"
+    try:
+        number = float(text or "0")
+    except ValueError:
+        number = -1.0
+    if not (0 < number < float("inf") or (optional and number == 0)):
+        raise ValueError(
+            f"`{column}` must be a positive number. Received: "
+            f"{column}={text!r} in line {line} of {path}"
+        )
+    return number

@@ -1,0 +1,198 @@
+"""The images to audit: features, class, patient and split of each."""
+
+import collections
+import dataclasses
+import io
+
+from PIL import Image
+import numpy as np
+import tensorflow_datasets as tfds
+
+from xray_tfds import bad_files
+from xray_tfds import parallel
+from xray_tfds import patients
+from xray_tfds import quality
+from xray_tfds import sources
+from xray_tfds import tables
+from xray_tfds.audit import features
+
+# Patients' identifiers only group here and are never written, so that any key
+# does for their hash.
+_HASH_KEY = b"audit"
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """What is known of all images, in equal order.
+
+    Attributes:
+        class_names: The classes, in the order of their indices.
+        labels: int `[n]`, index of each image's class.
+        patients: str `[n]`, key of each image's patient.
+        splits: str `[n]`, empty where no splits are given.
+        measurements: List of n `features.Measurement`.
+        skipped: List of pairs of the name of a file that could not be used and
+            the reason.
+    """
+
+    class_names: tuple
+    labels: np.ndarray
+    patients: np.ndarray
+    splits: np.ndarray
+    measurements: list
+    skipped: list
+
+    def stack(self, field):
+        """Returns `[n, d]`, a field of all measurements."""
+        return np.stack([getattr(m, field) for m in self.measurements])
+
+    def count_patients(self):
+        """Returns the number of patients of each class, int `[classes]`."""
+        pairs = set(zip(self.labels.tolist(), self.patients.tolist()))
+        counts = collections.Counter(label for label, _ in pairs)
+        return [counts[index] for index in range(len(self.class_names))]
+
+
+def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
+    """Measures the images of a source folder; see `sources.scan`.
+
+    Args:
+        directory: Any path that `etils.epath` understands.
+        class_names: Names of the classes.
+        patient_pattern: As in `XrayConfig`.
+        patients_csv: As in `XrayConfig`.
+
+    Returns:
+        `Samples`, without the files that cannot be used.
+
+    Raises:
+        ValueError: If the folder, the pattern or the table is not as it must
+            be, or if a class has no image that can be used.
+    """
+    pattern = patients.compile_pattern(patient_pattern)
+    table = tables.read_table(patients_csv)
+    files = sources.scan(directory, class_names, table).files
+
+    def measure(file):
+        return _measure_file(file, pattern)
+
+    results = parallel.ordered_map(
+        measure, files, total=len(files), desc="Auditing images"
+    )
+    rows, skipped = [], []
+    for file, (key, measurement, problem) in zip(files, results):
+        if measurement is None:
+            skipped.append((file.path.name, problem))
+        else:
+            rows.append((file.label, key, file.split or "", measurement))
+    return collect(class_names, rows, skipped)
+
+
+def _measure_file(file, pattern):
+    """Returns patient, measurement or `None`, and what is wrong."""
+    data = file.path.read_bytes()
+    try:
+        decoded = quality.decode(data)
+    except bad_files.BadFile as error:
+        return None, None, str(error)
+    measurement = features.measure(
+        data, decoded.image, file_format=decoded.format, mode=decoded.mode
+    )
+    patient = patients.find_patient(
+        file, pattern=pattern, dicom_id=decoded.patient_id, hash_key=_HASH_KEY
+    )
+    return patient.key, measurement, ""
+
+
+def read_records(directory):
+    """Measures the images of a prepared dataset, as its records hold them.
+
+    Args:
+        directory: That of `dataset_info.json`.
+
+    Returns:
+        `Samples`; their containers are those of the records.
+
+    Raises:
+        ValueError: If the records have no image and label.
+    """
+    builder = tfds.builder_from_directory(str(directory))
+    known = builder.info.features
+    if not {"image", "label"} <= set(known):
+        raise ValueError(
+            "The records must have the features image and label. Received: "
+            f"{directory} with {', '.join(known)}"
+        )
+    class_names = tuple(known["label"].names)
+    total = sum(info.num_examples for info in builder.info.splits.values())
+    results = parallel.ordered_map(
+        _measure_example,
+        _read_examples(builder),
+        total=total,
+        desc="Auditing records",
+    )
+    rows = [
+        (class_names[label], key, split, measurement)
+        for label, key, split, measurement in results
+    ]
+    return collect(class_names, rows, [])
+
+
+def _read_examples(builder):
+    """Yields pairs of split and example, its image not decoded."""
+    for split in builder.info.splits:
+        ds = builder.as_dataset(
+            split=split,
+            decoders={"image": tfds.decode.SkipDecoding()},
+            read_config=tfds.ReadConfig(try_autocache=False),
+            shuffle_files=False,
+        )
+        for index, example in enumerate(tfds.as_numpy(ds)):
+            yield split, index, example
+
+
+def _measure_example(item):
+    split, index, example = item
+    data = example["image"]
+    with Image.open(io.BytesIO(data)) as image:
+        measurement = features.measure(
+            data, image, file_format=image.format, mode=image.mode
+        )
+    # Records of other datasets may not name the patient.
+    patient = example.get("patient", b"").decode()
+    return (
+        int(example["label"]),
+        patient or f"example:{split}/{index}",
+        split,
+        measurement,
+    )
+
+
+def collect(class_names, rows, skipped):
+    """Returns the `Samples` of rows.
+
+    Args:
+        class_names: Names of the classes.
+        rows: List of label, patient, split (empty for none), `Measurement`.
+        skipped: List of pairs of file name and reason.
+
+    Raises:
+        ValueError: If a class has no image.
+    """
+    index_of = {name: index for index, name in enumerate(class_names)}
+    labels, keys, splits, measurements = zip(*rows) if rows else ((),) * 4
+    empty = [name for name in class_names if name not in labels]
+    if empty:
+        reasons = "; ".join(f"{name}: {why}" for name, why in skipped[:3])
+        raise ValueError(
+            f"No image of the class {empty[0]!r} can be used. "
+            + (f"Skipped: {len(skipped)}, such as {reasons}" if skipped else "")
+        )
+    return Samples(
+        class_names=tuple(class_names),
+        labels=np.array([index_of[label] for label in labels]),
+        patients=np.array(keys),
+        splits=np.array(splits),
+        measurements=list(measurements),
+        skipped=skipped,
+    )

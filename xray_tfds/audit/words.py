@@ -1,0 +1,162 @@
+"""What the figures of an audit mean, in plain words."""
+
+# Above this AUC a part is flagged. A convention: chance is .5, and nothing but
+# the lungs should add a tenth to it.
+FLAG_ABOVE = 0.6
+
+FLAGGED = "FLAGGED"
+UNCLEAR = "unclear"
+CLEAR = "clear"
+SOURCE_ONLY = "not in records"
+NOT_MEASURED = "not measured"
+VERDICTS = (FLAGGED, UNCLEAR, CLEAR, SOURCE_ONLY, NOT_MEASURED)
+
+# A wider interval is said to be wide.
+_WIDE = 0.2
+
+# Group, or name of a part -> what is to be done where it is flagged.
+_REMEDIES = {
+    "container": (
+        "A network is not shown the container but its traces: compression,"
+        " sharpness, the shape before the resizing. Build records with the"
+        " option harmonize, and audit these."
+    ),
+    "bytes per pixel": (
+        "Compression differs, or, where the quantisation is the same, texture:"
+        " busy films take more bytes. Its traces are in the pixels. Build"
+        " records with the option harmonize, and audit these."
+    ),
+    "aspect": (
+        "Resizing to one shape leaves it visible, as distortion, and padding"
+        " does, as bars: build records with harmonize=crop, and audit these."
+    ),
+    "border pixels": (
+        "There is little lung: markers, collimators, bars or the exposure"
+        " differ. Look at the edges of some films of each class; crop them"
+        " before building, for example with harmonize=crop."
+    ),
+    "histogram": (
+        "The exposure or its processing differs, or disease brightens the"
+        " film: this figure cannot tell which. Vary brightness and contrast in"
+        " training, and test on films of another source."
+    ),
+    "8x8 thumbnail": (
+        "It sees the lungs as 64 blurred squares, so that a part of this may be"
+        " disease. It is the AUC to beat: a network that scores no higher has"
+        " shown nothing finer than that."
+    ),
+    "splits": (
+        "The splits are of different sources or were treated differently: a"
+        " score on the one says less about the other, and a threshold chosen on"
+        " the one may not fit it. Report it with the score, or let the build"
+        " divide all images by patient."
+    ),
+    "source files": (
+        "The records do not hold it any more; whether traces are left in them"
+        " is what the parts on pixels say."
+    ),
+}
+
+
+def judge(group, estimate):
+    """Returns one of `VERDICTS`.
+
+    Flagged is an AUC above the line, unless its interval contains chance: then,
+    as where only the interval crosses the line, more patients are needed to
+    tell. The lower bound need not be above the line: a false alarm costs a
+    look at the images, a miss a worthless model.
+
+    Args:
+        group: The part's.
+        estimate: A `separability.Estimate`, or `None`.
+    """
+    if estimate is None:
+        return NOT_MEASURED
+    if estimate.auc > FLAG_ABOVE and estimate.low > 0.5:
+        return SOURCE_ONLY if group == "source files" else FLAGGED
+    return UNCLEAR if estimate.high > FLAG_ABOVE else CLEAR
+
+
+def explain(group, name, estimate, sides):
+    """Returns the meaning of a measured part, and what to do about it.
+
+    Args:
+        group: The part's group.
+        name: The part's name.
+        estimate: The `separability.Estimate`.
+        sides: Names of what is told apart, classes or splits.
+    """
+    if not estimate.num_folds:
+        return "It is the same for all images, so that it can tell nothing."
+    share = f"{100 * estimate.auc:.1f} %"
+    if len(sides) == 2:
+        pair = f"an image of {sides[1]} above one of {sides[0]}"
+    else:
+        pair = "an image of a class above one of another class"
+    told = f"By it alone, a simple model ranks {pair} in {share} of all pairs."
+    verdict = judge(group, estimate)
+    if verdict == CLEAR:
+        told += " That is chance, or little more."
+    elif verdict == UNCLEAR:
+        told += (
+            " Too few patients to tell whether that is chance: treat it as"
+            " open, not as absent."
+        )
+    else:
+        remedy = "aspect" if group == "container" and "aspect" in name else name
+        told += " " + _REMEDIES.get(remedy, _REMEDIES.get(group, ""))
+    if estimate.high - estimate.low > _WIDE:
+        told += (
+            f" The interval is wide: from {estimate.low:.2f} to"
+            f" {estimate.high:.2f} all is compatible with these patients."
+        )
+    return told
+
+
+def summarize(parts):
+    """Returns the sentences that head the audit."""
+    names = {
+        verdict: [
+            f"{part['name']} ({part['auc']:.3f})"
+            for part in parts
+            if part["verdict"] == verdict and part["auc"] is not None
+        ]
+        for verdict in VERDICTS
+    }
+    sentences = []
+    if names[FLAGGED]:
+        sentences.append(
+            f"Flagged, with an AUC above {FLAG_ABOVE}: "
+            f"{', '.join(names[FLAGGED])}."
+        )
+    else:
+        sentences.append(
+            f"Nothing is flagged: no AUC above {FLAG_ABOVE} that is not also"
+            " compatible with chance."
+        )
+    if names[UNCLEAR]:
+        sentences.append(
+            f"Not settled with so few patients: {', '.join(names[UNCLEAR])}."
+        )
+    if names[SOURCE_ONLY]:
+        sentences.append(
+            "Told by the source files, but not held by the records: "
+            f"{', '.join(names[SOURCE_ONLY])}."
+        )
+    return sentences
+
+
+def render_table(parts):
+    """Returns the parts as lines of text, 80 columns wide at most."""
+    lines = [f"{'':<42}{'AUC':>7}  {'95 % interval':<15}verdict"]
+    group = None
+    for part in parts:
+        if part["group"] != group:
+            group = part["group"]
+            lines.append(group)
+        figures = f"{'-':>7}  {'-':<15}"
+        if part["auc"] is not None:
+            ends = f"{part['low']:.3f} to {part['high']:.3f}"
+            figures = f"{part['auc']:>7.3f}  {ends:<15}"
+        lines.append(f"  {part['name']:<40}{figures}{part['verdict']}")
+    return "\n".join(lines)
