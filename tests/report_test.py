@@ -264,12 +264,15 @@ def test_largest_patients_and_those_in_two_splits(dataset, rows):
 
 def test_audit_is_shown_and_what_it_flags_is_a_caution(dataset, rows):
     known = {"auc": 0.9311, "low": 0.9, "high": 0.95, "flagged": True}
+    known.update(group="source files", verdict="FLAGGED")
     unknown = {"auc": None, "flagged": False, "meaning": "One patient only."}
+    unknown["verdict"] = "not measured"
     audit = {
+        "summary": ["All is said."],
         "parts": [
             {"name": "size", "meaning": "It is the <scanner>.", **known},
             {"name": "train and test", **unknown},
-        ]
+        ],
     }
     report_inputs.write_audit(dataset, audit)
     text, content = report_inputs.write(
@@ -278,6 +281,9 @@ def test_audit_is_shown_and_what_it_flags_is_a_caution(dataset, rows):
     assert content["audit"] == audit
     assert "0.93" in content["cautions"][-1]
     said = report_inputs.Page(text).text
-    assert "size 0.931 0.900 to 0.950 flagged It is the <scanner>." in said
+    assert "All is said." in said
+    assert (
+        "files: size 0.931 0.900 to 0.950 FLAGGED It is the <scanner>." in said
+    )
     assert "train and test – – not measured One patient only." in said
     assert "xray_tfds.audit" not in said

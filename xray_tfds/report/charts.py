@@ -128,7 +128,7 @@ def draw_audit(parts, flag_above):
         ]
         for place, part in known:
             low, high = part["low"], part["high"]
-            color = _ALARM if part["flagged"] else COLORS[0]
+            color = _ALARM if part["flagged"] else _INK
             if low is not None and high is not None:
                 axes.plot((low, high), (place, place), color=color, alpha=0.5)
                 axes.plot((low, high), (place, place), "|", color=color)

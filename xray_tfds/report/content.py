@@ -67,9 +67,15 @@ def audit_parts(audit):
     Args:
         audit: Content of `audit.json`, or `None`.
     """
-    keys = ("name", "auc", "low", "high", "flagged", "meaning")
+    keys = ("group", "auc", "low", "high", "flagged", "verdict", "meaning")
     return [
-        {key: part.get(key) for key in keys}
+        {
+            **{key: part.get(key) for key in keys},
+            # Names are unique within a group only.
+            "name": ": ".join(
+                filter(None, (part.get("group"), part.get("name")))
+            ),
+        }
         for part in (audit or {}).get("parts") or []
     ]
 
@@ -279,10 +285,14 @@ def _own_cautions(content, facts, tally, num_examples):
                 f" examples, and the build kept {total['images']:,} files."
                 " Build again."
             )
-    cautions += [
-        f'The audit flags "{part["name"]}" (AUC {part["auc"]:.2f}): it is'
-        " possible to score without looking at the lungs."
+    flagged = ", ".join(
+        f"{part['name']} (AUC {part['auc']:.2f})"
         for part in audit_parts(content["audit"])
         if part["flagged"] and part["auc"] is not None
-    ]
+    )
+    if flagged:
+        cautions.append(
+            f"The audit flags {flagged}. What that means, and what to do,"
+            " stands under Audit."
+        )
     return cautions

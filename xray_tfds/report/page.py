@@ -18,7 +18,7 @@ MAX_EXAMPLES = 4
 _PICTURE = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 
-# As `xray_tfds.audit` flags (issue: "flags above 0.6").
+# Where an audit does not say above which AUC it flags.
 _FLAG_ABOVE = 0.6
 
 # Words for the values of `kind` and `action` in facts.json.
@@ -86,7 +86,13 @@ def _draw_charts(content):
     sizes = content["patients"]["images_per_patient"]
     parts = content_lib.audit_parts(content["audit"])
     return {
-        "audit": charts.draw_audit(parts, _FLAG_ABOVE) if parts else None,
+        "audit": (
+            charts.draw_audit(
+                parts, content["audit"].get("flag_above") or _FLAG_ABOVE
+            )
+            if parts
+            else None
+        ),
         "histograms": {
             each["quantity"]: (
                 None
