@@ -63,6 +63,13 @@ def test_data_config_passes_on_only_what_was_given():
     assert config.image_options() == {"image_size": (64, 48)}
 
 
+def test_data_config_adds_options_of_the_builder():
+    config = config_lib.DataConfig(
+        dataset="x", color_mode="rgb", builder_config={"on_leak": "move"}
+    )
+    assert config.image_options() == {"color_mode": "rgb", "on_leak": "move"}
+
+
 def test_configs_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         config_lib.TrainConfig().epochs = 3

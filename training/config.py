@@ -7,9 +7,11 @@ once and not after the seconds that importing them takes.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
 import typing
+from typing import Any
 
 if typing.TYPE_CHECKING:
     import pipeline
@@ -37,6 +39,7 @@ class DataConfig:
         color_mode: One of `COLOR_MODES`.
         interpolation: One of `INTERPOLATIONS`.
         class_names: Folder names in label order.
+        builder_config: Further options of the builder, by name.
     """
 
     images_dir: str | None = None
@@ -46,6 +49,7 @@ class DataConfig:
     color_mode: str | None = None
     interpolation: str | None = None
     class_names: tuple[str, ...] | None = None
+    builder_config: dict[str, Any] | None = None
 
     def __post_init__(self):
         if (self.images_dir is None) == (self.dataset is None):
@@ -78,7 +82,8 @@ class DataConfig:
             "interpolation": self.interpolation,
             "class_names": self.class_names,
         }
-        return {name: v for name, v in options.items() if v is not None}
+        given = {name: v for name, v in options.items() if v is not None}
+        return {**(self.builder_config or {}), **given}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +192,14 @@ def parse_size(text):
 def parse_names(text):
     """Returns a tuple of the names that `text` lists."""
     return tuple(name.strip() for name in text.split(","))
+
+
+def parse_object(text):
+    """Returns the dictionary that a JSON object spells."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(text)
+    return value
 
 
 def _int_or_float(text):

@@ -97,7 +97,7 @@ def check_options(data, options):
     for name, value in options.items():
         prepared = metadata.get(name, value)
         if isinstance(prepared, list):
-            prepared = tuple(prepared)
+            prepared = type(value)(prepared)
         if prepared != value:
             raise ValueError(
                 f"`{name}` cannot be changed after {data.info.full_name} was "

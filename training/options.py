@@ -14,8 +14,7 @@ from typing import Any
 
 from training import config as config_lib
 
-# What each kind of value is written like; `string`, `boolean` and `enum` need
-# no parsing.
+# What each kind is written like; `string`, `boolean`, `enum`: as they are.
 PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "integer": (int, "a whole number"),
     "number": (config_lib.parse_number, "a number, such as 0.5 or 1/255"),
@@ -23,6 +22,7 @@ PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "pair": (config_lib.parse_pair, "one number, or two, such as 0.8,1.2"),
     "size": (config_lib.parse_size, "one int, or height and width as 256,256"),
     "names": (config_lib.parse_names, "names, such as normal,pneumonia"),
+    "object": (config_lib.parse_object, 'JSON, such as {"on_leak": "move"}'),
 }
 
 
@@ -96,15 +96,18 @@ DATA = (
     Option(
         "interpolation",
         "enum",
-        "How images are resized; bilinear (antialiased) if left out, nearest "
-        "as flow_from_directory does.",
+        "How images are resized; bilinear if left out, nearest as Keras does.",
         choices=config_lib.INTERPOLATIONS,
     ),
     Option(
         "class_names",
         "names",
-        "The classes' folders in the order of the labels; normal,pneumonia "
-        "if left out.",
+        "The classes' folders in label order; normal,pneumonia if left out.",
+    ),
+    Option(
+        "builder_config",
+        "object",
+        "Further options of the builder, as of tfds build --config.",
     ),
 )
 

@@ -50,7 +50,10 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
     """
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
-    (folder / "files.csv").write_text(_to_csv(findings, curation))
+    # A name may hold bytes that are no UTF-8; it is written back as it was.
+    (folder / "files.csv").write_bytes(
+        _to_csv(findings, curation).encode("utf-8", "surrogateescape")
+    )
     (folder / SPLITS_FILE).write_text(
         _to_json(
             {
@@ -107,8 +110,9 @@ def count(findings, curation):
 
 
 def _to_csv(findings, curation):
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
+    buffer = io.StringIO(newline="")
+    # The default end of a line has the `\r` by which a name with one is quoted.
+    writer = csv.DictWriter(buffer, _COLUMNS)
     writer.writeheader()
     for index, finding in enumerate(findings):
         reason = curation.reason[index]

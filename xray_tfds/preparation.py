@@ -1,5 +1,7 @@
 """A folder of images -> prepared records, in one call."""
 
+import dataclasses
+
 from etils import epath
 import tensorflow_datasets as tfds
 
@@ -29,6 +31,12 @@ def prepare(images_dir, data_dir, **options):
     Raises:
         ValueError: If an option or the folder is not as it must be.
     """
+    known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
+    if unknown := ", ".join(sorted(set(options) - known)):
+        raise ValueError(
+            "`options` must be fields of XrayConfig (xray_tfds/config.py). "
+            f"Received: {unknown}"
+        )
     config = config_lib.XrayConfig(**options)
     table = tables.read_table(config.patients_csv)
     source = sources.scan(images_dir, config.class_names, table)

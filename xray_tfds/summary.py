@@ -25,13 +25,13 @@ def find_cautions(findings, curation, config):
             " second is better than what it will do for new patients"
         )
         cautions.append(
-            f"{len(curation.leaks)} patients or duplicates, for example"
-            f" {example}, {done}."
+            f"Patients or duplicates in two splits: {len(curation.leaks)}, for"
+            f" example {example}. They {done}."
         )
     if curation.conflicts:
         cautions.append(
-            f"{len(curation.conflicts)} groups of duplicates carry two labels:"
-            " at least one file of each is labelled wrongly."
+            f"Groups of duplicates with two labels: {len(curation.conflicts)}."
+            " At least one file of each is labelled wrongly."
         )
     _, doubts = patients.describe_rules(
         [findings[i].file for i in kept], [findings[i].patient for i in kept]
