@@ -122,7 +122,8 @@ def _render(audit):
     names: dict = {}
     for part in audit["parts"]:
         key = part["group"], part["meaning"]
-        names.setdefault(key, []).append(part["name"])
+        name = part["name"].removeprefix(f"{part['group']}: ")
+        names.setdefault(key, []).append(name)
     for (group, meaning), of_group in names.items():
         blocks.append(_wrap(f"{group} ({'; '.join(of_group)}): {meaning}"))
     blocks.append("")

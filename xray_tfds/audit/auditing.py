@@ -131,9 +131,14 @@ def _container_parts(group, samples, seed):
     is_kind = (kinds[:, np.newaxis] == np.unique(kinds)).astype(np.float64)
     parts = []
     for name, (columns, with_kind) in _CONTAINER_PARTS.items():
+        if group == "source files" and features.LUMA_SUM in columns[:1]:
+            # The build's table does not hold it; here it is 0 for all.
+            continue
         values = [numbers[:, columns], is_kind if with_kind else is_kind[:, :0]]
         values = np.concatenate(values, axis=1)
-        parts.append(_label_part(group, name, values, samples, seed))
+        # Names are unique, also where they are shown without their group.
+        full_name = name if group == "container" else f"{group}: {name}"
+        parts.append(_label_part(group, full_name, values, samples, seed))
     return parts
 
 
@@ -159,7 +164,7 @@ def _split_parts(samples, seed):
         return [
             _unmeasured(
                 "splits",
-                "split from split",
+                "split and split",
                 len(samples.labels),
                 len(set(samples.patients)),
                 reason,
@@ -173,7 +178,7 @@ def _split_parts(samples, seed):
             parts.append(
                 _measure(
                     "splits",
-                    f"{name}: {sides[0]} and {sides[1]}",
+                    f"{sides[0]} and {sides[1]} within {name}",
                     thumbnails[chosen],
                     (samples.splits[chosen] == sides[1]).astype(int),
                     samples.patients[chosen],

@@ -38,7 +38,7 @@ def draw(audit):
     axes.axvline(line, color="#555555", linewidth=1, linestyle="--")
     axes.set_yticks(
         range(len(parts)),
-        [f"{part['group']}: {part['name']}" for part in parts],
+        [part["name"] for part in parts],
     )
     axes.set_ylim(len(parts) - 0.4, -0.6)
     lows = [part["low"] for part in parts if part["low"] is not None]
@@ -53,10 +53,10 @@ def draw(audit):
         f"{counts['images']:,} images of {counts['patients']:,} patients",
         fontsize=11,
     )
-    _draw_legend(axes, parts)
+    _draw_legend(fig, parts)
     axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=110)
+    fig.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     return buffer.getvalue()
 
 
@@ -77,7 +77,7 @@ def _draw_bar(axes, row, part):
     axes.text(1.01, row, f"{auc:.3f}", va="center", fontsize=9)
 
 
-def _draw_legend(axes, parts):
+def _draw_legend(fig, parts):
     found = {part["verdict"] for part in parts}
     handles = [
         patches.Patch(color=colour, label=verdict)
@@ -85,10 +85,9 @@ def _draw_legend(axes, parts):
         if verdict in found
     ]
     if handles:
-        axes.legend(
+        fig.legend(
             handles=handles,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.18 if len(parts) < 10 else -0.09),
+            loc="outside lower center",
             ncols=len(handles),
             frameon=False,
         )

@@ -8,9 +8,9 @@ is that of all these scores, and its interval has three ingredients:
   so that equal data give equal intervals, in a fraction of a bootstrap's time.
 - It takes the scores as given, though the k models were fitted to the same
   patients. Nadeau and Bengio (2003, Machine Learning 52:239) correct for that:
-  times 1 + k / (k - 1), 2.25 for five folds. Without it the intervals contain
-  .5 in 75 to 88 % of random labellings instead of in 95 %; with it in 92 to
-  98 % (`benchmarks/audit_intervals.py`).
+  times 1 + k / (k - 1), 2.25 for five folds. Of intervals without it 79 to 92 %
+  contain what they should instead of 95 %, with it 95 to 99 %
+  (`benchmarks/audit_intervals.py`, 60 and 300 patients).
 - It is symmetric in log(AUC / (1 - AUC)), so that it stays within 0 and 1.
 
 Where all pairs are ranked correctly there is no variance. Then the bound is the

@@ -87,7 +87,7 @@ def explain(group, name, estimate, sides):
         sides: Names of what is told apart, classes or splits.
     """
     if not estimate.num_folds:
-        return "It is the same for all images, so that it can tell nothing."
+        return "It is the same for all images: chance, by construction."
     share = f"{100 * estimate.auc:.1f} %"
     if len(sides) == 2:
         pair = f"an image of {sides[1]} above one of {sides[0]}"
@@ -95,22 +95,27 @@ def explain(group, name, estimate, sides):
         pair = "an image of a class above one of another class"
     told = f"By it alone, a simple model ranks {pair} in {share} of all pairs."
     verdict = judge(group, estimate)
+    ends = f"from {estimate.low:.2f} to {estimate.high:.2f}"
+    if verdict == UNCLEAR:
+        return (
+            f"{told} That may be chance: with so few patients all {ends} is"
+            " possible. Take it for open, not for absent."
+        )
     if verdict == CLEAR:
         told += " That is chance, or little more."
-    elif verdict == UNCLEAR:
-        told += (
-            " Too few patients to tell whether that is chance: treat it as"
-            " open, not as absent."
-        )
     else:
-        remedy = "aspect" if group == "container" and "aspect" in name else name
-        told += " " + _REMEDIES.get(remedy, _REMEDIES.get(group, ""))
+        told += " " + _find_remedy(group, name)
     if estimate.high - estimate.low > _WIDE:
-        told += (
-            f" The interval is wide: from {estimate.low:.2f} to"
-            f" {estimate.high:.2f} all is compatible with these patients."
-        )
+        told += f" The interval is wide: with so few patients, {ends}."
     return told
+
+
+def _find_remedy(group, name):
+    if group == "source files":
+        return _REMEDIES[group]
+    if group == "container" and "aspect" in name:
+        return _REMEDIES["aspect"]
+    return _REMEDIES.get(name) or _REMEDIES[group]
 
 
 def summarize(parts):
@@ -158,5 +163,6 @@ def render_table(parts):
         if part["auc"] is not None:
             ends = f"{part['low']:.3f} to {part['high']:.3f}"
             figures = f"{part['auc']:>7.3f}  {ends:<15}"
-        lines.append(f"  {part['name']:<40}{figures}{part['verdict']}")
+        name = part["name"].removeprefix(f"{group}: ")
+        lines.append(f"  {name:<40}{figures}{part['verdict']}")
     return "\n".join(lines)
