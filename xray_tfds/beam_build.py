@@ -12,6 +12,7 @@ import os
 import pickle
 from typing import Any
 
+from xray_tfds import images
 from xray_tfds import intake
 from xray_tfds import patients
 
@@ -107,4 +108,4 @@ def encode_again(findings, config, index):
 
 def _encode(finding, config):
     decoded = intake.decode(finding.file.path.read_bytes(), config)
-    return intake.encode(decoded.image, config)
+    return images.encode_png(intake.make_pixels(decoded.image, config))

@@ -121,7 +121,7 @@ def _find_clusters(findings, good):
     """Returns clusters of findings that are good, by index of all."""
     clusters = duplicates.find_clusters(
         [findings[i].file.digest for i in good],
-        [findings[i].pixel_digest for i in good],
+        [findings[i].pixel_digest or findings[i].file.digest for i in good],
         [findings[i].signature for i in good],
     )
     return [

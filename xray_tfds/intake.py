@@ -4,11 +4,15 @@ The findings of all files fit in memory (about a kilobyte each); their pixels
 do not, and wait in a `Spool` until it is decided which of them are kept.
 """
 
+import collections
 import dataclasses
 import functools
 import hashlib
 import math
 import tempfile
+
+from PIL import Image
+import numpy as np
 
 from xray_tfds import bad_files
 from xray_tfds import duplicates
@@ -16,6 +20,9 @@ from xray_tfds import images
 from xray_tfds import patients
 from xray_tfds import quality
 from xray_tfds import sources
+
+# Sides from which a record stands in for the film in the search for duplicates.
+_MIN_SIGNED_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +40,11 @@ class Finding:
         width: In pixels.
         height: In pixels.
         num_bytes: Of the file.
-        mean: Of the grey values, 0 to 255.
+        mean: Of the values of the record, 0 to 255.
         std: Standard deviation of the same.
-        pixel_digest: As `duplicates.pixel_digest`.
         signature: As `duplicates.signature`.
+        pixel_digest: As `duplicates.pixel_digest`; empty where no other file
+            has the same signature, so that no other has the same pixels.
     """
 
     file: sources.SourceFile
@@ -50,8 +58,8 @@ class Finding:
     height: int = 0
     mean: float = 0.0
     std: float = 0.0
-    pixel_digest: str = ""
     signature: bytes = b""
+    pixel_digest: str = ""
 
 
 def examine(file, config, hash_key=None):
@@ -82,7 +90,8 @@ def examine(file, config, hash_key=None):
     )
     try:
         decoded = decode(data, config)
-        mean, std = _grey_statistics(decoded.image)
+        pixels = make_pixels(decoded.image, config)
+        mean, std = _statistics(pixels)
         finding = Finding(
             file=file,
             patient=find_patient(dicom_id=decoded.patient_id),
@@ -93,10 +102,9 @@ def examine(file, config, hash_key=None):
             height=decoded.height,
             mean=mean,
             std=std,
-            pixel_digest=duplicates.pixel_digest(decoded.image),
-            signature=duplicates.signature(decoded.image),
+            signature=_sign(decoded.image, pixels, config),
         )
-        return finding, encode(decoded.image, config)
+        return finding, images.encode_png(pixels)
     except bad_files.BadFile as error:
         finding = Finding(
             file, find_patient(), len(data), error.reason, error.detail
@@ -130,24 +138,69 @@ def decode(data, config):
     return decoded
 
 
-def encode(image, config):
-    """Returns the PNG of a record, of a decoded image."""
+def make_pixels(image, config):
+    """Returns the uint8 `[height, width, channels]` of a record."""
     if config.harmonize != "none":
-        pixels = images.harmonize(
+        return images.harmonize(
             image,
             image_size=config.image_size,
             fit=config.harmonize,
             effective_size=config.common_size,
         )
-    else:
-        pixels = images.convert_and_resize(
-            image,
-            color_mode=config.color_mode,
-            image_size=config.image_size,
-            interpolation=config.interpolation,
-            keep_aspect_ratio=config.keep_aspect_ratio,
+    return images.convert_and_resize(
+        image,
+        color_mode=config.color_mode,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        keep_aspect_ratio=config.keep_aspect_ratio,
+    )
+
+
+def compare_pixels(findings, config):
+    """Returns the findings with the pixel digests that are of use.
+
+    Equal pixels have equal signatures, so that only the few files whose
+    signature is not their own are decoded once more.
+
+    Args:
+        findings: List of `Finding`.
+        config: `XrayConfig`.
+    """
+    digests = collections.defaultdict(set)
+    for finding in findings:
+        digests[finding.signature].add(finding.file.digest)
+    known: dict[str, str] = {}
+    compared = []
+    for finding in findings:
+        digest = finding.file.digest
+        if finding.reason or len(digests[finding.signature]) == 1:
+            compared.append(finding)
+            continue
+        if digest not in known:
+            decoded = decode(finding.file.path.read_bytes(), config)
+            known[digest] = duplicates.pixel_digest(decoded.image)
+        compared.append(
+            dataclasses.replace(finding, pixel_digest=known[digest])
         )
-    return images.encode_png(pixels)
+    return compared
+
+
+def _sign(image, pixels, config):
+    """Returns the signature of the film, by way of the record if it can be.
+
+    A record that shows all of the film, and was shrunk with a filter, has the
+    signature of the film but for a tenth of the distance at which films are
+    told apart, and saves an eighth of the time that decoding takes.
+    """
+    shows_all = config.harmonize == "none" and not config.keep_aspect_ratio
+    if (
+        shows_all
+        and config.interpolation != "nearest"
+        and min(config.image_size) >= _MIN_SIGNED_SIZE
+        and pixels.shape[-1] == 1
+    ):
+        image = Image.fromarray(pixels[..., 0])
+    return duplicates.signature(image)
 
 
 def make_example(finding, png):
@@ -160,13 +213,12 @@ def make_example(finding, png):
     }
 
 
-def _grey_statistics(image):
-    """Returns mean and standard deviation of the grey values."""
-    counts = image.convert("L").histogram()
-    total = sum(counts)
-    mean = sum(value * count for value, count in enumerate(counts)) / total
-    square = sum(value**2 * count for value, count in enumerate(counts)) / total
-    return mean, math.sqrt(max(0.0, square - mean**2))
+def _statistics(pixels):
+    """Returns mean and standard deviation of uint8 values."""
+    counts = np.bincount(pixels.ravel(), minlength=256)
+    values = np.arange(256)
+    mean = counts @ values / pixels.size
+    return float(mean), math.sqrt(counts @ (values - mean) ** 2 / pixels.size)
 
 
 class Spool:
@@ -178,12 +230,13 @@ class Spool:
     def __init__(self, directory=None):
         """Makes the file in `directory`, or where temporary files are."""
         self._file = tempfile.TemporaryFile(dir=directory)
+        self._size = 0
 
     def add(self, data):
-        """Returns where bytes were put."""
-        start = self._file.seek(0, 2)
+        """Returns where bytes were put; all are added before any is read."""
         self._file.write(data)
-        return start, len(data)
+        self._size += len(data)
+        return self._size - len(data), len(data)
 
     def read(self, slot):
         """Returns the bytes that were put there."""

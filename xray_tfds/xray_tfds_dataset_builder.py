@@ -161,6 +161,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             png_of = functools.partial(
                 beam_build.encode_again, findings, config
             )
+        findings = intake.compare_pixels(findings, config)
         curation = curation_lib.curate(findings, config, self._earlier)
         cautions = summary.find_cautions(findings, curation, config)
         summary.show(source, findings, curation, cautions)
