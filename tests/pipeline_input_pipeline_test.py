@@ -92,7 +92,7 @@ def test_start_at_a_step_equals_the_tail_of_the_epoch(split, step):
         {"data_format": "channels_first", "shear_range": 9},
         {"preprocessing_function": tf.math.abs, "interpolation_order": 3},
     ),
-    ids=str,
+    ids=lambda kwargs: "-".join(kwargs),
 )
 def test_compiled_batches_equal_those_of_plain_tensorflow(split, kwargs):
     config = dataclasses.replace(CONFIG, rescale=None, **kwargs)

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+import os
 import tempfile
 
 from PIL import Image
@@ -227,9 +228,10 @@ class Spool:
     The file has no name, so that nothing is left of it however the build ends.
     """
 
-    def __init__(self, directory=None):
-        """Makes the file in `directory`, or where temporary files are."""
-        self._file = tempfile.TemporaryFile(dir=directory)
+    def __init__(self, directory):
+        """Makes the file in a directory; if it is remote, in the local one."""
+        local = directory if os.path.isdir(directory) else None
+        self._file = tempfile.TemporaryFile(dir=local)
         self._size = 0
 
     def add(self, data):

@@ -128,6 +128,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 self.use_splits_of(self.data_path)
             with _set_aside(self.data_path, overwrite):
                 if self.is_prepared():
+                    self.info.read_from_directory(self.data_path)
                     if self._manual_dir is not None:
                         self._check_same_files(self._scan(self._manual_dir))
                     build()
@@ -147,20 +148,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         source = self._scan(self._manual_dir or self._download(dl_manager))
         config = self.builder_config
-        if self._beam_options is None:
-            spool = intake.Spool(beam_build.local_directory(self.data_path))
-            findings, slots = _examine(source.files, config, spool)
+        spool = intake.Spool(self.data_path)
+        findings, slots = self._examine(source.files, spool)
 
-            def png_of(index):
-                return slots[index] and spool.read(slots[index])
+        def png_of(index):
+            return slots[index] and spool.read(slots[index])
 
-        else:
-            findings = beam_build.examine(
-                source.files, config, self._beam_options, self.data_path
-            )
-            png_of = functools.partial(
-                beam_build.encode_again, findings, config
-            )
         findings = intake.compare_pixels(findings, config)
         curation = curation_lib.curate(findings, config, self._earlier)
         cautions = summary.find_cautions(findings, curation, config)
@@ -186,13 +179,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, kept, png_of):
-        """Yields the examples of a split, or says to Beam how to make them."""
-        if self._beam_options is not None:
-            return beam_build.make_examples(kept, self.builder_config)
-        return (
-            intake.make_example(finding, png_of(index))
-            for index, finding in kept
-        )
+        for index, finding in kept:
+            yield intake.make_example(finding, png_of(index))
+
+    def _examine(self, files, spool):
+        """Returns the findings of all files, and where their records wait."""
+        if self._beam_options is None:
+            examine = functools.partial(
+                intake.examine, config=self.builder_config
+            )
+            examined = parallel.ordered_map(
+                examine, files, total=len(files), desc="Decoding files"
+            )
+            examined = ((i, *found) for i, found in enumerate(examined))
+        else:
+            examined = beam_build.examine(
+                files, self.builder_config, self._beam_options, self.data_path
+            )
+        findings: list = [None] * len(files)
+        slots: list = [None] * len(files)
+        for index, finding, png in examined:
+            findings[index] = finding
+            slots[index] = png and spool.add(png)
+        return findings, slots
 
     def _download(self, dl_manager):
         # The URL does not end in .zip, by which TFDS knows the format.
@@ -225,18 +234,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             f" {source.fingerprint[:12]}). Build with --overwrite to replace"
             " them, or with another --data_dir to keep both."
         )
-
-
-def _examine(files, config, spool):
-    """Returns the findings of all files, and where their records wait."""
-    findings, slots = [], []
-    examine = functools.partial(intake.examine, config=config)
-    for finding, png in parallel.ordered_map(
-        examine, files, total=len(files), desc="Decoding files"
-    ):
-        findings.append(finding)
-        slots.append(png and spool.add(png))
-    return findings, slots
 
 
 @contextlib.contextmanager
