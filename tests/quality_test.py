@@ -116,7 +116,8 @@ def test_decode_of_bytes_behind_the_image_ignores_them(name):
 @pytest.mark.parametrize("dtype", ["<u2", ">u2"])
 @pytest.mark.parametrize(
     "top, full_scale",
-    [(255, 4095), (4095, 4095), (4096, 65535), (65535, 65535)],
+    [(255, 4095), (4095, 4095), (4096, 16383), (16383, 16383)]
+    + [(16384, 65535), (65535, 65535)],
 )
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
 def test_decode_of_16_bits_scales_them(image_format, top, full_scale, dtype):

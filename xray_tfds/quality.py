@@ -49,6 +49,8 @@ _MODES_OF_8_BITS = (
     *("1", "L", "LA", "P", "PA"),
     *("RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"),
 )
+# Greatest values of the detectors whose films lie in files of 16 bits.
+_FULL_SCALES = (4095, 16383, 65535)
 _MODES_OF_16_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 # How images of other types begin: these are named, not called "not an image".
@@ -96,8 +98,9 @@ def decode(data, *, min_image_size=32, max_image_pixels=100_000_000):
     """Decodes every pixel of a file, or says why it cannot be used.
 
     16-bit grey values `v` become round(255 v / full scale). The full scale is
-    that of the header in PPM, where PIL applies it; elsewhere 4095 if no value
-    is above it, as detectors of 12 bits leave them in files of 16, else 65535.
+    that of the header in PPM, where PIL applies it; elsewhere the first of
+    4095, 16383 and 65535 that no value is above, since detectors of 12 and 14
+    bits leave their values in files of 16.
     A TIFF whose zero is white is inverted, in 16 bits as PIL does in 8.
     `dicom.decode` says how DICOM is mapped. The EXIF orientation of a JPEG or
     PNG is left alone, as in Keras; that of a TIFF is applied, as by PIL.
@@ -205,7 +208,8 @@ def _to_8_bits(image):
             "unsupported",
             f"grey values from {low} to {high}; expected 0 to 65535",
         )
-    full_scale = 4095 if high <= 4095 and image.format != "PPM" else 65535
+    scales = (65535,) if image.format == "PPM" else _FULL_SCALES
+    full_scale = next(scale for scale in scales if high <= scale)
     table = np.rint(255 * np.arange(65536) / full_scale).astype(np.uint8)
     if _is_white_zero(image):
         table = 255 - table
