@@ -192,6 +192,9 @@ def make_eval_dataset(
         remainder=remainder,
         sample_weight=sample_weight,
         shuffle=False,
+        # A state, where passes are alike, would only stand in the way of
+        # parallel work where TensorFlow is to be deterministic.
+        num_epochs=1,
         statistics=statistics,
         augment_on=augment_on,
         cache_on=cache_on,

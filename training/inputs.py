@@ -69,6 +69,18 @@ class Inputs:
             images=self._on_device.get(split.name),
         )
 
+    def compilation(self):
+        """Returns what XLA should compile: arguments of `PassRunner`."""
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return {
+            # XLA refuses: "GPU MaxPool gradient ops do not yet have a
+            # deterministic XLA implementation" (TensorFlow 2.21).
+            "compile_training": not (on_gpu and self._config.deterministic),
+            # Launching the transforms one by one takes a GPU longer than doing
+            # them. A CPU is slower for it: it computes twice what is fused.
+            "compile_images": on_gpu and _is_continuous(self.augment),
+        }
+
     @property
     def train_steps(self):
         """Number of global batches in a pass over the training split."""
@@ -83,7 +95,7 @@ class Inputs:
         """Makes `(features, label, weight)` batches, shuffled.
 
         The features are augmented images, or what `train_images` makes them
-        of. A pass over the dataset is an epoch, the next pass the next epoch.
+        of. A pass over the dataset is all epochs of the run, one by one.
 
         Args:
             ctx: `tf.distribute.InputContext` of a strategy's worker.
@@ -93,6 +105,9 @@ class Inputs:
             self.splits.train.name,
             self.augment,
             seed=self._config.seed,
+            # Passes that are counted have a state, for whose sake TensorFlow's
+            # deterministic operations make batches one by one, and none ahead.
+            num_epochs=self._config.epochs,
             **self._places(),
             **self._common(ctx),
         )
@@ -127,6 +142,7 @@ class Inputs:
             self.splits.train.name,
             self.augment,
             seed=self._config.seed,
+            num_epochs=1,
             **options,
         )
         images, labels, _ = next(iter(dataset))
@@ -148,6 +164,20 @@ class Inputs:
 
     def _num_steps(self, split):
         return math.ceil(split.num_examples / self._config.batch_size)
+
+
+def _is_continuous(augment):
+    """Whether a rounding of a coordinate can be no more than a rounding.
+
+    Within a compiled step, XLA computes coordinates with fewer roundings than
+    the host does. That must not decide about a pixel.
+    """
+    return (
+        augment.fill_mode in ("nearest", "reflect")
+        and augment.interpolation_order == 1
+        and augment.brightness_range is None
+        and augment.preprocessing_function is None
+    )
 
 
 def _all_images(split, augment):

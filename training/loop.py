@@ -105,15 +105,21 @@ class _Run:
         self._inputs = inputs
         self._directory = directory
         self._runner = passes.PassRunner(
-            model, strategy, inputs.train_images, inputs.validation_images
+            model,
+            strategy,
+            inputs.train_images,
+            inputs.validation_images,
+            **inputs.compilation(),
         )
-        distribute = strategy.distribute_datasets_from_function
-        # Opened once: when a pass is over, the next epoch follows.
+        # Opened once: when an epoch is over, the next follows.
         self._train_batches = iter(
-            distribute(lambda ctx: inputs.make_train_dataset(ctx).repeat())
+            strategy_lib.distribute(strategy, inputs.make_train_dataset)
         )
         self._validation_batches = iter(
-            distribute(lambda ctx: inputs.make_validation_dataset(ctx).repeat())
+            strategy_lib.distribute(
+                strategy,
+                lambda ctx: inputs.make_validation_dataset(ctx).repeat(),
+            )
         )
         self._records = []
 

@@ -38,7 +38,16 @@ class PassRunner:
     the pass.
     """
 
-    def __init__(self, model, strategy, train_images, eval_images):
+    def __init__(
+        self,
+        model,
+        strategy,
+        train_images,
+        eval_images,
+        *,
+        compile_training=True,
+        compile_images=False,
+    ):
         """Prepares the steps.
 
         Args:
@@ -47,11 +56,18 @@ class PassRunner:
             train_images: Function from what a training batch holds first to
                 its images, called on each replica.
             eval_images: Likewise for evaluation.
+            compile_training: Whether XLA compiles the training step, where it
+                can; else only that of evaluation.
+            compile_images: Whether it compiles the making of images with a
+                step that it compiles.
         """
         self._model = model
         self._strategy = strategy
-        self._train_step = self._make_step(steps.train_step, train_images)
-        self._eval_step = self._make_step(steps.eval_step, eval_images)
+        self._compile_images = compile_images
+        self._train_step = self._make_step(
+            steps.train_step, train_images, compile_training
+        )
+        self._eval_step = self._make_step(steps.eval_step, eval_images, True)
 
     def train(self, batches, num_steps, callbacks, stop):
         """Trains on the next pass.
@@ -92,7 +108,7 @@ class PassRunner:
         callbacks.on_test_end(result.logs)
         return result
 
-    def _make_step(self, step_fn, to_images):
+    def _make_step(self, step_fn, to_images, jit_compile):
         """Returns a graph that runs `step_fn` on the replicas' next batches.
 
         It takes the totals so far and returns them with this batch's added,
@@ -101,14 +117,18 @@ class PassRunner:
         """
         strategy = self._strategy
         step_fn = functools.partial(step_fn, self._model)
-        if strategy is tf.distribute.get_strategy():
-            # As Keras's `fit` does. Over replicas a compiled step would have to
-            # hold the reductions, which XLA for CPUs does not know.
+        # As Keras's `fit` does. Over replicas a compiled step would have to
+        # hold the reductions, which XLA for CPUs does not know.
+        jit_compile &= strategy is tf.distribute.get_strategy()
+        if jit_compile and not self._compile_images:
             step_fn = tf.function(step_fn, jit_compile=True)
 
         def replica_step(batch):
             features, label, weight = batch
             return step_fn((to_images(features), label, weight))
+
+        if jit_compile and self._compile_images:
+            replica_step = tf.function(replica_step, jit_compile=True)
 
         @tf.function
         def run_step(iterator, totals):

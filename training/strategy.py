@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# One being copied while the other waits for its step.
+_BATCHES_AHEAD = 2
+
 
 def build_strategy(name, *, num_virtual_devices=0):
     """Builds the strategy that a run is distributed with.
@@ -39,6 +42,27 @@ def build_strategy(name, *, num_virtual_devices=0):
     if not tf.config.list_logical_devices("GPU"):
         return _mirror_cpus(1)
     return tf.distribute.MirroredStrategy()
+
+
+def distribute(strategy, make_dataset):
+    """Returns the batches of a strategy, on its devices ahead of their step.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        make_dataset: Function from `tf.distribute.InputContext` to the
+            `tf.data.Dataset` of a worker.
+    """
+    batches = strategy.distribute_datasets_from_function(make_dataset)
+    if strategy is tf.distribute.get_strategy():
+        gpus = tf.config.list_logical_devices("GPU")
+        if gpus:
+            # Strategies of several devices do this themselves.
+            batches = batches.apply(
+                tf.data.experimental.prefetch_to_device(
+                    gpus[0].name, _BATCHES_AHEAD
+                )
+            )
+    return batches
 
 
 def create_virtual_cpus(count):

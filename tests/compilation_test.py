@@ -1,0 +1,90 @@
+"""What of a step XLA compiles changes the speed and nothing else."""
+
+import loop_runs
+import pytest
+import tensorflow as tf
+
+import pipeline
+from training import config as config_lib
+from training import inputs as inputs_lib
+from training import strategy as strategy_lib
+
+
+def make_inputs(**fields):
+    fields = {"augment": loop_runs.AUGMENT, "batch_size": 8} | fields
+    config = config_lib.TrainConfig(**fields)
+    return inputs_lib.Inputs(config, loop_runs.make_splits())
+
+
+def pretend_gpu(monkeypatch):
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind: [f"one {kind}"]
+    )
+
+
+@pytest.mark.slow
+def test_compiling_more_or_less_trains_the_same(tmp_path, monkeypatch):
+    models = []
+    for compiled in (False, True):
+        monkeypatch.setattr(
+            inputs_lib.Inputs,
+            "compilation",
+            lambda self, compiled=compiled: {
+                "compile_training": compiled,
+                "compile_images": compiled,
+            },
+        )
+        result = loop_runs.run(
+            tmp_path / str(compiled),
+            augment=loop_runs.AUGMENT,
+            augment_on="device",
+            cache_on="device",
+            epochs=1,
+        )
+        models.append(result.model)
+    assert loop_runs.max_difference(*models) < 1e-5
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_gpus_train_deterministically_without_xla(deterministic, monkeypatch):
+    inputs = make_inputs(deterministic=deterministic)
+    assert inputs.compilation()["compile_training"]
+    pretend_gpu(monkeypatch)
+    assert inputs.compilation()["compile_training"] != deterministic
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"fill_mode": "constant"},
+        {"fill_mode": "wrap"},
+        {"interpolation_order": 0},
+        {"brightness_range": (0.8, 1.2)},
+        {"preprocessing_function": tf.identity},
+    ],
+    ids=str,
+)
+def test_xla_never_decides_about_a_pixel(fields, monkeypatch):
+    pretend_gpu(monkeypatch)
+    assert make_inputs().compilation()["compile_images"]
+    inputs = make_inputs(augment=pipeline.AugmentConfig(**fields))
+    assert not inputs.compilation()["compile_images"]
+
+
+@pytest.mark.parametrize("augment_on", ["host", "device"])
+def test_batches_of_a_run_have_no_state(augment_on):
+    inputs = make_inputs(augment_on=augment_on)
+    datasets = [inputs.make_train_dataset(), inputs.make_validation_dataset()]
+    for dataset in datasets:
+        # Refuses what would make deterministic operations wait for each other.
+        tf.raw_ops.DatasetToGraphV2(
+            input_dataset=tf.data.experimental.to_variant(dataset),
+            external_state_policy=2,
+        )
+
+
+def test_a_pass_over_the_training_data_is_all_epochs():
+    inputs = make_inputs(epochs=3)
+    strategy = tf.distribute.get_strategy()
+    batches = strategy_lib.distribute(strategy, inputs.make_train_dataset)
+    assert len(list(batches)) == 3 * inputs.train_steps
