@@ -25,7 +25,8 @@ train: $(STAMP) $(filter data/sample,$(IMAGES))
 	    --images_dir=$(IMAGES) --data_dir=data/records $(FLAGS)
 
 test: $(STAMP)
-	.venv/bin/python -m pytest $(PYTEST_FLAGS)
+	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist worksteal \
+	    $(PYTEST_FLAGS)
 
 lint: $(STAMP)
 	.venv/bin/python -m flake8

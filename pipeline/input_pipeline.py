@@ -7,6 +7,8 @@ memory, one function over the whole batch, and a prefetch:
     model.fit(ds, epochs=5)
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -259,7 +261,7 @@ def _list_spans(epoch, step, num_epochs, steps):
     width = -(-steps // _SPANS)
     first = np.arange(0, steps, width)
     end = np.minimum(first + width, steps)
-    numbers = np.repeat(np.arange(epoch, epoch + num_epochs), len(first))
+    numbers: Any = np.repeat(np.arange(epoch, epoch + num_epochs), len(first))
     first, end = np.tile(first, num_epochs), np.tile(end, num_epochs)
     first = np.where(numbers == epoch, np.maximum(first, step), first)
     spans = np.stack([numbers, first, end])[:, first < end]

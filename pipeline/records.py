@@ -220,13 +220,12 @@ def _read_columns(builder, split, num_examples):
         for name, values in text.items():
             values.extend(value.decode() for value in batch[name])
         start = stop
-    check_count(builder, split, start)
+    check_count(builder, split, num_examples, start)
     return {"image": images, "label": labels, **text}
 
 
-def check_count(builder, split, count):
+def check_count(builder, split, num_examples, count):
     """Raises RuntimeError unless a split's files hold all its records."""
-    num_examples = builder.info.splits[split].num_examples
     if count != num_examples:
         raise RuntimeError(
             f"Split {split!r} of {builder.data_dir} should have {num_examples} "

@@ -157,7 +157,7 @@ def describe_rules(files, found):
     """
     names = collections.defaultdict(list)
     keys = collections.defaultdict(set)
-    of_class = collections.defaultdict(collections.Counter)
+    of_class: dict = collections.defaultdict(collections.Counter)
     for file, patient in zip(files, found):
         names[patient.rule].append(file.filename)
         keys[patient.rule].add(patient.key)

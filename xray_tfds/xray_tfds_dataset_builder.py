@@ -169,7 +169,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             thumbnail=png_of,
             cautions=cautions,
         )
-        of_split = {"train": [], "validation": [], "test": []}
+        of_split: dict = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
             of_split[curation.split[index]].append((index, findings[index]))
         return {
