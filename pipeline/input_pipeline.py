@@ -22,8 +22,8 @@ from pipeline import streaming
 
 PLACES = ("host", "device")
 
-# Into how many spans of steps a stateless epoch is cut: those that tf.data
-# service hands out to its workers. Each span costs one plan of its epoch.
+# Into how many spans a stateless epoch is cut: tf.data service hands them out
+# to its workers, and each costs one plan of its epoch.
 _SPANS = 16
 
 
@@ -65,8 +65,7 @@ def make_train_dataset(
         epoch: int, epoch of the first pass.
         step: int, global batch at which the first pass starts.
         num_epochs: None, or how many epochs every pass holds, from `epoch` and
-            `step` on. Passes are then all the same and not counted: the dataset
-            has no state and can be given to tf.data service.
+            `step` on: a dataset without state, as tf.data service needs it.
         label_mode: "categorical", "binary", "sparse", "input" or None; as
             `class_mode` of `flow_from_directory`.
         remainder: What becomes of a last batch that is not full: "keep" yields
@@ -257,7 +256,7 @@ def _image_shape(data, config):
 
 
 def _list_spans(epoch, step, num_epochs, steps):
-    """Returns a dataset of (epoch, first step, end) that cover the epochs."""
+    """Returns a dataset of spans (epoch, first step, end) of the epochs."""
     width = -(-steps // _SPANS)
     first = np.arange(0, steps, width)
     end = np.minimum(first + width, steps)

@@ -17,8 +17,9 @@ from pipeline import records
 _CYCLE_LENGTH = 16
 
 # Windows of encoded records that exist at a time: the one being handed out, its
-# shuffled copy, and the next, being read.
-_WINDOWS_IN_MEMORY = 3
+# shuffled copy, the next, being read, and what buffers and the allocator hold
+# (`benchmarks/memory.py`).
+_WINDOWS_IN_MEMORY = 4
 
 
 def open_split(

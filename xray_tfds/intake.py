@@ -31,7 +31,7 @@ class Finding:
     """What is known of a file once it was read.
 
     Attributes:
-        file: The `sources.SourceFile`.
+        file: The `sources.SourceFile`, with its digest.
         patient: Whose image it is, a `patients.Patient`.
         reason: Why no record can be made of it, one of `bad_files.REASONS`;
             empty for a good file, as the next.
@@ -79,10 +79,12 @@ def examine(file, config, hash_key=None):
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
     data = file.path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != file.digest:
+    digest = hashlib.sha256(data).hexdigest()
+    if file.digest not in ("", digest):
         raise sources.SourceError(
             f"{file.path} changed while the dataset was built. Build again."
         )
+    file = dataclasses.replace(file, digest=digest)
     find_patient = functools.partial(
         patients.find_patient,
         file,
@@ -216,7 +218,9 @@ def make_example(finding, png):
 
 def _statistics(pixels):
     """Returns mean and standard deviation of uint8 values."""
-    counts = np.bincount(pixels.ravel(), minlength=256)
+    # PIL counts bytes several times as fast as NumPy.
+    flat = Image.fromarray(pixels.reshape(pixels.shape[0], -1))
+    counts = np.asarray(flat.histogram())
     values = np.arange(256)
     mean = counts @ values / pixels.size
     return float(mean), math.sqrt(counts @ (values - mean) ** 2 / pixels.size)

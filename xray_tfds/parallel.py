@@ -30,7 +30,8 @@ def ordered_map(function, items, *, total=None, desc=None):
     Yields:
         The results. The first exception of `function` is raised in its place.
     """
-    workers = num_cores()
+    # One more than cores: the consumer takes a share of one of them.
+    workers = num_cores() + 1
     pending: collections.deque = collections.deque()
     executor = futures.ThreadPoolExecutor(workers)
     progress = tqdm.tqdm(

@@ -4,6 +4,7 @@ The layout of the folders says it (`layouts`), or a table does (`tables`).
 """
 
 import dataclasses
+import functools
 import hashlib
 from typing import Any
 from typing import Optional
@@ -37,7 +38,7 @@ class SourceFile:
             `NORMAL/IM-0115-0001.jpeg`.
         label: Class name, as configured.
         split: Given split, or `None`.
-        digest: Hexadecimal SHA-256 of the content.
+        digest: Hexadecimal SHA-256 of the content; empty until it was read.
         patient: What a table says; empty without one.
     """
 
@@ -51,23 +52,53 @@ class SourceFile:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What `scan` found.
+    """The images of a folder.
 
     Attributes:
         files: Tuple of `SourceFile`, in the order of `flow_from_directory`: by
             class, then by directory, then by name.
         ignored: How many files are not images, by name and by content.
-        fingerprint: Hexadecimal digest of all names, classes, patients of a
-            table, and contents.
     """
 
     files: tuple
     ignored: int
-    fingerprint: str
+
+    @functools.cached_property
+    def fingerprint(self):
+        """Digest of all names, classes, patients of a table, and contents."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            line = [file.split or "", file.label, file.filename, file.digest]
+            if file.patient:
+                line.append(file.patient)
+            digest.update("\0".join(line).encode() + b"\n")
+        return digest.hexdigest()
 
 
 def scan(directory, class_names, table=None):
-    """Finds and fingerprints the images of a source folder.
+    """As `find`, and reads all files for the fingerprint of the source."""
+    return read_digests(find(directory, class_names, table))
+
+
+def read_digests(source):
+    """Returns the source with the digests of its files."""
+    digests = parallel.ordered_map(
+        lambda file: hashlib.sha256(file.path.read_bytes()).hexdigest(),
+        source.files,
+        total=len(source.files),
+        desc="Reading files",
+    )
+    return dataclasses.replace(
+        source,
+        files=tuple(
+            dataclasses.replace(file, digest=digest)
+            for file, digest in zip(source.files, digests)
+        ),
+    )
+
+
+def find(directory, class_names, table=None):
+    """Finds the images of a source folder.
 
     Files that are named like images and those with the content of one are
     taken; whether they can be used is for `intake` to find out.
@@ -97,23 +128,9 @@ def scan(directory, class_names, table=None):
         candidates = _list_folders(root, class_names)
         if table is not None:
             candidates = [_name_patient(f, root, table) for f in candidates]
-    digests = parallel.ordered_map(
-        _digest_if_image,
-        candidates,
-        total=len(candidates),
-        desc="Reading files",
-    )
-    files = [
-        dataclasses.replace(file, digest=digest)
-        for file, digest in zip(candidates, digests)
-        if digest
-    ]
+    files = [file for file in candidates if _is_meant_as_image(file)]
     _check_not_empty(candidates, files)
-    return Source(
-        files=tuple(files),
-        ignored=len(candidates) - len(files),
-        fingerprint=_fingerprint(files),
-    )
+    return Source(files=tuple(files), ignored=len(candidates) - len(files))
 
 
 def _list_folders(root, class_names):
@@ -170,13 +187,11 @@ def _name_patient(file, root, table):
     return dataclasses.replace(file, patient=row.patient) if row else file
 
 
-def _digest_if_image(file):
-    """Returns the digest of an image, `None` of a file not meant as one."""
-    data = file.path.read_bytes()
-    named = file.path.suffix.lower() in _IMAGE_SUFFIXES
-    if named or images.sniff_format(data):
-        return hashlib.sha256(data).hexdigest()
-    return None
+def _is_meant_as_image(file):
+    """Whether a file is named like an image, or has the content of one."""
+    if file.path.suffix.lower() in _IMAGE_SUFFIXES:
+        return True
+    return images.sniff_format(file.path.read_bytes()) is not None
 
 
 def _check_not_empty(candidates, files):
@@ -192,13 +207,3 @@ def _no_images(label, folder):
         f"No images of the class {label!r} in {folder}. Expected files with the"
         f" content of {', '.join(images.FORMATS)}."
     )
-
-
-def _fingerprint(files):
-    digest = hashlib.sha256()
-    for file in files:
-        line = [file.split or "", file.label, file.filename, file.digest]
-        if file.patient:
-            line.append(file.patient)
-        digest.update("\0".join(line).encode() + b"\n")
-    return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The dataset `xray_tfds`: folders of chest X-rays -> TFRecords."""
 
 import contextlib
+import dataclasses
 import functools
 
 import tensorflow_datasets as tfds
@@ -86,7 +87,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def use_source(self, source):
-        """Spares the next `download_and_prepare` the scan of its folder."""
+        """Spares the next `download_and_prepare` the search of its folder."""
         self._source = source
 
     def use_splits_of(self, directory):
@@ -124,15 +125,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             **kwargs,
         )
         try:
-            if overwrite and self.is_prepared():
+            if _restore(self.data_path):
+                self.info.read_from_directory(self.data_path)
+            if self.is_prepared() and not overwrite:
+                if self._manual_dir is not None:
+                    self._check_same_files(self._find(self._manual_dir))
+                build()
+                return
+            if self.is_prepared():
                 self.use_splits_of(self.data_path)
-            with _set_aside(self.data_path, overwrite):
-                if self.is_prepared():
-                    self.info.read_from_directory(self.data_path)
-                    if self._manual_dir is not None:
-                        self._check_same_files(self._scan(self._manual_dir))
-                    build()
-                    return
+            with _set_aside(self.data_path):
                 build()
             if self._write_facts is not None:
                 report.write_report(self.data_path)
@@ -146,7 +148,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._write_facts(self.data_path, self.info)
 
     def _split_generators(self, dl_manager):
-        source = self._scan(self._manual_dir or self._download(dl_manager))
+        source = self._find(self._manual_dir or self._download(dl_manager))
         config = self.builder_config
         spool = intake.Spool(self.data_path)
         findings, slots = self._examine(source.files, spool)
@@ -154,6 +156,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         def png_of(index):
             return slots[index] and spool.read(slots[index])
 
+        source = dataclasses.replace(
+            source, files=tuple(finding.file for finding in findings)
+        )
         findings = intake.compare_pixels(findings, config)
         curation = curation_lib.curate(findings, config, self._earlier)
         cautions = summary.find_cautions(findings, curation, config)
@@ -212,10 +217,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         return archive / _ARCHIVE_FOLDER
 
-    def _scan(self, directory):
+    def _find(self, directory):
         if self._source is None:
             config = self.builder_config
-            self._source = sources.scan(
+            self._source = sources.find(
                 directory,
                 config.class_names,
                 tables.read_table(config.patients_csv),
@@ -223,6 +228,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self._source
 
     def _check_same_files(self, source):
+        source = sources.read_digests(source)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
             return
@@ -236,23 +242,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
 
+def _aside(path):
+    """Returns where old records wait: no version, as TFDS looks for them."""
+    return path.parent / f"replaced.{path.name}"
+
+
+def _restore(path):
+    """Puts old records back whose replacement never came to its end.
+
+    Returns:
+        Whether there were any.
+    """
+    if not _aside(path).exists():
+        return False
+    if path.exists():
+        _aside(path).rmtree()  # Their replacement is complete.
+        return False
+    _aside(path).rename(path)
+    return True
+
+
 @contextlib.contextmanager
-def _set_aside(path, overwrite):
-    """Keeps records that are overwritten until the new ones are complete."""
-    # A name that is no version, so that TFDS does not take it for one.
-    aside = path.parent / f"replaced.{path.name}"
-    if aside.exists() and not path.exists():
-        aside.rename(path)  # What was to replace it never came to its end.
-    elif aside.exists():
-        aside.rmtree()
-    if not overwrite or not path.exists():
-        yield
-        return
-    path.rename(aside)
+def _set_aside(path):
+    """Keeps records that are replaced until the new ones are complete."""
+    if path.exists():
+        path.rename(_aside(path))
     try:
         yield
-    except BaseException:
-        if not path.exists():
-            aside.rename(path)
-        raise
-    aside.rmtree()
+    finally:
+        _restore(path)

@@ -54,7 +54,7 @@ class Samples:
 
 
 def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
-    """Measures the images of a source folder; see `sources.scan`.
+    """Measures the images of a source folder; see `sources.find`.
 
     Args:
         directory: Any path that `etils.epath` understands.
@@ -71,7 +71,7 @@ def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
     """
     pattern = patients.compile_pattern(patient_pattern)
     table = tables.read_table(patients_csv)
-    files = sources.scan(directory, class_names, table).files
+    files = sources.find(directory, class_names, table).files
 
     def measure(file):
         return _measure_file(file, pattern)
