@@ -38,15 +38,6 @@ builder.download_and_prepare(
 """
 
 
-def _write_tree(root, per_class=30):
-    conftest.write_images(
-        root,
-        [f"normal/IM-{i // 2:04}-{i:04}.png" for i in range(per_class)]
-        + [f"pneumonia/person{i}_virus_{i}.png" for i in range(per_class)],
-    )
-    return root
-
-
 def _build(images, data_dir, **download_options):
     builder = xray_tfds.Builder(
         data_dir=data_dir, config=xray_tfds.XrayConfig(**_OPTIONS)
@@ -70,7 +61,7 @@ def _examples(builder):
 
 @pytest.mark.slow
 def test_build_killed_at_any_moment_leaves_the_old_records(tmp_path):
-    images = _write_tree(tmp_path / "images")
+    images = conftest.write_flat_tree(tmp_path / "images")
     before = _examples(_build(images, tmp_path / "data"))
     moments = random.Random(0)
     for _ in range(3):
@@ -92,7 +83,7 @@ def test_build_killed_at_any_moment_leaves_the_old_records(tmp_path):
 
 @pytest.mark.slow
 def test_beam_makes_the_same_examples_in_the_same_shards(tmp_path):
-    images = _write_tree(tmp_path / "images", per_class=20)
+    images = conftest.write_flat_tree(tmp_path / "images", per_class=20)
     (images / "normal" / "IM-0003-0007.png").write_bytes(b"")
     local = _build(images, tmp_path / "local", num_shards=2)
     beam = _build(
@@ -116,7 +107,9 @@ def test_beam_makes_the_same_examples_in_the_same_shards(tmp_path):
 
 
 def test_records_are_read_without_the_code_that_made_them(tmp_path):
-    builder = _build(_write_tree(tmp_path / "images"), tmp_path / "data")
+    builder = _build(
+        conftest.write_flat_tree(tmp_path / "images"), tmp_path / "data"
+    )
     code = (
         "import sys, tensorflow_datasets as tfds\n"
         "builder = tfds.builder_from_directory(sys.argv[1])\n"

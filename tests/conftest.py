@@ -46,6 +46,19 @@ def write_images(directory, names, *, size=(40, 48), seed=0, **save_options):
         Image.fromarray(pixels.astype(np.uint8)).save(path, **save_options)
 
 
+def write_flat_tree(root, per_class=30, seed=0):
+    """Writes class folders; no patient of another seed is in them."""
+    names = [
+        f"normal/IM-{seed:02}{i // 2:02}-{i:04}.png" for i in range(per_class)
+    ]
+    names += [
+        f"pneumonia/person{seed}0{i // 3}_virus_{i}.png"
+        for i in range(per_class)
+    ]
+    write_images(root, names, seed=seed)
+    return root
+
+
 @pytest.fixture(scope="session")
 def image_tree(tmp_path_factory):
     """A folder with given splits, 70 images: sizes that no batch divides."""

@@ -1,6 +1,5 @@
 """The dataset builder, through TFDS's own commands and test case."""
 
-import csv
 import functools
 import hashlib
 import http.server
@@ -43,22 +42,9 @@ def _examples(builder, split):
     return list(builder.as_dataset(split=split).as_numpy_iterator())
 
 
-def _write_flat_tree(root, per_class=30, seed=0):
-    """Writes films of patients that no other seed has."""
-    names = [
-        f"normal/IM-{seed:02}{i // 2:02}-{i:04}.png" for i in range(per_class)
-    ]
-    names += [
-        f"pneumonia/person{seed}0{i // 3}_virus_{i}.png"
-        for i in range(per_class)
-    ]
-    conftest.write_images(root, names, seed=seed)
-    return root
-
-
 def _write_public_layout(root):
     for split, count in (("train", 40), ("test", 4)):
-        _write_flat_tree(root / "chest_xray" / split, count, seed=count)
+        conftest.write_flat_tree(root / "chest_xray" / split, count, seed=count)
         folder = root / "chest_xray" / split
         (folder / "normal").rename(folder / "NORMAL")
         (folder / "pneumonia").rename(folder / "PNEUMONIA")
@@ -110,7 +96,9 @@ def test_given_splits_are_kept_and_pixels_equal_keras(image_tree, tmp_path):
 
 
 def test_splits_are_made_by_patient_where_none_are_given(tmp_path):
-    builder = _build(_write_flat_tree(tmp_path / "images"), tmp_path / "data")
+    builder = _build(
+        conftest.write_flat_tree(tmp_path / "images"), tmp_path / "data"
+    )
     patients = {}
     for split in ("train", "validation", "test"):
         examples = _examples(builder, split)
@@ -125,7 +113,7 @@ def test_splits_are_made_by_patient_where_none_are_given(tmp_path):
 
 
 def test_two_builds_of_a_folder_are_byte_identical(tmp_path):
-    images = _write_flat_tree(tmp_path / "images")
+    images = conftest.write_flat_tree(tmp_path / "images")
     contents = []
     for data_dir in (tmp_path / "a", tmp_path / "b"):
         directory = pathlib.Path(_build(images, data_dir).data_dir)
@@ -136,7 +124,7 @@ def test_two_builds_of_a_folder_are_byte_identical(tmp_path):
 
 
 def test_builder_refuses_records_of_other_files_until_overwritten(tmp_path):
-    images = _write_flat_tree(tmp_path / "images")
+    images = conftest.write_flat_tree(tmp_path / "images")
     first = _build(images, tmp_path / "data")
     _build(images, tmp_path / "data")  # The same files: reused.
     conftest.write_images(images, ["normal/IM-0000-0000.png"], seed=1)
@@ -152,84 +140,6 @@ def test_builder_refuses_records_of_other_files_until_overwritten(tmp_path):
     other = tfds.builder_from_directory(second.data_dir).info.metadata
     assert other["fingerprint"] == second.info.metadata["fingerprint"]
     assert other["image_size"] == [32, 24]
-
-
-def test_old_records_survive_a_build_that_fails(tmp_path):
-    images = _write_flat_tree(tmp_path / "images")
-    before = _examples(_build(images, tmp_path / "data"), "test")
-    for name in ("IM-0001-0002.png", "IM-0001-0003.png"):
-        (images / "normal" / name).write_bytes(b"")
-    with pytest.raises(sources.SourceError, match="IM-0001-0002.png: empty"):
-        _build(images, tmp_path / "data", overwrite=True)
-    builder = xray_tfds.Builder(
-        data_dir=tmp_path / "data",
-        config=xray_tfds.XrayConfig(**_SMALL),
-    )
-    for example, old in zip(_examples(builder, "test"), before, strict=True):
-        np.testing.assert_equal(example, old)
-
-
-def test_bad_files_are_quarantined_with_their_reasons(tmp_path, capsys):
-    images = _write_flat_tree(tmp_path / "images")
-    film = images / "normal" / "IM-0003-0007.png"
-    film.write_bytes(film.read_bytes()[:200])
-    (images / "pneumonia" / "person000_virus_0.png").write_bytes(b"")
-    builder = _build(images, tmp_path / "data")
-    printed = capsys.readouterr().out
-    assert "2 files are left out" in printed
-    assert "1 normal: truncated" in printed
-    rows = _rows(builder)
-    assert len(rows) == 60
-    bad = {r["filename"]: r["reason"] for r in rows if r["status"] != "kept"}
-    assert bad == {
-        "normal/IM-0003-0007.png": "truncated",
-        "pneumonia/person000_virus_0.png": "empty",
-    }
-    total = sum(split.num_examples for split in builder.info.splits.values())
-    assert total == 58
-
-
-def test_added_patients_move_nobody(tmp_path):
-    images = _write_flat_tree(tmp_path / "images")
-    first = xray_tfds.prepare(images, tmp_path / "data", **_SMALL)
-    before = {row["patient"]: row["split"] for row in _rows(first)}
-    _write_flat_tree(images, per_class=15, seed=7)
-    second = xray_tfds.prepare(images, tmp_path / "data", **_SMALL)
-    after = {row["patient"]: row["split"] for row in _rows(second)}
-    assert len(after) > len(before)
-    assert before.items() <= after.items()
-    # And again where the records are overwritten in their place.
-    _write_flat_tree(images, per_class=15, seed=8)
-    built = _build(images, tmp_path / "one")
-    kept = {row["patient"]: row["split"] for row in _rows(built)}
-    _write_flat_tree(images, per_class=9, seed=9)
-    rebuilt = _build(images, tmp_path / "one", overwrite=True)
-    assert (
-        kept.items()
-        <= {row["patient"]: row["split"] for row in _rows(rebuilt)}.items()
-    )
-
-
-def _rows(builder):
-    path = pathlib.Path(builder.data_dir) / "build_report" / "files.csv"
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
-def test_16_bit_films_are_mapped_to_8_bits(tmp_path):
-    images = _write_flat_tree(tmp_path / "images")
-    deep = np.linspace(0, 4095, 40 * 48).reshape(40, 48).astype(np.uint16)
-    conftest.Image.fromarray(deep).save(images / "normal" / "IM-0001-0003.png")
-    builder = _build(images, tmp_path / "data", image_size=(40, 48))
-    (image,) = [
-        example["image"]
-        for split in builder.info.splits
-        for example in _examples(builder, split)
-        if example["filename"] == b"normal/IM-0001-0003.png"
-    ]
-    np.testing.assert_array_equal(
-        image[..., 0], np.rint(deep / 4095 * 255).astype(np.uint8)
-    )
 
 
 def test_three_classes_by_configuration(tmp_path):

@@ -2,8 +2,10 @@
 
 Beam's workers do what a local build does in threads, nearly all of the work:
 read, decode, check, resize. What they find comes back by way of files in the
-directory of the dataset; from there on the build is the local one, and its
-records are the same, byte for byte.
+directory of the dataset; from there on the build is the local one, with the
+same examples in the same shards and order. (Within one process also the bytes
+are equal; in which order the features of an example are serialized is up to
+each process.)
 """
 
 import base64
