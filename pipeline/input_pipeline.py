@@ -7,24 +7,18 @@ memory, one function over the whole batch, and a prefetch:
     model.fit(ds, epochs=5)
 """
 
-from typing import Any
-
-import numpy as np
 import tensorflow as tf
 
 from pipeline import augment
 from pipeline import batching as batching_lib
 from pipeline import config as config_lib
 from pipeline import labels as labels_lib
+from pipeline import passes
 from pipeline import plan
 from pipeline import records
 from pipeline import streaming
 
 PLACES = ("host", "device")
-
-# Into how many spans a stateless epoch is cut: tf.data service hands them out
-# to its workers, and each costs one plan of its epoch.
-_SPANS = 16
 
 
 def make_train_dataset(
@@ -37,6 +31,7 @@ def make_train_dataset(
     epoch=0,
     step=0,
     num_epochs=None,
+    num_spans=1,
     label_mode="categorical",
     remainder="keep",
     sample_weight=False,
@@ -66,6 +61,9 @@ def make_train_dataset(
         step: int, global batch at which the first pass starts.
         num_epochs: None, or how many epochs every pass holds, from `epoch` and
             `step` on: a dataset without state, as tf.data service needs it.
+        num_spans: With `num_epochs`, into how many parts an epoch is cut for
+            the service to hand out. Each costs a plan of the epoch; of TFRecord
+            files that are read as needed each begins at the start.
         label_mode: "categorical", "binary", "sparse", "input" or None; as
             `class_mode` of `flow_from_directory`.
         remainder: What becomes of a last batch that is not full: "keep" yields
@@ -103,7 +101,9 @@ def make_train_dataset(
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, remainder, ctx
     )
-    _check_start(epoch, step, num_epochs, batching.steps)
+    ds = passes.make_spans(
+        epoch, step, batching.steps, num_epochs=num_epochs, num_spans=num_spans
+    )
     _check_places(augment_on, cache_on, label_mode, data)
 
     def make_span(epoch, first_step, end_step):
@@ -143,18 +143,13 @@ def make_train_dataset(
 
     # What a pass does once is kept apart from what it does for each batch: the
     # larger function would else be prepared twice whenever a pass begins.
-    if num_epochs is None:
-        ds = _count_passes(epoch, step, batching.steps)
-    else:
-        ds = _list_spans(epoch, step, num_epochs, batching.steps)
     ds = ds.flat_map(make_span)
     ds = ds.map(
         make_batch, num_parallel_calls=num_parallel_calls, deterministic=True
     )
-    if not step and num_epochs is None:
-        ds = ds.apply(
-            tf.data.experimental.assert_cardinality(batching.elements)
-        )
+    if not step and num_spans == 1:
+        number = batching.elements * (num_epochs or 1)
+        ds = ds.apply(tf.data.experimental.assert_cardinality(number))
     return ds.with_options(_options()).prefetch(tf.data.AUTOTUNE)
 
 
@@ -206,23 +201,6 @@ def make_eval_dataset(
     )
 
 
-def _check_start(epoch, step, num_epochs, steps):
-    if num_epochs is not None and num_epochs < 1:
-        raise ValueError(
-            "`num_epochs` must be None, or 1 or more. "
-            f"Received: num_epochs={num_epochs!r}"
-        )
-    if epoch < 0:
-        raise ValueError(
-            f"`epoch` must be 0 or more. Received: epoch={epoch!r}"
-        )
-    if not 0 <= step <= steps:
-        raise ValueError(
-            f"`step` must be from 0 to {steps}, the steps of an epoch. "
-            f"Received: step={step!r}"
-        )
-
-
 def _check_places(augment_on, cache_on, label_mode, data):
     """Checks what is to happen on the host and what on the device."""
     for name, place in (("augment_on", augment_on), ("cache_on", cache_on)):
@@ -253,39 +231,6 @@ def _image_shape(data, config):
     if config.data_format == "channels_first":
         return channels, height, width
     return height, width, channels
-
-
-def _list_spans(epoch, step, num_epochs, steps):
-    """Returns a dataset of spans (epoch, first step, end) of the epochs."""
-    width = -(-steps // _SPANS)
-    first = np.arange(0, steps, width)
-    end = np.minimum(first + width, steps)
-    numbers: Any = np.repeat(np.arange(epoch, epoch + num_epochs), len(first))
-    first, end = np.tile(first, num_epochs), np.tile(end, num_epochs)
-    first = np.where(numbers == epoch, np.maximum(first, step), first)
-    spans = np.stack([numbers, first, end])[:, first < end]
-    return tf.data.Dataset.from_tensor_slices(tuple(spans.astype(np.int64)))
-
-
-def _count_passes(epoch, step, steps):
-    """Returns a dataset of one element: epoch, first step, end of this pass.
-
-    The count is a resource outside the dataset, since a dataset restarts from
-    nothing in every pass. A hash table is one that no `tf.distribute` strategy
-    intercepts, so the dataset may be made within a strategy's scope.
-    """
-    with tf.init_scope(), tf.device("CPU:0"):
-        passes = tf.lookup.experimental.MutableHashTable(
-            tf.int64, tf.int64, default_value=0
-        )
-
-    def begin(key):
-        count = passes.lookup(key)
-        passes.insert(key, count + 1)
-        first_step = tf.where(count == 0, tf.constant(step, tf.int64), 0)
-        return epoch + count, first_step, tf.constant(steps, tf.int64)
-
-    return tf.data.Dataset.from_tensors(tf.constant(0, tf.int64)).map(begin)
 
 
 def _options():

@@ -67,7 +67,7 @@ def test_gpus_train_deterministically_without_xla(deterministic, monkeypatch):
         {"brightness_range": (0.8, 1.2)},
         {"preprocessing_function": tf.identity},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_xla_never_decides_about_a_pixel(fields, monkeypatch):
     pretend(1, monkeypatch)

@@ -92,7 +92,7 @@ def test_start_at_a_step_equals_the_tail_of_the_epoch(split, step):
         {"data_format": "channels_first", "shear_range": 9},
         {"preprocessing_function": tf.math.abs, "interpolation_order": 3},
     ),
-    ids=lambda kwargs: "-".join(kwargs),
+    ids="-".join,
 )
 def test_compiled_batches_equal_those_of_plain_tensorflow(split, kwargs):
     config = dataclasses.replace(CONFIG, rescale=None, **kwargs)
@@ -105,12 +105,13 @@ def test_compiled_batches_equal_those_of_plain_tensorflow(split, kwargs):
         np.testing.assert_allclose(a[0], b[0], rtol=0, atol=levels)
 
 
+@pytest.mark.parametrize("num_spans", (1, 3, 99))
 def test_stateless_passes_hold_the_epochs_asked_for_and_are_all_the_same(
-    split,
+    split, num_spans
 ):
     counted = make(split, epoch=3, step=2)
     expected = one_pass(counted) + one_pass(counted)
-    ds = make(split, epoch=3, step=2, num_epochs=2)
+    ds = make(split, epoch=3, step=2, num_epochs=2, num_spans=num_spans)
     for _ in range(2):
         assert_same_batches(one_pass(ds), expected)
 
@@ -258,6 +259,7 @@ def test_dataset_feeds_model_fit(split):
         {"label_mode": "one_hot"},
         {"epoch": -1},
         {"num_epochs": 0},
+        {"num_spans": 2},
         {"step": 6},
     ),
     ids=str,

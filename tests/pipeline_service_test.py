@@ -68,7 +68,7 @@ def test_workers_together_make_each_batch_of_an_epoch_once(dispatcher):
     kwargs = {"batch_size": 2, "seed": 3, "epoch": 4}
     local = pipeline.make_train_dataset(_split(), "train", _CONFIG, **kwargs)
     ds = pipeline.make_train_dataset(
-        _split(), "train", _CONFIG, num_epochs=1, **kwargs
+        _split(), "train", _CONFIG, num_epochs=1, num_spans=16, **kwargs
     ).apply(
         service.distribute(
             processing_mode=service.ShardingPolicy.DYNAMIC,

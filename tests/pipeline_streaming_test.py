@@ -129,7 +129,8 @@ def test_dataset_from_a_step_is_the_tail_of_the_epoch(
     builder, step, num_epochs
 ):
     whole = list(_make(builder, epoch=1).as_numpy_iterator())
-    ds = _make(builder, epoch=1, step=step, num_epochs=num_epochs)
+    spans = {} if num_epochs is None else {"num_spans": 3}
+    ds = _make(builder, epoch=1, step=step, num_epochs=num_epochs, **spans)
     tail = list(ds.as_numpy_iterator())
     assert len(tail) == len(whole) - step
     for expected, actual in zip(whole[step:], tail):
