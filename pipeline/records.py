@@ -9,10 +9,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from pipeline import batching as batching_lib
+from pipeline import buffers
 
 DEFAULT_MEMORY_BUDGET_BYTES = 4 * 2**30
 _READ_BATCH_SIZE = 64
-_ALIGNMENT = 64  # bytes; TensorFlow aborts on less
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -145,10 +145,10 @@ def load_split(data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES):
     columns = _read_columns(builder, split, num_examples)
     labels = builder.info.features["label"]
     order = _listing_order(columns["label"], columns["filename"])
-    _permute_in_place(columns["image"], order)
+    buffers.permute_in_place(columns["image"], order)
     return Split(
         name=split,
-        images=_adopt(columns["image"]),
+        images=buffers.adopt(columns["image"]),
         labels=columns["label"][order],
         filenames=tuple(columns["filename"][i] for i in order),
         patients=tuple(columns["patient"][i] for i in order),
@@ -179,7 +179,17 @@ def is_array_record(builder):
 
 
 def array_record_source(builder, split):
-    """Returns the serialized examples of an ArrayRecord split, by number."""
+    """Returns the serialized examples of an ArrayRecord split, by number.
+
+    Raises:
+        RuntimeError: If its files do not hold as many as promised.
+    """
+    info = builder.info.splits[split]
+    # The source itself takes its length from the promise.
+    count = tfds.core.file_adapters.ArrayRecordFileAdapter.num_examples
+    _check_count(
+        builder, split, info.num_examples, sum(map(count, info.filepaths))
+    )
     return builder.as_data_source(
         split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
@@ -207,7 +217,7 @@ def _read_columns(builder, split, num_examples):
     """Returns images, labels, file names and patients in record order."""
     ds = _examples(builder, split)
     shape = builder.info.features["image"].shape
-    images = _empty_aligned((num_examples, *shape))
+    images = buffers.empty_aligned((num_examples, *shape))
     labels: Any = np.empty([num_examples], np.int64)
     text: dict[str, list[str]] = {"filename": [], "patient": []}
     start = 0
@@ -220,11 +230,11 @@ def _read_columns(builder, split, num_examples):
         for name, values in text.items():
             values.extend(value.decode() for value in batch[name])
         start = stop
-    check_count(builder, split, num_examples, start)
+    _check_count(builder, split, num_examples, start)
     return {"image": images, "label": labels, **text}
 
 
-def check_count(builder, split, num_examples, count):
+def _check_count(builder, split, num_examples, count):
     """Raises RuntimeError unless a split's files hold all its records."""
     if count != num_examples:
         raise RuntimeError(
@@ -262,38 +272,3 @@ def _listing_order(labels, filenames):
         range(len(filenames)),
         key=lambda i: (labels[i], *posixpath.split(filenames[i])),
     )
-
-
-def _permute_in_place(array, order):
-    """Makes `array[i]` the former `array[order[i]]`, with one spare row.
-
-    A copy would double the memory that the budget promises to keep.
-    """
-    pending: Any = np.ones(len(order), bool)
-    for first in range(len(order)):
-        if not pending[first]:
-            continue
-        spare = array[first].copy()
-        slot = first
-        while order[slot] != first:
-            array[slot] = array[order[slot]]
-            pending[slot] = False
-            slot = order[slot]
-        array[slot] = spare
-        pending[slot] = False
-
-
-def _empty_aligned(shape):
-    """Returns an uninitialised uint8 array that TensorFlow can adopt."""
-    size = int(np.prod(shape))
-    buffer: Any = np.empty(size + _ALIGNMENT, np.uint8)
-    offset = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[offset : offset + size].reshape(shape)
-
-
-def _adopt(images):
-    """Returns an aligned array as a host tensor that shares its memory.
-
-    `tf.convert_to_tensor` copies: twice the budget, for a moment.
-    """
-    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())

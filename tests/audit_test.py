@@ -185,7 +185,7 @@ def test_source_files_of_records_are_not_flagged(prepared, tmp_path):
     assert not any("JPEG" in name for name in source)
 
 
-@pytest.mark.skipif(not _METADATA.exists(), reason="no real X-rays here")
+@conftest.needs_real_images
 def test_shortcuts_of_the_public_data_set_are_found():
     audit = auditing.run_audit(metadata_csv=_METADATA)
     container = _parts(audit, "container")

@@ -1,5 +1,6 @@
 """What a build leaves out, keeps in place and maps, file by file."""
 
+import collections
 import csv
 import pathlib
 
@@ -107,3 +108,28 @@ def test_16_bit_films_are_mapped_to_8_bits(tmp_path):
     np.testing.assert_array_equal(
         image[..., 0], np.rint(deep / 4095 * 255).astype(np.uint8)
     )
+
+
+def test_files_of_one_name_that_are_moved_together_are_all_kept(tmp_path):
+    images = tmp_path / "images"
+    names = [
+        f"{label}/person{i}_virus_1.png"
+        for label in ("normal", "pneumonia")
+        for i in range(9)
+    ]
+    for seed, split in enumerate(("train", "test"), start=1):
+        conftest.write_flat_tree(images / split, seed=seed)
+        # The same patients and names in both splits, and other films.
+        conftest.write_images(images / split, names, seed=90 + seed)
+    config = xray_tfds.XrayConfig(**_OPTIONS, on_leak="move")
+    builder = xray_tfds.Builder(data_dir=tmp_path / "data", config=config)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=images)
+    )
+    counts = collections.Counter(
+        example["filename"].decode()
+        for split in ("train", "validation")
+        for example in _examples(builder)[split]
+    )
+    assert [counts[name] for name in names] == [2] * len(names)
+    assert builder.info.splits["test"].num_examples == 60

@@ -10,12 +10,18 @@ import pathlib  # noqa: E402
 from PIL import Image  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+import report_inputs  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 import xray_tfds  # noqa: E402
 
 # Real X-rays, where a machine has them; they are no part of the repository.
 REAL_IMAGES = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+# Marks the tests that need them.
+needs_real_images = pytest.mark.skipif(
+    not REAL_IMAGES.is_dir(), reason=f"no real X-rays at {REAL_IMAGES}"
+)
 
 
 def pytest_configure():
@@ -91,3 +97,15 @@ def prepared(image_tree, tmp_path_factory):
         image_tree, tmp_path_factory.mktemp("records"), image_size=(32, 32)
     )
     return builder.data_dir
+
+
+@pytest.fixture(scope="session")
+def rows(image_tree):
+    """Rows of `files.csv`, for tests of the build report."""
+    return report_inputs.measure_rows(image_tree)
+
+
+@pytest.fixture
+def dataset(prepared, tmp_path):
+    """A copy of prepared records, to write a `build_report` into."""
+    return report_inputs.copy_records(prepared, tmp_path / "1.0.0")

@@ -184,6 +184,25 @@ def test_files_that_lost_records_are_an_error_not_a_short_epoch(
         _collect(_make(tfds.builder_from_directory(copy)))
 
 
+@pytest.mark.parametrize("budget", [_BUDGET, _BUDGET + 1])
+def test_array_record_files_that_lost_records_are_refused_when_opened(
+    array_record, tmp_path, budget
+):
+    copy = tmp_path / "records"
+    shutil.copytree(array_record.data_dir, copy)
+    shards = sorted(copy.glob("*train.array_record*"))
+    lost = array_record.info.splits["train"].shard_lengths[1]
+    shutil.copy(sorted(copy.glob("*test.array_record*"))[0], shards[1])
+    held = array_record.info.splits["test"].shard_lengths[0]
+    assert held != lost
+    with pytest.raises(RuntimeError, match=f"hold {_NUM_TRAIN - lost + held}"):
+        streaming.open_split(
+            tfds.builder_from_directory(copy),
+            "train",
+            memory_budget_bytes=budget,
+        )
+
+
 def test_flipped_byte_is_an_error(tfrecord, tmp_path):
     copy = tmp_path / "records"
     shutil.copytree(tfrecord.data_dir, copy)

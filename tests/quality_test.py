@@ -283,9 +283,7 @@ def test_decode_of_damaged_files_is_as_pil_and_pydicom_say(monkeypatch):
         assert verdict.seconds < 5
 
 
-@pytest.mark.skipif(
-    not conftest.REAL_IMAGES.exists(), reason="the real X-rays are not here"
-)
+@conftest.needs_real_images
 def test_decode_of_real_films_equals_pil():
     paths = sorted((conftest.REAL_IMAGES / "originals").rglob("*.jp*g"))[::6]
     assert paths

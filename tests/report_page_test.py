@@ -31,17 +31,6 @@ _HOSTILE = (
 )
 
 
-@pytest.fixture(scope="module")
-def rows(image_tree):
-    return report_inputs.measure_rows(image_tree)
-
-
-@pytest.fixture
-def dataset(prepared, tmp_path):
-    """A copy of prepared records, to write a `build_report` into."""
-    return report_inputs.copy_records(prepared, tmp_path / "1.0.0")
-
-
 def test_hostile_names_are_text_and_nothing_else(dataset, rows):
     members = [
         report_inputs.make_member(

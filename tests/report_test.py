@@ -18,17 +18,6 @@ from xray_tfds.report import page
 from xray_tfds.report import samples
 
 
-@pytest.fixture(scope="module")
-def rows(image_tree):
-    return report_inputs.measure_rows(image_tree)
-
-
-@pytest.fixture
-def dataset(prepared, tmp_path):
-    """A copy of prepared records, to write a `build_report` into."""
-    return report_inputs.copy_records(prepared, tmp_path / "1.0.0")
-
-
 def test_report_says_what_the_build_left(dataset, rows):
     bad = [
         report_inputs.make_excluded("normal/cut.jpeg", detail="12 bytes short"),

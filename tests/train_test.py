@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 
+import conftest
 import keras
 import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-LESSON = ROOT.parent / "shared" / "data" / "lesson"
+LESSON = conftest.REAL_IMAGES / "lesson"
 SMALL = (
     "--image_size=64",
     "--epochs=2",
@@ -118,9 +119,7 @@ def test_prepared_dataset_and_virtual_devices_give_the_same(
         f"--workdir={tmp_path / 'mirrored'}",
     )
     assert "on 2 devices" in result.stdout
-    for a, b in zip(
-        read_weights(tmp_path / "mirrored"), read_weights(workdir)
-    ):
+    for a, b in zip(read_weights(tmp_path / "mirrored"), read_weights(workdir)):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
@@ -240,9 +239,7 @@ def test_workdir_with_a_run_is_refused(first_run):
 
 
 def test_missing_validation_split_is_an_error_with_a_remedy(tmp_path):
-    result = train(
-        "--dataset=xray_tfds", f"--data_dir={tmp_path}", check=False
-    )
+    result = train("--dataset=xray_tfds", f"--data_dir={tmp_path}", check=False)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "needs a split `train`" in line and "Splits found: none" in line
@@ -266,7 +263,7 @@ def test_helpfull_is_absls_own():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not LESSON.is_dir(), reason=f"no X-rays at {LESSON}")
+@conftest.needs_real_images
 def test_lesson_recipe_learns_the_lesson(tmp_path):
     aucs = []
     for seed in range(3):

@@ -214,7 +214,6 @@ def _leave_out_duplicates(findings, curation):
     for position, cluster in enumerate(curation.clusters):
         firsts: dict = {}
         for index in cluster.members:
-            name = findings[index].file.filename
             if position in curation.conflicts:
                 other = next(
                     findings[i].file.filename
@@ -223,9 +222,10 @@ def _leave_out_duplicates(findings, curation):
                 )
                 curation.exclude(index, CONFLICT, f"{cluster.kind}: {other}")
                 continue
-            first = firsts.setdefault(curation.split[index], name)
-            if first is not name:
-                curation.exclude(index, DUPLICATE, f"{cluster.kind}: {first}")
+            first = firsts.setdefault(curation.split[index], index)
+            if first != index:
+                name = findings[first].file.filename
+                curation.exclude(index, DUPLICATE, f"{cluster.kind}: {name}")
 
 
 def _divide(findings, curation, groups, config, earlier):

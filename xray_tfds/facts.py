@@ -50,6 +50,7 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
     """
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
+    fingerprint = splits_lib.fingerprint(curation.assignment)
     # A name may hold bytes that are no UTF-8; it is written back as it was.
     (folder / "files.csv").write_bytes(
         _to_csv(findings, curation).encode("utf-8", "surrogateescape")
@@ -57,7 +58,7 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
     (folder / SPLITS_FILE).write_text(
         _to_json(
             {
-                "fingerprint": splits_lib.fingerprint(curation.assignment),
+                "fingerprint": fingerprint,
                 "patients": curation.assignment,
             }
         )
@@ -67,7 +68,7 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
         "counts": count(findings, curation),
         "patients": _describe_patients(findings, curation),
         "splits": {
-            "fingerprint": splits_lib.fingerprint(curation.assignment),
+            "fingerprint": fingerprint,
             "kept_patients": curation.num_earlier,
         },
         **_describe_exclusions(findings, curation, _Thumbnails(thumbnail)),
@@ -173,14 +174,10 @@ def _describe_dataset(info, source):
 
 
 def _describe_patients(findings, curation):
-    rules, _ = patients.describe_rules(
-        [finding.file for finding in findings],
-        [finding.patient for finding in findings],
-    )
     kept = [findings[index].patient for index in curation.kept()]
     return {
         "total": len({patient.key for patient in kept}),
-        "rules": rules,
+        "rules": patients.describe_rules(findings),
         "unmatched": sum(p.rule == patients.NO_RULE for p in kept),
     }
 

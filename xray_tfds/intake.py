@@ -21,6 +21,7 @@ from xray_tfds import images
 from xray_tfds import patients
 from xray_tfds import quality
 from xray_tfds import sources
+from xray_tfds import splits
 
 # Sides from which a record stands in for the film in the search for duplicates.
 _MIN_SIGNED_SIZE = 64
@@ -206,12 +207,20 @@ def _sign(image, pixels, config):
     return duplicates.signature(image)
 
 
-def make_example(finding, png):
-    """Returns key and features of the example of a file that is kept."""
-    return finding.file.filename, {
+def make_example(finding, split, png):
+    """Returns key and features of the example of a file that is kept.
+
+    Names are unique within a given split; a file that `on_leak` moved away from
+    its own may meet its name there. (Files of train only ever leave together,
+    for the validation that is carved out of it.)
+    """
+    file = finding.file
+    moved = file.split not in (None, splits.TRAIN, split)
+    key = f"{file.split}/{file.filename}" if moved else file.filename
+    return key, {
         "image": png,
-        "label": finding.file.label,
-        "filename": finding.file.filename,
+        "label": file.label,
+        "filename": file.filename,
         "patient": finding.patient.key,
     }
 
@@ -249,7 +258,3 @@ class Spool:
         start, length = slot
         self._file.seek(start)
         return self._file.read(length)
-
-    def close(self):
-        """Gives the disk space back."""
-        self._file.close()

@@ -123,9 +123,16 @@ def find_patient(file, *, pattern=None, dicom_id=None, hash_key=None):
     return Patient(f"file:{file.split or ''}/{file.filename}", NO_RULE)
 
 
-def patient_key(file):
-    """Returns the patient key of a `SourceFile`."""
-    return find_patient(file).key
+def check_pattern(files, pattern):
+    """Raises PatientError if `patient_pattern` is ambiguous in any name.
+
+    Args:
+        files: Sequence of `sources.SourceFile`.
+        pattern: Not compiled; empty for none.
+    """
+    if compiled := compile_pattern(pattern):
+        for file in files:
+            _search(compiled, file.filename)
 
 
 def pseudonym(value, hash_key=None):
@@ -143,26 +150,22 @@ def pseudonym(value, hash_key=None):
     return f"hash:{digest.hexdigest()}"
 
 
-def describe_rules(files, found):
-    """Returns which rule gave how many patients, and what is doubtful.
+def describe_rules(findings):
+    """Returns which rule gave how many patients.
 
     Args:
-        files: Sequence of `sources.SourceFile`.
-        found: The `Patient` of each.
+        findings: Iterable of `intake.Finding`.
 
     Returns:
-        Pair of a list of dictionaries with `rule`, `files`, `patients` and
-        `examples` (names of files), and a list of sentences about rules that
-        know only a part of a class.
+        List of dictionaries with `rule`, `files`, `patients` and `examples`
+        (names of files).
     """
     names = collections.defaultdict(list)
     keys = collections.defaultdict(set)
-    of_class: dict = collections.defaultdict(collections.Counter)
-    for file, patient in zip(files, found):
-        names[patient.rule].append(file.filename)
-        keys[patient.rule].add(patient.key)
-        of_class[file.label][patient.rule] += 1
-    rules = [
+    for finding in findings:
+        names[finding.patient.rule].append(finding.file.filename)
+        keys[finding.patient.rule].add(finding.patient.key)
+    return [
         {
             "rule": rule,
             "files": len(names[rule]),
@@ -171,22 +174,27 @@ def describe_rules(files, found):
         }
         for rule in sorted(names)
     ]
-    doubts = []
-    for label, counts in of_class.items():
-        missed = counts[NO_RULE]
-        if not 0 < missed < counts.total():
-            continue
-        example = next(
-            file.filename
-            for file, patient in zip(files, found)
-            if file.label == label and patient.rule == NO_RULE
-        )
-        doubts.append(
-            f"The patient is known for {counts.total() - missed} of the "
-            f"{counts.total()} files of {label!r}, and not for the others, "
-            f"for example {example}."
-        )
-    return rules, doubts
+
+
+def find_doubts(findings):
+    """Returns a sentence for each class whose patients are known in part.
+
+    Args:
+        findings: Iterable of `intake.Finding`.
+    """
+    totals: collections.Counter = collections.Counter()
+    unknown = collections.defaultdict(list)
+    for finding in findings:
+        totals[finding.file.label] += 1
+        if finding.patient.rule == NO_RULE:
+            unknown[finding.file.label].append(finding.file.filename)
+    return [
+        f"The patient is known for {totals[label] - len(names)} of the "
+        f"{totals[label]} files of {label!r}, and not for the others, for "
+        f"example {names[0]}."
+        for label, names in unknown.items()
+        if len(names) < totals[label]
+    ]
 
 
 def _match_names(filename):

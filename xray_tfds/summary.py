@@ -33,10 +33,7 @@ def find_cautions(findings, curation, config):
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
-    _, doubts = patients.describe_rules(
-        [findings[i].file for i in kept], [findings[i].patient for i in kept]
-    )
-    cautions += doubts
+    cautions += patients.find_doubts(findings[i] for i in kept)
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(

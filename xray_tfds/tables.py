@@ -120,7 +120,7 @@ def _add_row(path, line, rows, values, columns):
         )
     name = values["filename"].strip().replace("\\", "/")
     row = Row(**{k: values[k].strip() for k in columns if k != "filename"})
-    needed = [column for column in columns if column not in ("split",)]
+    needed = [column for column in columns if column != "split"]
     if not name or not all(values[column].strip() for column in needed):
         raise ValueError(
             f"`patients_csv` must have a value for {', '.join(needed)} in each"

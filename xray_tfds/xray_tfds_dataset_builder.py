@@ -12,6 +12,7 @@ from xray_tfds import curation as curation_lib
 from xray_tfds import facts
 from xray_tfds import intake
 from xray_tfds import parallel
+from xray_tfds import patients
 from xray_tfds import report
 from xray_tfds import sources
 from xray_tfds import summary
@@ -150,6 +151,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         source = self._find(self._manual_dir or self._download(dl_manager))
         config = self.builder_config
+        patients.check_pattern(source.files, config.patient_pattern)
         spool = intake.Spool(self.data_path)
         findings, slots = self._examine(source.files, spool)
 
@@ -178,14 +180,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for index in curation.kept():
             of_split[curation.split[index]].append((index, findings[index]))
         return {
-            split: self._generate_examples(kept, png_of)
+            split: self._generate_examples(kept, split, png_of)
             for split, kept in of_split.items()
             if kept
         }
 
-    def _generate_examples(self, kept, png_of):
+    def _generate_examples(self, kept, split, png_of):
         for index, finding in kept:
-            yield intake.make_example(finding, png_of(index))
+            yield intake.make_example(finding, split, png_of(index))
 
     def _examine(self, files, spool):
         """Returns the findings of all files, and where their records wait."""
