@@ -259,7 +259,9 @@ def test_audit_is_shown_and_what_it_flags_is_a_caution(dataset, rows):
     audit = {
         "summary": ["All is said."],
         "parts": [
-            {"name": "size", "meaning": "It is the <scanner>.", **known},
+            # As the audit names the parts of this group.
+            {"name": "source files: size", "meaning": "It is the <scanner>."}
+            | known,
             {"name": "train and test", **unknown},
         ],
     }
@@ -274,5 +276,6 @@ def test_audit_is_shown_and_what_it_flags_is_a_caution(dataset, rows):
     assert (
         "files: size 0.931 0.900 to 0.950 FLAGGED It is the <scanner>." in said
     )
+    assert "source files: source files" not in said
     assert "train and test – – not measured One patient only." in said
     assert "xray_tfds.audit" not in said

@@ -9,6 +9,7 @@ SCHEMA = 1
 _SPLITS = ("train", "validation", "test")
 _NUM_LARGEST = 10
 _DATASET_KEYS = ("name", "version", "config", "class_names", "image_shape")
+_PART_KEYS = ("group", "auc", "low", "high", "flagged", "verdict", "meaning")
 _MEMBER_KEYS = ("filename", "split", "label", "patient", "kept", "thumbnail")
 
 
@@ -67,17 +68,18 @@ def audit_parts(audit):
     Args:
         audit: Content of `audit.json`, or `None`.
     """
-    keys = ("group", "auc", "low", "high", "flagged", "verdict", "meaning")
     return [
         {
-            **{key: part.get(key) for key in keys},
-            # Names are unique within a group only.
-            "name": ": ".join(
-                filter(None, (part.get("group"), part.get("name")))
-            ),
+            **{key: part.get(key) for key in _PART_KEYS},
+            "name": _full_name(part.get("group"), part.get("name") or ""),
         }
         for part in (audit or {}).get("parts") or []
     ]
+
+
+def _full_name(group, name):
+    """Says the group before the name, once also if the name does so itself."""
+    return f"{group}: " + name.removeprefix(f"{group}: ") if group else name
 
 
 def _ordered(known, found, *, keep_known=False):
