@@ -5,8 +5,10 @@ from pipeline.augment import augment_features
 from pipeline.augment import random_transform
 from pipeline.augment import standardize
 from pipeline.config import AugmentConfig
+from pipeline.fingerprints import fingerprint
 from pipeline.input_pipeline import make_eval_dataset
 from pipeline.input_pipeline import make_train_dataset
+from pipeline.naming import filenames_of_step
 from pipeline.params import sample_params
 from pipeline.plan import epoch_plan
 from pipeline.records import Split

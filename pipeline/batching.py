@@ -97,12 +97,13 @@ class Batching:
         )
 
 
-def slice_elements(batching, order, drawn, steps):
+def slice_elements(batching, order, rows, drawn, steps):
     """Returns the elements of an epoch whose examples are known by number.
 
     Args:
         batching: `Batching`.
         order: int64 `[num_examples]`, the epoch's order.
+        rows: int64 `[num_examples]`, the rows of `drawn` in that order.
         drawn: Dictionary of tensors `[num_examples]`.
         steps: Pair of int64 scalars: the first step, and that after the last.
 
@@ -110,9 +111,9 @@ def slice_elements(batching, order, drawn, steps):
         `tf.data.Dataset` as `records.Split.elements` describes it.
     """
     positions, real = batching.positions(*steps)
-    index = tf.gather(order, positions)
-    rows = {name: tf.gather(value, index) for name, value in drawn.items()}
-    return tf.data.Dataset.from_tensor_slices((index, real, rows, ()))
+    index, row = tf.gather(order, positions), tf.gather(rows, positions)
+    params = {name: tf.gather(value, row) for name, value in drawn.items()}
+    return tf.data.Dataset.from_tensor_slices((index, real, params, ()))
 
 
 def make_batching(num_examples, batch_size, remainder, ctx):

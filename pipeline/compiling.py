@@ -1,4 +1,4 @@
-"""Where XLA compiles: one switch for every kernel."""
+"""How functions become graphs: XLA for kernels, no AutoGraph for our own."""
 
 import functools
 
@@ -21,3 +21,12 @@ def compiled(function, jit_compile):
 @functools.lru_cache(maxsize=64)
 def _compiled(function):
     return tf.function(function, jit_compile=True, autograph=False)
+
+
+def as_written(function):
+    """Returns `function` for a dataset that is not to convert it.
+
+    `Dataset.map` has AutoGraph rewrite every function that its own calls, which
+    takes seconds. Ours decide nothing by the value of a tensor.
+    """
+    return tf.autograph.experimental.do_not_convert(function)

@@ -11,8 +11,11 @@ import tensorflow as tf
 
 from pipeline import augment
 from pipeline import batching as batching_lib
+from pipeline import compiling
 from pipeline import config as config_lib
+from pipeline import drawing
 from pipeline import labels as labels_lib
+from pipeline import params as params_lib
 from pipeline import passes
 from pipeline import plan
 from pipeline import records
@@ -36,6 +39,7 @@ def make_train_dataset(
     remainder="keep",
     sample_weight=False,
     shuffle=True,
+    sampling="natural",
     statistics=None,
     augment_on="host",
     cache_on="host",
@@ -70,6 +74,10 @@ def make_train_dataset(
             fewer examples, "pad" repeats one with weight 0, "drop" skips it.
         sample_weight: Whether elements carry weights; "pad" always does.
         shuffle: Whether each epoch has a fresh uniform order.
+        sampling: "natural", each example once an epoch; or "balanced", as many
+            draws, but each class equally often (`drawing.balanced_order`), and
+            an example that is drawn twice transformed in two ways. Not for
+            TFRecord files beyond the memory budget.
         statistics: `Statistics`, where `config` needs them: `fit_statistics`.
         augment_on: "host", or "device" to leave the transforms to the training
             step: elements then hold, in place of images, a dictionary of uint8
@@ -105,20 +113,25 @@ def make_train_dataset(
         epoch, step, batching.steps, num_epochs=num_epochs, num_spans=num_spans
     )
     _check_places(augment_on, cache_on, label_mode, data)
+    drawing.check_sampling(
+        sampling, shuffle, data.read_labels, data.class_names
+    )
 
     def make_span(epoch, first_step, end_step):
-        order, params = plan.epoch_plan(
-            seed,
-            epoch,
+        key = plan.make_key(seed, epoch)
+        order, rows = plan.draw_order(
+            data, key, shuffle=shuffle, sampling=sampling
+        )
+        params = params_lib.sample_params(
+            key,
+            _image_shape(data, config),
+            config,
             num_examples=data.num_examples,
-            image_shape=_image_shape(data, config),
-            config=config,
-            shuffle=shuffle,
         )
         # A transform that is off has no tensor; a missing key is neutral.
         drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
         steps = (first_step, end_step)
-        return data.elements(batching, order, drawn, steps, shuffle)
+        return data.elements(batching, order, rows, drawn, steps, shuffle)
 
     def make_batch(index, real, drawn, payload):
         inputs = {"params": drawn}
@@ -143,9 +156,11 @@ def make_train_dataset(
 
     # What a pass does once is kept apart from what it does for each batch: the
     # larger function would else be prepared twice whenever a pass begins.
-    ds = ds.flat_map(make_span)
+    ds = ds.flat_map(compiling.as_written(make_span))
     ds = ds.map(
-        make_batch, num_parallel_calls=num_parallel_calls, deterministic=True
+        compiling.as_written(make_batch),
+        num_parallel_calls=num_parallel_calls,
+        deterministic=True,
     )
     if not step and num_spans == 1:
         number = batching.elements * (num_epochs or 1)

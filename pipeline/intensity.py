@@ -96,8 +96,12 @@ def _brighten(images, factor):
 
 
 def _preprocess(images, function):
-    """Calls a user's function of one image on each."""
+    """Calls a user's function of one image on each.
+
+    AutoGraph converts it, as in `Dataset.map`: it may branch on tensors.
+    """
     shape = images.shape
+    function = tf.function(function)
     images = tf.map_fn(
         lambda image: tf.cast(function(image), tf.float32), images
     )

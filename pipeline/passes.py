@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline import compiling
+
 
 def make_spans(epoch, step, steps, *, num_epochs=None, num_spans=1):
     """Returns a dataset of the parts of epochs that a pass goes through.
@@ -85,4 +87,5 @@ def _count_passes(epoch, step, steps):
         first_step = tf.where(count == 0, tf.constant(step, tf.int64), 0)
         return epoch + count, first_step, tf.constant(steps, tf.int64)
 
-    return tf.data.Dataset.from_tensors(tf.constant(0, tf.int64)).map(begin)
+    ds = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64))
+    return ds.map(compiling.as_written(begin))

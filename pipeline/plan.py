@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from pipeline import drawing
 from pipeline import params as params_lib
 
 
@@ -25,13 +26,36 @@ def epoch_plan(seed, epoch, *, num_examples, image_shape, config, shuffle=True):
         dictionary of `sample_params` for the seed `(seed, epoch)`, with vectors
         `[num_examples]`.
     """
-    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    if shuffle:
-        ranks = params_lib.draw_uniforms(key, num_examples)["order"]
-        order = tf.cast(tf.argsort(ranks, stable=True), tf.int64)
-    else:
-        order = tf.range(num_examples, dtype=tf.int64)
+    key = make_key(seed, epoch)
+    order = drawing.natural_order(key, num_examples, shuffle)
     params = params_lib.sample_params(
         key, image_shape, config, num_examples=num_examples
     )
     return order, params
+
+
+def make_key(seed, epoch):
+    """Returns what an epoch draws all its numbers from, int64 `[2]`."""
+    return tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
+
+
+def draw_order(data, key, *, shuffle, sampling):
+    """Returns what an epoch draws, and whose transforms it takes.
+
+    Args:
+        data: An opened split.
+        key: As `make_key` returns it.
+        shuffle: Whether the order is random.
+        sampling: One of `drawing.SAMPLINGS`.
+
+    Returns:
+        Pair of int64 `[num_examples]`: example numbers in the order of the
+        epoch, and the rows of the parameters in the same. An example's row is
+        its own number; but where one may be drawn twice, and is to look
+        different, it is the draw's.
+    """
+    if sampling == "natural":
+        order = drawing.natural_order(key, data.num_examples, shuffle)
+        return order, order
+    order = drawing.balanced_order(key, data.read_labels())
+    return order, tf.range(data.num_examples, dtype=tf.int64)

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from pipeline import batching as batching_lib
 from pipeline import buffers
+from pipeline import fingerprints
 
 DEFAULT_MEMORY_BUDGET_BYTES = 4 * 2**30
 _READ_BATCH_SIZE = 64
@@ -26,6 +27,8 @@ class Split:
         filenames: Paths relative to the split's directory.
         patients: Patient key of each example.
         class_names: Names in the order of the labels.
+        origin: Identifies the records that the split was read from; None for
+            images that came from elsewhere (`fingerprints.fingerprint`).
     """
 
     name: str
@@ -34,6 +37,7 @@ class Split:
     filenames: tuple[str, ...]
     patients: tuple[str, ...]
     class_names: tuple[str, ...]
+    origin: str | None = None
 
     def __post_init__(self):
         """Checks that all columns have the same length."""
@@ -74,12 +78,13 @@ class Split:
             **kwargs,
         )
 
-    def elements(self, batching, order, drawn, steps, shuffle):
+    def elements(self, batching, order, rows, drawn, steps, shuffle):
         """Returns the elements of an epoch, before their images are fetched.
 
         Args:
             batching: `batching.Batching`.
             order: int64 `[num_examples]`, the epoch's order.
+            rows: int64 `[num_examples]`, the rows of `drawn` in that order.
             drawn: Dictionary of parameters `[num_examples]`.
             steps: Pair of int64 scalars: the first step of the epoch that is
                 wanted, and that after the last.
@@ -90,7 +95,7 @@ class Split:
             the real ones, their parameters, and a payload for `fetch`.
         """
         del shuffle  # The order says it all.
-        return batching_lib.slice_elements(batching, order, drawn, steps)
+        return batching_lib.slice_elements(batching, order, rows, drawn, steps)
 
     def fetch(self, index, payload):
         """Returns uint8 images and int64 labels of the given examples.
@@ -101,6 +106,15 @@ class Split:
         """
         del payload
         return tf.gather(self.images, index), tf.gather(self.labels, index)
+
+    def read_labels(self):
+        """Returns int64 `[num_examples]`."""
+        return self.labels
+
+    def filenames_of(self, index, payload):
+        """Returns the file names of the given examples, as for `fetch`."""
+        del payload
+        return tuple(self.filenames[i] for i in index.numpy())
 
     @property
     def num_examples(self) -> int:
@@ -153,6 +167,7 @@ def load_split(data, split, *, memory_budget_bytes=DEFAULT_MEMORY_BUDGET_BYTES):
         filenames=tuple(columns["filename"][i] for i in order),
         patients=tuple(columns["patient"][i] for i in order),
         class_names=tuple(labels.names),
+        origin=fingerprints.of_records(builder, split),
     )
 
 

@@ -11,10 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline import batching as batching_lib
+from pipeline import compiling
+from pipeline import fingerprints
 from pipeline import records
 
 # Shards of a TFRecord split that are read at once.
 _CYCLE_LENGTH = 16
+
+# Records whose labels are read at a time.
+_READ_AT_ONCE = 1024
 
 # Windows of encoded records that exist at a time: the one being handed out, its
 # shuffled copy, the next, being read, and what buffers and the allocator hold
@@ -52,6 +57,16 @@ def open_split(
     return TFRecordSplit(builder, split, memory_budget_bytes)
 
 
+def _parse(serialized, name, dtype):
+    """Returns one feature of serialized examples, an array `[num_examples]`."""
+    spec = {name: tf.io.FixedLenFeature([], dtype)}
+    return tf.io.parse_example(list(serialized), spec)[name].numpy()
+
+
+def _read_shard(path, start):
+    return tf.data.TFRecordDataset(path).enumerate(start)
+
+
 class _RecordSplit:
     """A split whose images stay in its files; example `i` is record `i`.
 
@@ -61,6 +76,7 @@ class _RecordSplit:
         image_shape: `(height, width, channels)`.
         class_names: Names in the order of the labels.
         reading: How an epoch reads the files, in words.
+        origin: Identifies the records (`fingerprints.fingerprint`).
     """
 
     def __init__(self, builder, name):
@@ -69,7 +85,14 @@ class _RecordSplit:
         self.num_examples = builder.info.splits[name].num_examples
         self.image_shape = tuple(features["image"].shape)
         self.class_names = tuple(features["label"].names)
+        self.origin = fingerprints.of_records(builder, name)
         self._features = features
+
+    def _filenames(self, index, serialized):
+        if "filename" not in self._features:
+            return tuple(f"example {number}" for number in index.numpy())
+        names = _parse(serialized, "filename", tf.string)
+        return tuple(name.decode() for name in names)
 
     def _decode(self, serialized):
         """Decodes string `[n]` to uint8 `[n, ...]` and int64 `[n]`."""
@@ -95,12 +118,29 @@ class ArrayRecordSplit(_RecordSplit):
         """Opens the files of a split."""
         super().__init__(builder, name)
         self._source = records.array_record_source(builder, name)
+        self._labels = None
         self.reading = "read at random, shuffled as a whole"
 
-    def elements(self, batching, order, drawn, steps, shuffle):
+    def elements(self, batching, order, rows, drawn, steps, shuffle):
         """As `records.Split.elements`."""
         del shuffle  # The order says it all.
-        return batching_lib.slice_elements(batching, order, drawn, steps)
+        return batching_lib.slice_elements(batching, order, rows, drawn, steps)
+
+    def read_labels(self):
+        """Returns int64 `[num_examples]`, read once."""
+        if self._labels is None:
+            batches = []
+            for start in range(0, self.num_examples, _READ_AT_ONCE):
+                stop = min(start + _READ_AT_ONCE, self.num_examples)
+                serialized = self._read(np.arange(start, stop))
+                batches.append(_parse(serialized, "label", tf.int64))
+            self._labels = np.concatenate(batches)
+        return self._labels
+
+    def filenames_of(self, index, payload):
+        """As `records.Split.filenames_of`."""
+        del payload
+        return self._filenames(index, self._read(index.numpy()))
 
     def fetch(self, index, payload):
         """As `records.Split.fetch`; reads the records."""
@@ -139,12 +179,13 @@ class TFRecordSplit(_RecordSplit):
             "Split %r is larger than the memory budget: %s", name, self.reading
         )
 
-    def elements(self, batching, order, drawn, steps, shuffle):
+    def elements(self, batching, order, rows, drawn, steps, shuffle):
         """As `records.Split.elements`; the payload is the records.
 
         All randomness is that of `order`: how it ranks any given places is a
         uniform permutation of them.
         """
+        del rows  # Each example is drawn once: its row has its own number.
         ds = self._read_shards(order, shuffle)
         if shuffle:
             ds = self._shuffle_windows(ds, order)
@@ -164,13 +205,26 @@ class TFRecordSplit(_RecordSplit):
                 (index, real, rows, payload)
             )
 
-        return ds.flat_map(share_out)
+        return ds.flat_map(compiling.as_written(share_out))
 
     def fetch(self, index, payload):
         """As `records.Split.fetch`."""
         del index
         (serialized,) = payload
         return self._decode(serialized)
+
+    def read_labels(self):
+        """Raises ValueError: these files cannot be read at random."""
+        raise ValueError(
+            "`sampling` must be 'natural' for TFRecord files that are larger "
+            "than `memory_budget_bytes`. Raise the budget, or build with "
+            "--file_format=array_record. Received: sampling='balanced'"
+        )
+
+    def filenames_of(self, index, payload):
+        """As `records.Split.filenames_of`."""
+        (serialized,) = payload
+        return self._filenames(index, serialized.numpy())
 
     def _read_shards(self, order, shuffle):
         """Returns a dataset of (number, record) of all shards."""
@@ -180,7 +234,7 @@ class TFRecordSplit(_RecordSplit):
             paths = tf.gather(paths, shard_order)
             starts = tf.gather(starts, shard_order)
         ds = tf.data.Dataset.from_tensor_slices((paths, starts)).interleave(
-            lambda path, start: tf.data.TFRecordDataset(path).enumerate(start),
+            compiling.as_written(_read_shard),
             cycle_length=min(_CYCLE_LENGTH, len(self._paths)) if shuffle else 1,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
@@ -199,4 +253,5 @@ class TFRecordSplit(_RecordSplit):
                 (tf.gather(index, ranks), tf.gather(serialized, ranks))
             )
 
-        return ds.batch(self.window).enumerate().flat_map(shuffle_window)
+        windows = ds.batch(self.window).enumerate()
+        return windows.flat_map(compiling.as_written(shuffle_window))

@@ -39,6 +39,7 @@ def select_subset(split, subset, validation_split):
         labels=split.labels[index],
         filenames=tuple(split.filenames[i] for i in index),
         patients=tuple(split.patients[i] for i in index),
+        origin=None,
     )
 
 
