@@ -1,16 +1,34 @@
-"""The networks, by name."""
+"""From a name to a network that is ready to be trained."""
+
+import contextlib
 
 import keras
-from keras import layers
+
+from training import network_names
+from training.model import applications
+from training.model import lesson
+from training.model import residual
+
+_POLICIES = {
+    "float32": "float32",
+    "float16": "mixed_float16",
+    "bfloat16": "mixed_bfloat16",
+}
 
 
-def build_model(name, input_shape, num_classes):
+def build_model(
+    name, input_shape, num_classes, *, rescale=None, precision="float32"
+):
     """Builds a network that ends in class probabilities.
 
     Args:
-        name: One of `training.config.MODELS`.
+        name: One of `network_names.NETWORKS`.
         input_shape: `(height, width, channels)` of the images.
         num_classes: Number of classes, at least 2.
+        rescale: What pixels of 0 to 255 were multiplied by, None for 1: the
+            networks of `keras.applications` scale them as they need.
+        precision: "float32", or "float16" or "bfloat16" to compute in, with
+            weights and probabilities in float32.
 
     Returns:
         A `keras.Model` from float32 `[batch, height, width, channels]` to
@@ -25,26 +43,29 @@ def build_model(name, input_shape, num_classes):
             "`num_classes` must be at least 2. Received: "
             f"num_classes={num_classes}"
         )
-    if name not in _BUILDERS:
-        raise ValueError(
-            f"`name` must be one of {', '.join(_BUILDERS)}. "
-            f"Received: name={name}"
-        )
+    network_names.check_name(name)
     check_input_shape(name, input_shape)
-    return _BUILDERS[name](tuple(input_shape), num_classes)
+    with _policy(_POLICIES[precision]):
+        if name == "lesson":
+            return lesson.build(tuple(input_shape), num_classes)
+        if name == "residual":
+            return residual.build(tuple(input_shape), num_classes)
+        return applications.build(
+            name, tuple(input_shape), num_classes, rescale or 1.0
+        )
 
 
 def check_input_shape(name, input_shape):
     """Raises where images are too small for a network.
 
     Args:
-        name: One of `training.config.MODELS`.
+        name: One of `network_names.NETWORKS`.
         input_shape: `(height, width, channels)` of the images.
 
     Raises:
         ValueError: If a side is shorter than the network needs.
     """
-    smallest = _SMALLEST_SIZE[name]
+    smallest = network_names.smallest_size(name)
     if min(input_shape[:2]) < smallest:
         raise ValueError(
             f"The model `{name}` needs images of at least "
@@ -54,7 +75,7 @@ def check_input_shape(name, input_shape):
         )
 
 
-def compile_model(model, learning_rate):
+def compile_model(model, optimizer, *, label_smoothing=0.0):
     """Attaches optimizer, loss and metrics, and creates their variables.
 
     Our loop trains without `fit`, but callbacks look for the optimizer in the
@@ -62,33 +83,22 @@ def compile_model(model, learning_rate):
     is left out on purpose: Keras's is binned, ours is computed from scores.
     """
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=keras.losses.CategoricalCrossentropy(),
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(
+            label_smoothing=label_smoothing
+        ),
         metrics=["accuracy"],
     )
     # Variables cannot be created inside a `tf.function` that is traced twice.
     model.optimizer.build(model.trainable_variables)
 
 
-def _build_lesson(input_shape, num_classes):
-    """The lesson's small network: 522 weights on 256x256 grey images."""
-    return keras.Sequential(
-        [
-            keras.Input(input_shape),
-            layers.Conv2D(2, 5, strides=3, activation="relu"),
-            layers.MaxPooling2D(5),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Flatten(),
-            layers.Dense(num_classes, activation="softmax"),
-        ],
-        name="lesson",
-    )
-
-
-_BUILDERS = {"lesson": _build_lesson}
-
-# Pixels that leave one value after all layers. The lesson's shrink a side by
-# 5 with stride 3, by 5, by 3 with stride 1, and by 2: (((2 + 2) * 5) - 1) * 3
-# + 5.
-_SMALLEST_SIZE = {"lesson": 62}
+@contextlib.contextmanager
+def _policy(name):
+    """Makes a policy that of all layers that are built in a block."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
