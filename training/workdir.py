@@ -6,41 +6,93 @@ reported before they are.
 
 import contextlib
 import datetime
+import fcntl
 import json
 import math
 import os
 import pathlib
 
+RUN_FILE = "run.json"
 FLAGS_FILE = "flags.flagfile"
 METRICS_FILE = "metrics.jsonl"
 MODEL_FILE = "model.keras"
+BEST_MODEL_FILE = "best.keras"
 MODEL_INFO_FILE = "model.json"
 STATISTICS_FILE = "statistics.npz"
 CURVES_FILE = "curves.png"
 CONTACT_SHEET_FILE = "contact_sheet.png"
 TENSORBOARD_DIR = "tensorboard"
+CHECKPOINTS_DIR = "checkpoints"
+RUNS_DIR = "runs"
 
-_RUNS_DIR = "runs"
+_LOCK_FILE = ".lock"
 _FILES = (
+    RUN_FILE,
     FLAGS_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    BEST_MODEL_FILE,
     MODEL_INFO_FILE,
     STATISTICS_FILE,
     CURVES_FILE,
     CONTACT_SHEET_FILE,
     TENSORBOARD_DIR,
+    CHECKPOINTS_DIR,
 )
+
+
+class RunDirectory:
+    """The directory of a run, which no other process uses meanwhile.
+
+    Attributes:
+        path: `pathlib.Path`.
+        run: What `write_run` wrote when the run began, as a dict; None for a
+            new run.
+    """
+
+    def __init__(self, path):
+        """Locks an existing directory.
+
+        Raises:
+            ValueError: If another process works in it, or it cannot be written.
+        """
+        self.path = pathlib.Path(path)
+        try:
+            self._lock = open(self.path / _LOCK_FILE, "w", encoding="utf-8")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise ValueError(
+                "`workdir` is in use by another process. Wait for its end, or "
+                f"name another directory. Received: workdir={self.path}"
+            ) from error
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        self.run = read_run(self.path)
+
+    def write_run(self, run):
+        """Writes what says whose run this is.
+
+        Args:
+            run: Dict of what JSON can hold.
+        """
+        write_json(self.path / RUN_FILE, run)
+        self.run = run
+
+    def close(self):
+        """Lets other processes use the directory."""
+        self._lock.close()
 
 
 def check(path):
     """Raises where a run could not be kept in `path`; creates nothing.
 
     Args:
-        path: The directory asked for, or None for a new one under `runs/`.
+        path: The directory asked for, or None for one under `runs/`.
 
     Raises:
-        ValueError: If it holds a run already, or is not a directory.
+        ValueError: If it is not a directory, or holds files of a run that
+            cannot be gone on with.
     """
     if path is None:
         return
@@ -49,34 +101,93 @@ def check(path):
         raise ValueError(
             f"`workdir` must be a directory. Received: workdir={path}"
         )
-    found = [name for name in _FILES if (path / name).exists()]
-    if found:
-        raise ValueError(
-            f"`workdir` already holds a run ({', '.join(found)}). Name "
-            "another directory, or none for a new one under "
-            f"{_RUNS_DIR}/. Received: workdir={path}"
-        )
+    if not (path / RUN_FILE).exists():
+        found = [name for name in _FILES if (path / name).exists()]
+        if found:
+            raise ValueError(
+                f"`workdir` holds files of a run ({', '.join(found)}), but no "
+                f"{RUN_FILE} to go on by. Name another directory. "
+                f"Received: workdir={path}"
+            )
 
 
-def create(path):
-    """Creates the directory of a new run and returns its `pathlib.Path`.
+def open_directory(path, *, matches, resume="auto"):
+    """Returns the `RunDirectory` of a new run, or of one to go on with.
 
     Args:
-        path: The directory asked for, or None for a new one under `runs/`,
+        path: The directory asked for. None for the newest one under `runs/`
+            that holds an unfinished run that `matches`, or a new one there,
             named by the time.
+        matches: Function from a `run` to whether it is this one.
+        resume: "never" for a new directory in any case: `path` with a number
+            behind it, if it holds a run.
+
+    Raises:
+        ValueError: If the directory cannot be used.
     """
     check(path)
-    if path is not None:
-        path = pathlib.Path(path)
+    if path is None:
+        found = None if resume == "never" else _find_unfinished(matches)
+        return found or _create_by_time()
+    path = pathlib.Path(path)
+    if resume == "never":
+        path = _without_run(path)
+    try:
         path.mkdir(parents=True, exist_ok=True)
-        return path
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return RunDirectory(path)
+
+
+def read_run(path):
+    """Returns what `write_run` wrote into a directory; None if nothing."""
+    try:
+        text = (pathlib.Path(path) / RUN_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    return json.loads(text)
+
+
+def _find_unfinished(matches):
+    candidates = pathlib.Path(RUNS_DIR).glob(f"*/{RUN_FILE}")
+    for file in sorted(candidates, reverse=True):
+        run = read_run(file.parent)
+        if run and not run["finished"] and matches(run):
+            # A run that another process is busy with is not one to go on with.
+            with contextlib.suppress(ValueError):
+                return RunDirectory(file.parent)
+    return None
+
+
+def _create_by_time():
     stem = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ["", *(f"-{n}" for n in range(2, 1000))]:
-        path = pathlib.Path(_RUNS_DIR, stem + suffix)
-        with contextlib.suppress(FileExistsError):
+        path = pathlib.Path(RUNS_DIR, stem + suffix)
+        try:
             path.mkdir(parents=True)
-            return path
-    raise FileExistsError(f"No free name for a run like {path}")
+            return RunDirectory(path)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unusable(path, error) from error
+    raise ValueError(f"No free name for a run like {path}")
+
+
+def _without_run(path):
+    """Returns `path`, or its like with the first number that is free."""
+    numbered = (
+        path.with_name(f"{path.name}-{number}") for number in range(2, 1000)
+    )
+    while (path / RUN_FILE).exists():
+        path = next(numbered)
+    return path
+
+
+def _unusable(path, error):
+    return ValueError(
+        "`workdir` must be a directory that can be written to: "
+        f"{error.strerror or error}. Received: workdir={path}"
+    )
 
 
 @contextlib.contextmanager
@@ -104,20 +215,22 @@ def write_json(path, value):
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def append_metrics(directory, record):
-    """Appends one line to the metrics of a run; NaN becomes null.
+def write_metrics(directory, records):
+    """Writes the metrics of a run, a line an epoch; NaN becomes null.
 
     Args:
         directory: The run's directory.
-        record: Dict of names to numbers.
+        records: One dict of names to numbers for each epoch.
     """
-    line = json.dumps(
-        {name: _finite_or_none(value) for name, value in record.items()},
-        allow_nan=False,
-    )
-    path = pathlib.Path(directory, METRICS_FILE)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    with replacing(pathlib.Path(directory, METRICS_FILE)) as temporary:
+        lines = (json.dumps(plain_record(r), allow_nan=False) for r in records)
+        text = "".join(line + "\n" for line in lines)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def plain_record(record):
+    """Returns a record with None for the numbers that JSON does not have."""
+    return {name: _finite_or_none(value) for name, value in record.items()}
 
 
 def _finite_or_none(value):

@@ -1,0 +1,127 @@
+"""Kills `train.py` at random moments until it is through, and compares bits.
+
+    python benchmarks/kills.py [--num_kills=100] [--images_dir=DIR]
+
+Trains once without a kill. Then starts the same command again and again, in
+another directory, and sends SIGKILL after a random time, until so many kills
+are done; then lets it finish. The saved models and the metrics of both must be
+equal to the bit: else it says what differs and exits with 1. The tests do the
+same at chosen steps (`tests/kill_test.py`); here the kill comes from outside
+and meets whatever is going on, also the start.
+"""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app  # noqa: E402
+from absl import flags  # noqa: E402
+import tqdm  # noqa: E402
+
+_IMAGES_DIR = flags.DEFINE_string(
+    "images_dir", None, "Folder of images; the synthetic sample if left out."
+)
+_NUM_KILLS = flags.DEFINE_integer("num_kills", 100, "How many.", lower_bound=1)
+_LONGEST = flags.DEFINE_float("seconds", 20, "Longest life of a process.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the times.")
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_TIMINGS = ("seconds", "images_per_second", "input_wait_share")
+
+
+def _command(directory, name):
+    images = _IMAGES_DIR.value or f"{directory}/sample"
+    return [
+        sys.executable,
+        str(_ROOT / "train.py"),
+        f"--images_dir={images}",
+        f"--data_dir={directory}/records",
+        f"--workdir={directory}/{name}",
+        "--image_size=64",
+        "--rescale=1/255",
+        "--width_shift_range=0.1",
+        "--vertical_flip",
+        f"--epochs={4 * _NUM_KILLS.value}",
+        "--optimizer=adamw",
+        "--weight_decay=0.01",
+        "--schedule=cosine",
+        "--ema_decay=0.9",
+        "--sampling=balanced",
+        "--checkpoint_every_steps=5",
+    ]
+
+
+def _kill_until_done(directory):
+    """Runs and kills; returns how many kills met a process at work."""
+    generator = random.Random(_SEED.value)
+    for _ in tqdm.trange(_NUM_KILLS.value, desc="Kills", disable=None):
+        process = subprocess.Popen(
+            _command(directory, "killed"), stdout=subprocess.DEVNULL
+        )
+        time.sleep(generator.uniform(0, _LONGEST.value))
+        if process.poll() is not None:
+            print("It came to its end before all kills: raise --num_kills.")
+            return
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(_command(directory, "killed"), check=True)
+
+
+def _read_metrics(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if k not in _TIMINGS}
+        for line in lines
+    ]
+
+
+def _differences(first, second):
+    """Yields what differs between two directories of runs."""
+    import keras
+    import numpy as np
+
+    for name in ("model.keras", "best.keras"):
+        models = [
+            keras.models.load_model(path / name) for path in (first, second)
+        ]
+        variables = [m.variables + m.optimizer.variables for m in models]
+        for a, b in zip(*variables, strict=True):
+            if not np.array_equal(a.numpy(), b.numpy()):
+                yield f"{name}: {a.path}"
+    for a, b in zip(_read_metrics(first), _read_metrics(second), strict=True):
+        if a != b:
+            yield f"metrics of epoch {a['epoch']}"
+
+
+def main(argv):
+    del argv  # Unused.
+    with tempfile.TemporaryDirectory() as directory:
+        if _IMAGES_DIR.value is None:
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "xray_tfds.sample",
+                    f"{directory}/sample",
+                ],
+                cwd=_ROOT,
+                check=True,
+            )
+        subprocess.run(_command(directory, "untouched"), check=True)
+        _kill_until_done(directory)
+        runs = [pathlib.Path(directory, n) for n in ("untouched", "killed")]
+        found = list(_differences(*runs))
+    print("\n".join(found) or f"Equal to the bit after {_NUM_KILLS.value} kills")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,79 @@
+"""Where a run stands: enough of it to go on from, to the bit."""
+
+import dataclasses
+
+from training import checkpoints
+from training import progress as progress_lib
+from training import selection as selection_lib
+from training import snapshot
+from training import workdir
+
+
+@dataclasses.dataclass
+class Position:
+    """How far a run has come.
+
+    Attributes:
+        epoch: The epoch under way, or the next, from 0.
+        progress: `progress.Progress` of its training pass.
+        selection: `selection.Selection` of the epochs before it.
+        records: One dict for each epoch before it.
+    """
+
+    epoch: int
+    progress: progress_lib.Progress
+    selection: selection_lib.Selection
+    records: list
+
+    @property
+    def step(self):
+        """How many steps of the epoch are done."""
+        return self.progress.step
+
+    @property
+    def global_step(self):
+        """How many steps are done, of all epochs."""
+        return self.epoch * self.progress.num_steps + self.step
+
+    def to_checkpoint(self, model, averages):
+        """Returns a `Checkpoint` of this position and of all variables.
+
+        Raises:
+            NotFiniteError: If a weight is not finite.
+        """
+        arrays = snapshot.take(model, averages) | self.progress.to_arrays()
+        state = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.progress.seconds,
+            "selection": self.selection.to_state(),
+            "records": [workdir.plain_record(r) for r in self.records],
+        }
+        return checkpoints.Checkpoint(arrays, state)
+
+
+def find_position(config, inputs, start):
+    """Returns the `Position` in which a run starts.
+
+    Args:
+        config: `TrainConfig`.
+        inputs: `inputs.Inputs`.
+        start: `resuming.Start`.
+    """
+    selection = selection_lib.Selection(
+        config.monitor, config.early_stopping_patience
+    )
+    position = Position(0, inputs.train_progress(), selection, [])
+    if start.checkpoint is None:
+        return position
+    state = start.checkpoint.state
+    position.epoch, position.records = state["epoch"], state["records"]
+    if not start.changed:
+        position.progress.go_on_from(
+            start.checkpoint.arrays, state["step"], state["seconds"]
+        )
+    # With other settings the batches may be others, and what they had been
+    # summed up to means nothing: the epoch begins anew.
+    if "monitor" not in start.changed:
+        selection.restore(state["selection"])
+    return position

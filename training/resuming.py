@@ -1,0 +1,158 @@
+"""Whether a run begins or goes on, and where.
+
+The chief alone reads and writes the run's directory; the other workers, which
+need not see it, get the checkpoint from the chief.
+"""
+
+import dataclasses
+import datetime
+import json
+
+from training import checkpoints
+from training import config as config_lib
+from training import workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """How a run starts, the same on all workers but for the directory.
+
+    Attributes:
+        directory: `workdir.RunDirectory`; None for workers that write nothing.
+        checkpoint: `checkpoints.Checkpoint` to go on from; None to begin.
+        changed: Names of the settings that are others than the checkpoint's,
+            which the user has forced.
+        is_finished: Whether the run was finished, and nothing is left to do.
+        notices: Lines for the user.
+    """
+
+    directory: workdir.RunDirectory | None
+    checkpoint: checkpoints.Checkpoint | None = None
+    changed: tuple[str, ...] = ()
+    is_finished: bool = False
+    notices: tuple[str, ...] = ()
+
+
+def begin(config, fingerprint, channel):
+    """Opens the directory of the run and finds out where to start.
+
+    Args:
+        config: `TrainConfig`.
+        fingerprint: Of the images, as `Inputs.fingerprint` returns it.
+        channel: `rendezvous.Channel` to the other workers.
+
+    Returns:
+        A `Start`.
+
+    Raises:
+        ValueError: If the directory cannot be used, or its run is another one
+            than this and `resume` does not force it.
+        StorageError: If no checkpoint of the run can be read.
+    """
+    identity = {
+        "settings": config_lib.settings_of(config),
+        "data": fingerprint,
+    }
+    # JSON makes lists of tuples, which are to be equal.
+    identity = json.loads(json.dumps(identity))
+    channel.agree("the options", json.dumps(identity["settings"]))
+    channel.agree("the images", fingerprint)
+    if not channel.is_chief:
+        return _receive(channel)
+    directory = _open(config, identity)
+    try:
+        start = _find_start(config, identity, directory)
+    except BaseException:
+        directory.close()
+        raise
+    _send(channel, start)
+    return start
+
+
+def _open(config, identity):
+    def matches(run):
+        return all(run.get(name) == identity[name] for name in identity)
+
+    return workdir.open_directory(
+        config.workdir, matches=matches, resume=config.resume
+    )
+
+
+def _find_start(config, identity, directory):
+    run = directory.run
+    if run is None:
+        now = datetime.datetime.now().astimezone()
+        begun = {"begun": now.isoformat(timespec="seconds"), "finished": None}
+        directory.write_run({**identity, **begun})
+        return Start(directory)
+    changes = config_lib.describe_changes(run["settings"], identity["settings"])
+    if run["data"] != identity["data"]:
+        changes.append("the images or labels of the dataset")
+    if changes and config.resume != "force":
+        raise ValueError(_refusal(directory.path, changes))
+    store = checkpoints.CheckpointStore(
+        directory.path / workdir.CHECKPOINTS_DIR
+    )
+    checkpoint, damaged = store.newest()
+    if changes:
+        directory.write_run({**run, **identity})
+    return Start(
+        directory,
+        checkpoint,
+        changed=tuple(line.partition(":")[0] for line in changes),
+        is_finished=not changes and _is_finished(run["finished"], config),
+        notices=tuple(
+            [f"Passed over a damaged checkpoint: {line}" for line in damaged]
+            + [f"Changed by force: {line}" for line in changes]
+        ),
+    )
+
+
+def end_of(config):
+    """Returns what `run["finished"]` says of a run that has come to its end."""
+    return [config.epochs, config.early_stopping_patience]
+
+
+def _is_finished(finished, config):
+    """Whether a run that ended as `end_of` said has nothing left to do."""
+    if finished is None:
+        return False
+    epochs, patience = finished
+    return (
+        config.epochs <= epochs and config.early_stopping_patience == patience
+    )
+
+
+def _refusal(path, changes):
+    lines = "".join(f"\n    {line}" for line in changes)
+    return (
+        f"The run in {path} was begun with others of these:{lines}\n"
+        "Go on with them changed by --resume=force, or begin a new run in a "
+        "new directory by --resume=never."
+    )
+
+
+def _send(channel, start):
+    """Tells the other workers how the run starts."""
+    header = json.dumps(
+        {
+            "changed": start.changed,
+            "is_finished": start.is_finished,
+            "has_checkpoint": start.checkpoint is not None,
+        }
+    ).encode()
+    channel.broadcast(header)
+    if start.checkpoint is not None:
+        channel.broadcast(start.checkpoint.to_bytes())
+
+
+def _receive(channel):
+    """Returns what `_send` told, on another worker."""
+    header = json.loads(channel.broadcast(None))
+    checkpoint = None
+    if header["has_checkpoint"]:
+        data = channel.broadcast(None)
+        checkpoint = checkpoints.Checkpoint.from_bytes(data)
+    return Start(
+        None, checkpoint, tuple(header["changed"]), header["is_finished"]
+    )
