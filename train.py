@@ -4,21 +4,30 @@
 
 The options are those of `training.options`, the work is that of
 `training.loop`. What is wrong with an option is said before TensorFlow loads.
+The exit status is one of `training.failures`.
 """
 
+import dataclasses
 import os
 import sys
+import time
 
 from absl import app
 from absl import flags
 from absl import logging
 
 from training import chatter
+from training import cluster as cluster_lib
 from training import config as config_lib
+from training import failures
 from training import options
+from training import rendezvous
 from training import workdir
 
+_STARTED = time.monotonic()
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
+# What belongs to one process and not to a run that repeats another.
+_NOT_REPEATED = ("workdir", "resume", "workers", "worker_index")
 _RECORDS_DIR = os.path.join("data", "records")
 
 
@@ -26,52 +35,59 @@ def main(argv):
     """Trains as the flags say; returns the exit status."""
     if len(argv) > 1:
         return _fail(f"Options begin with --. Received: {' '.join(argv[1:])}")
+    channel = None
     try:
         data_config, config, augment = _read_flags()
-        workdir.check(config.workdir)
+        cluster = _find_cluster(config)
+        if cluster is None or cluster.is_chief:
+            workdir.check(config.workdir)
+        channel = rendezvous.meet(cluster, config.start_timeout)
         chatter.import_tensorflow()
-        config, splits = _load(data_config, config, augment)
-    except ValueError as error:
-        return _fail(error)
+        result = _train(data_config, config, augment, cluster, channel)
+    except (ValueError, failures.TrainingError) as error:
+        if channel is not None:
+            channel.fail(str(error))
+        return _fail(error, getattr(error, "status", 2))
     except KeyboardInterrupt:
         return _fail("Interrupted before training began.", status=130)
-
-    from training import loop
-
-    result = loop.train_and_evaluate(config, splits, flagfile=_flagfile())
+    channel.close()
     # A process that a signal ends has this status in a shell.
     return 128 + result.signum if result.signum else 0
 
 
 def _read_flags():
     """Returns `DataConfig`, `TrainConfig` and the augmentation's fields."""
-    for name in ("images_dir", "data_dir"):
+    for name in ("images_dir", "data_dir", "weights"):
         flag = flags.FLAGS[name]
         if flag.value is not None:
             # So that the flag file says the same from any directory.
             flag.value = os.path.abspath(os.path.expanduser(flag.value))
     values = flags.FLAGS.flag_values_dict()
-    data = options.parse_group(options.DATA, values)
-    run = options.MODEL + options.TRAINING + options.RUN
     return (
-        config_lib.DataConfig(**data),
-        config_lib.TrainConfig(**options.parse_group(run, values)),
+        config_lib.DataConfig(**options.parse_group(options.DATA, values)),
+        config_lib.TrainConfig(**options.parse_group(options.TRAIN, values)),
         options.parse_group(options.AUGMENTATION, values),
     )
 
 
-def _load(data_config, config, augment):
-    """Returns the complete `TrainConfig` and the `Splits` to train on.
+def _find_cluster(config):
+    if config.strategy != "multi_worker":
+        return None
+    return cluster_lib.find_cluster(
+        workers=config.workers, worker_index=config.worker_index
+    )
+
+
+def _train(data_config, config, augment, cluster, channel):
+    """Loads the data and trains; returns the loop's `TrainResult`.
 
     The modules that need TensorFlow are imported here, not to keep a user who
     has mistyped a flag waiting for it.
     """
-    import dataclasses
-
     import pipeline
     from training import data
-    from training import model
-    from training import strategy
+    from training import loop
+    from training import strategy as strategy_lib
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)
@@ -79,16 +95,41 @@ def _load(data_config, config, augment):
         config, augment=pipeline.AugmentConfig(**augment)
     )
     # Before the data is read: TensorFlow's devices are fixed when it starts.
-    strategy.create_virtual_cpus(config.num_virtual_devices)
-    splits = data.load_splits(
-        _prepare(data_config), memory_budget_gb=config.memory_budget_gb
+    strategy = strategy_lib.build_strategy(
+        config.strategy,
+        devices=config.devices,
+        num_virtual_devices=config.num_virtual_devices,
+        cluster=cluster,
+        tpu=config.tpu,
     )
-    model.check_input_shape(config.model, splits.image_shape)
-    return config, splits
+    splits = data.load_splits(
+        _prepare(data_config, channel),
+        memory_budget_gb=config.memory_budget_gb,
+    )
+    return loop.train_and_evaluate(
+        config,
+        splits,
+        flagfile=_flagfile(),
+        strategy=strategy,
+        channel=channel,
+        started=_STARTED,
+    )
 
 
-def _prepare(data_config):
-    """Returns the builder of the prepared images, preparing them if need be."""
+def _prepare(data_config, channel):
+    """Returns the builder of the prepared images, preparing them if need be.
+
+    The chief first: the others find its records, where they share a disk.
+    """
+    if not channel.is_chief:
+        channel.broadcast(None)
+    builder = _open_builder(data_config)
+    if channel.is_chief:
+        channel.broadcast(b"prepared")
+    return builder
+
+
+def _open_builder(data_config):
     import tensorflow_datasets as tfds
 
     from training import data
@@ -113,7 +154,7 @@ def _flagfile():
         lines += ["", f"# {group}"]
         for option in group_options:
             flag = flags.FLAGS[option.name]
-            if option.name != "workdir" and flag.value is not None:
+            if option.name not in _NOT_REPEATED and flag.value is not None:
                 lines.append(flag.serialize())
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ For the first GPU, or the CPU where there is none. Prints three tables:
    the device.
 
 The lesson's network takes a GPU no time: it shows what a step costs at least,
-`--model=resnet50` what is left of that when there is something to compute.
+`--model=ResNet50` what is left of that when there is something to compute.
 
 Rates are medians, minima and maxima of `--repeats` passes; what is compared
 takes turns. Images are noise. On a CPU, `--num_images=256` is enough.
@@ -35,22 +35,17 @@ import competitors  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
+import trainers  # noqa: E402
 
 import pipeline  # noqa: E402
 from training import config as config_lib  # noqa: E402
-from training import data as data_lib  # noqa: E402
 from training import inputs as inputs_lib  # noqa: E402
-from training import model as model_lib  # noqa: E402
-from training import passes  # noqa: E402
-from training import strategy as strategy_lib  # noqa: E402
 
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["32", "256"], "Batch sizes.")
 _RECIPES = flags.DEFINE_list(
     "recipes", list(competitors.RECIPES), "Which augmentations."
 )
-_MODEL = flags.DEFINE_enum(
-    "model", "lesson", ["lesson", "resnet50"], "Which network."
-)
+_MODEL = flags.DEFINE_string("model", "lesson", "Which network.")
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", 16384, "Images in an epoch.", lower_bound=32
 )
@@ -71,32 +66,6 @@ _PLACES: dict[str, dict[str, Any]] = {
 _BOUND = "a batch on the device"
 # Small enough for any network to stay finite on noise.
 _LEARNING_RATE = 1e-4
-
-
-class _Forever:
-    """An iterator over one batch, which stays where it is."""
-
-    def __init__(self, batch):
-        self._batch = batch
-
-    def __next__(self):
-        return self._batch
-
-
-def _make_splits():
-    """Returns `Splits` of noise: `--num_images` to train, few to validate."""
-    size = _IMAGE_SIZE.value
-    splits = {}
-    counts = {"train": _NUM_IMAGES.value, "validation": 32}
-    for name, count in counts.items():
-        rng = np.random.default_rng(count)
-        splits[name] = pipeline.Split.from_arrays(
-            rng.integers(0, 256, (count, size, size, 1), np.uint8),
-            rng.integers(0, 2, count),
-            class_names=("normal", "pneumonia"),
-            name=name,
-        )
-    return data_lib.Splits(name="noise", **splits)
 
 
 def _augment_config(recipe):
@@ -158,14 +127,6 @@ def _transform_rates(splits, recipe, batch_size):
     return rates[1:]
 
 
-def _build_model(image_shape):
-    if _MODEL.value == "lesson":
-        return model_lib.build_model("lesson", image_shape, 2)
-    return keras.applications.ResNet50(
-        weights=None, input_shape=image_shape, classes=2
-    )
-
-
 def _make_trainer(splits, recipe, batch_size, options):
     """Returns a function that trains for an epoch.
 
@@ -176,6 +137,8 @@ def _make_trainer(splits, recipe, batch_size, options):
         options: Fields of `TrainConfig`, or None for one batch for ever.
     """
     config = config_lib.TrainConfig(
+        model=_MODEL.value,
+        learning_rate=_LEARNING_RATE,
         batch_size=batch_size,
         # One pass to warm up, and never at the end of the dataset.
         epochs=2 + _REPEATS.value,
@@ -183,27 +146,7 @@ def _make_trainer(splits, recipe, batch_size, options):
         augment=_augment_config(recipe),
         **(options or {}),
     )
-    inputs = inputs_lib.Inputs(config, splits)
-    inputs.cache_on_device()
-    model = _build_model(splits.image_shape)
-    model_lib.compile_model(model, _LEARNING_RATE)
-    runner = passes.PassRunner(
-        model,
-        tf.distribute.get_strategy(),
-        inputs.train_images,
-        inputs.validation_images,
-        **inputs.compilation(),
-    )
-    batches = iter(
-        strategy_lib.distribute(
-            tf.distribute.get_strategy(), inputs.make_train_dataset
-        )
-    )
-    if options is None:
-        batches = _Forever(tf.nest.map_structure(tf.identity, next(batches)))
-    callbacks = keras.callbacks.CallbackList(model=model)
-    steps = splits.train.num_examples // batch_size
-    return lambda: runner.train(batches, steps, callbacks, lambda: False)
+    return trainers.make_trainer(config, splits, ready=options is None)
 
 
 def _train_rates(splits, recipe, batch_size):
@@ -275,7 +218,10 @@ def main(argv):
         details = tf.config.experimental.get_device_details(gpus[0])
         name = f"{details.get('device_name', 'GPU')}, {name}"
     print(f"{name}, TensorFlow {tf.__version__}")
-    found = _measure(_make_splits(), [int(n) for n in _BATCH_SIZES.value])
+    found = _measure(
+        trainers.make_splits(_NUM_IMAGES.value, _IMAGE_SIZE.value),
+        [int(n) for n in _BATCH_SIZES.value],
+    )
     if _OUTPUT.value:
         document = {"device": name, "tensorflow": tf.__version__, **found}
         pathlib.Path(_OUTPUT.value).write_text(json.dumps(document, indent=1))

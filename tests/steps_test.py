@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from training import model as model_lib
+from training import observing
 from training import passes
+from training import progress
 from training import steps
 from training import strategy as strategy_lib
 
@@ -30,8 +32,9 @@ def _linear_model(optimizer):
     return model
 
 
-def _run_train_step(strategy, model, replica_batches):
+def _run_train_step(strategy, model, replica_batches, **options):
     """Runs one step, giving each replica its own batch."""
+    train_step = steps.TrainStep(**options)
     values = strategy.experimental_distribute_values_from_function(
         lambda ctx: tuple(
             tf.constant(v)
@@ -41,7 +44,7 @@ def _run_train_step(strategy, model, replica_batches):
 
     @tf.function
     def run(batch):
-        output = strategy.run(steps.train_step, args=(model, batch))
+        output = strategy.run(train_step, args=(model, batch))
         return strategy.reduce("SUM", output.totals, axis=None)
 
     return run(values).numpy()
@@ -87,10 +90,10 @@ def test_train_step_equals_keras_train_on_batch(learning_rate):
     for _ in range(2):
         keras.utils.set_random_seed(11)
         model = model_lib.build_model("lesson", (64, 64, 1), 2)
-        model_lib.compile_model(model, learning_rate)
+        model_lib.compile_model(model, keras.optimizers.Adam(learning_rate))
         models.append(model)
     ours, keras_own = models
-    step = tf.function(steps.train_step)
+    step = tf.function(steps.TrainStep())
     for _ in range(3):
         batch = (IMAGES, LABELS, np.ones(5, np.float32))
         output = step(ours, tuple(map(tf.constant, batch)))
@@ -115,7 +118,7 @@ def test_loss_is_finite_where_a_probability_rounds_to_zero():
 
 def test_eval_step_changes_nothing():
     model = model_lib.build_model("lesson", (64, 64, 1), 2)
-    model_lib.compile_model(model, 0.5)
+    model_lib.compile_model(model, keras.optimizers.Adam(0.5))
     before = model.get_weights()
     batch = tuple(map(tf.constant, (IMAGES, LABELS, np.ones(5, np.float32))))
     output = tf.function(steps.eval_step)(model, batch)
@@ -134,7 +137,7 @@ def test_pass_traces_its_step_once_with_a_partial_last_batch(strategy_name):
     )
     with strategy.scope():
         model = model_lib.build_model("lesson", (64, 64, 1), 2)
-        model_lib.compile_model(model, 0.01)
+        model_lib.compile_model(model, keras.optimizers.Adam(0.01))
 
     def make_dataset(ctx):
         ds = tf.data.Dataset.from_tensor_slices(
@@ -146,11 +149,104 @@ def test_pass_traces_its_step_once_with_a_partial_last_batch(strategy_name):
 
     batches = iter(strategy.distribute_datasets_from_function(make_dataset))
     runner = passes.PassRunner(model, strategy, tf.identity, tf.identity)
-    num_steps = 3 if strategy_name == "default" else 2
+    num_examples = 5 if strategy_name == "default" else 4
+    callbacks = observing.Callbacks(model)
     for _ in range(3):
-        callbacks = keras.callbacks.CallbackList()
-        result = runner.train(batches, num_steps, callbacks, lambda: False)
-        runner.evaluate(batches, num_steps, callbacks, lambda: False)
-    assert result.num_examples == (5 if strategy_name == "default" else 4)
-    assert runner._train_step.experimental_get_tracing_count() == 1
-    assert runner._eval_step.experimental_get_tracing_count() == 1
+        trained = progress.Progress(num_examples, 2)
+        assert not runner.train(batches, trained, callbacks)
+        evaluated = progress.Progress(num_examples, 2)
+        assert not runner.evaluate(batches, evaluated, callbacks)
+        assert trained.result().num_examples == num_examples
+        assert evaluated.is_complete
+    assert runner.num_traces == 2
+
+
+def _classes_and_weights():
+    inputs = RNG.normal(size=(6, 3)).astype(np.float32)
+    return inputs, np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1, 1]]
+
+
+def test_class_weights_and_smoothing_give_the_step_of_keras_fit():
+    inputs, labels = _classes_and_weights()
+    theirs = _linear_model(keras.optimizers.SGD(0.5))
+    theirs.compile(
+        keras.optimizers.SGD(0.5),
+        keras.losses.CategoricalCrossentropy(label_smoothing=0.2),
+    )
+    history = theirs.fit(
+        inputs,
+        labels,
+        batch_size=6,
+        class_weight={0: 3.0, 1: 0.5},
+        shuffle=False,
+        verbose=0,
+    )
+    strategy = strategy_lib.build_strategy("mirrored", num_virtual_devices=1)
+    with strategy.scope():
+        ours = _linear_model(keras.optimizers.SGD(0.5))
+    totals = _run_train_step(
+        strategy,
+        ours,
+        [(inputs, labels, np.ones(6, np.float32))],
+        class_weights=np.array([3.0, 0.5], np.float32),
+        label_smoothing=0.2,
+    )
+    for a, b in zip(ours.get_weights(), theirs.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert totals[0] / 6 == pytest.approx(history.history["loss"][0], rel=1e-5)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_gradients_are_clipped_by_the_norm_over_all_replicas(replicas):
+    inputs, labels = _classes_and_weights()
+    theirs = _linear_model(keras.optimizers.SGD(0.5, global_clipnorm=0.01))
+    theirs.train_on_batch(inputs, labels)
+    strategy = strategy_lib.build_strategy(
+        "mirrored", num_virtual_devices=replicas
+    )
+    with strategy.scope():
+        ours = _linear_model(keras.optimizers.SGD(0.5))
+    split = [np.array_split(v, replicas) for v in (inputs, labels, np.ones(6))]
+    split[2] = [part.astype(np.float32) for part in split[2]]
+    _run_train_step(strategy, ours, list(zip(*split)), clip_norm=0.01)
+    for a, b in zip(ours.get_weights(), theirs.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def _normalizing_model():
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4),
+            keras.layers.BatchNormalization(synchronized=True),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.5), "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+@pytest.mark.parametrize("sizes", [(4, 1), (5, 0)])
+def test_normalization_does_not_see_the_padding(sizes):
+    inputs = RNG.normal(size=(5, 3)).astype(np.float32)
+    labels = np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1]]
+    theirs = _normalizing_model()
+    theirs.train_on_batch(inputs, labels)
+    strategy = strategy_lib.build_strategy("mirrored", num_virtual_devices=2)
+    with strategy.scope():
+        ours = _normalizing_model()
+    batches, start = [], 0
+    for size in sizes:
+        # A replica's batch is filled up with copies of another example.
+        places = np.arange(start, start + size)
+        filled = np.resize(np.append(places, 0), 5)
+        filled[size:] = 0
+        real = (np.arange(5) < size).astype(np.float32)
+        batches.append((inputs[filled], labels[filled], real))
+        start += size
+    totals = _run_train_step(strategy, ours, batches, trim=True)
+    assert totals[2] == 5
+    for a, b in zip(ours.get_weights(), theirs.get_weights()):
+        np.testing.assert_allclose(a, b, atol=2e-6)

@@ -1,6 +1,7 @@
 """The files of a run that are more than a line of text."""
 
 import dataclasses
+import importlib
 import platform
 
 import keras
@@ -8,15 +9,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from evaluation import plots
 from training import workdir
 
 _CONTACT_SHEET_IMAGES = 24
 
 
-def save_model(model, directory):
+def save_model(model, directory, name=workdir.MODEL_FILE):
     """Saves weights, architecture and optimizer in Keras's own format."""
-    with workdir.replacing(directory / workdir.MODEL_FILE) as path:
+    with workdir.replacing(directory / name) as path:
         model.save(path)
 
 
@@ -71,7 +71,7 @@ def save_curves(records, directory):
     """Draws the metrics of all epochs; nothing where there are none."""
     if records:
         with workdir.replacing(directory / workdir.CURVES_FILE) as path:
-            plots.plot_curves(records, path)
+            _plots().plot_curves(records, path)
 
 
 def save_contact_sheet(inputs, directory):
@@ -84,7 +84,12 @@ def save_contact_sheet(inputs, directory):
     images, labels = inputs.first_train_images(_CONTACT_SHEET_IMAGES)
     titles = [inputs.splits.class_names[label] for label in labels]
     with workdir.replacing(directory / workdir.CONTACT_SHEET_FILE) as path:
-        plots.plot_contact_sheet(images, titles, path)
+        _plots().plot_contact_sheet(images, titles, path)
+
+
+def _plots():
+    """Imports what draws, with Matplotlib: not before the first step."""
+    return importlib.import_module("evaluation.plots")
 
 
 def _plain(augment):

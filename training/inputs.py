@@ -1,10 +1,13 @@
 """The datasets of a run, from its splits and its configuration."""
 
-import math
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 import pipeline
+from training import class_weights
+from training import progress
 
 
 class Inputs:
@@ -72,55 +75,99 @@ class Inputs:
     def compilation(self):
         """Returns what XLA should compile: arguments of `PassRunner`."""
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        return {
+        wanted = self._config.jit_compile
+        if wanted is None:
             # XLA refuses: "GPU MaxPool gradient ops do not yet have a
             # deterministic XLA implementation" (TensorFlow 2.21).
-            "compile_training": not (on_gpu and self._config.deterministic),
+            wanted = not (on_gpu and self._config.deterministic)
+        return {
+            "compile_training": wanted,
+            "compile_evaluation": self._config.jit_compile is not False,
             # Launching the transforms one by one takes a GPU longer than doing
             # them. A CPU is slower for it: it computes twice what is fused.
             "compile_images": on_gpu and _is_continuous(self.augment),
         }
 
-    @property
-    def train_steps(self):
-        """Number of global batches in a pass over the training split."""
-        return self._num_steps(self.splits.train)
+    def class_weights(self):
+        """Returns what an example of each class counts in the training loss.
 
-    @property
-    def validation_steps(self):
-        """Number of global batches in a pass over the validation split."""
-        return self._num_steps(self.splits.validation)
+        Returns:
+            float32 `[num_classes]`, or None where all count the same.
+        """
+        spec, counts = self._config.class_weight, None
+        if spec == "balanced":
+            counts = _label_counts(self.splits.train)
+        return class_weights.resolve(spec, counts, self.splits.class_names)
 
-    def make_train_dataset(self, ctx=None):
+    def train_progress(self):
+        """Returns the `Progress` of a training pass that has not begun."""
+        return progress.Progress(
+            self.splits.train.num_examples, self._config.batch_size
+        )
+
+    def validation_progress(self):
+        """Likewise of a validation."""
+        return progress.Progress(
+            self.splits.validation.num_examples, self._config.batch_size
+        )
+
+    def make_train_dataset(self, ctx=None, *, epoch=0, step=0):
         """Makes `(features, label, weight)` batches, shuffled.
 
         The features are augmented images, or what `train_images` makes them
-        of. A pass over the dataset is all epochs of the run, one by one.
+        of. The dataset holds the epochs of the run, one after the other. It
+        then begins again: a dataset that ends would have replicas agree on the
+        end before each batch.
 
         Args:
             ctx: `tf.distribute.InputContext` of a strategy's worker.
+            epoch: Which epoch comes first.
+            step: Which of its global batches comes first.
         """
-        return pipeline.make_train_dataset(
+        ds = pipeline.make_train_dataset(
             self.splits.train,
             self.splits.train.name,
             self.augment,
-            seed=self._config.seed,
+            epoch=epoch,
+            step=step,
             # Passes that are counted have a state, for whose sake TensorFlow's
             # deterministic operations make batches one by one, and none ahead.
-            num_epochs=self._config.epochs,
+            num_epochs=max(self._config.epochs - epoch, 1),
+            **self._order(),
             **self._places(),
             **self._common(ctx),
         )
+        return ds.repeat()
+
+    def train_filenames(self, epoch, step):
+        """Returns the file names of a global batch of training images."""
+        return pipeline.filenames_of_step(
+            self.splits.train,
+            self.splits.train.name,
+            batch_size=self._config.batch_size,
+            epoch=epoch,
+            step=step,
+            **self._order(),
+        )
+
+    def fingerprint(self):
+        """Returns text that changes when an image or a label does."""
+        splits = (self.splits.train, self.splits.validation)
+        return " ".join(pipeline.fingerprint(split) for split in splits)
 
     def make_validation_dataset(self, ctx=None):
-        """Makes `(features, label, weight)` batches, each example once."""
-        return pipeline.make_eval_dataset(
+        """Makes `(features, label, weight)` batches, each example once a pass.
+
+        One pass follows the other, as in training.
+        """
+        ds = pipeline.make_eval_dataset(
             self.splits.validation,
             self.splits.validation.name,
             self.augment,
             **self._places(),
             **self._common(ctx),
         )
+        return ds.repeat()
 
     def first_train_images(self, count):
         """Returns the first images of the first epoch, and their labels.
@@ -141,12 +188,15 @@ class Inputs:
             self.splits.train,
             self.splits.train.name,
             self.augment,
-            seed=self._config.seed,
             num_epochs=1,
+            **self._order(),
             **options,
         )
         images, labels, _ = next(iter(dataset))
         return images.numpy(), labels.numpy().argmax(axis=1)
+
+    def _order(self):
+        return {"seed": self._config.seed, "sampling": self._config.sampling}
 
     def _places(self):
         return {
@@ -161,9 +211,6 @@ class Inputs:
             "statistics": self.statistics,
             "ctx": ctx,
         }
-
-    def _num_steps(self, split):
-        return math.ceil(split.num_examples / self._config.batch_size)
 
 
 def _is_continuous(augment):
@@ -186,3 +233,16 @@ def _all_images(split, augment):
         return split
     raw = pipeline.AugmentConfig(data_format=augment.data_format)
     return pipeline.make_eval_dataset(split, split.name, raw, label_mode=None)
+
+
+def _label_counts(split):
+    """Returns how many examples each class has, int `[num_classes]`."""
+    if isinstance(split, pipeline.Split):
+        return np.bincount(split.labels, minlength=len(split.class_names))
+    counts: Any = np.zeros(len(split.class_names), np.int64)
+    for _, labels in pipeline.make_eval_dataset(
+        split, split.name, label_mode="sparse"
+    ):
+        of_batch = labels.numpy().astype(np.int64)
+        counts += np.bincount(of_batch, minlength=len(counts))
+    return counts

@@ -1,6 +1,7 @@
 """What a run tells its user, in a few lines."""
 
 import os
+import sys
 
 import numpy as np
 
@@ -8,13 +9,15 @@ import pipeline
 from training import workdir
 
 _CONTENTS = (
-    (workdir.MODEL_FILE, "the trained model"),
+    (workdir.MODEL_FILE, "the trained model, as it is after the last epoch"),
+    (workdir.BEST_MODEL_FILE, "the same after the best epoch"),
     (workdir.MODEL_INFO_FILE, "how to feed it: size, scaling, class names"),
     (workdir.STATISTICS_FILE, "mean, deviation, ZCA matrix to normalise with"),
     (workdir.METRICS_FILE, "a line of metrics an epoch"),
     (workdir.CURVES_FILE, "the same as curves"),
     (workdir.CONTACT_SHEET_FILE, "augmented training images"),
     (workdir.TENSORBOARD_DIR, "events for `tensorboard --logdir`"),
+    (workdir.CHECKPOINTS_DIR, "what the same command goes on from"),
     (workdir.FLAGS_FILE, "repeats the run with `train.py --flagfile=`"),
 )
 
@@ -50,8 +53,33 @@ def print_model(model, strategy):
     )
 
 
-def print_epoch(record, epochs):
-    """Prints the metrics of an epoch on one line.
+def print_start(start, epochs, position):
+    """Prints where a run that was there before goes on.
+
+    Args:
+        start: `resuming.Start`.
+        epochs: How many epochs there will be.
+        position: Epochs and steps of the next that are done.
+    """
+    for notice in start.notices:
+        print(notice)
+    if start.checkpoint is None:
+        return
+    epoch, step = position
+    if start.is_finished or epoch >= epochs:
+        print(f"The run in {start.directory.path} is finished already.")
+        return
+    where = f"after step {step}" if step else "at its start"
+    print(f"Goes on in {start.directory.path}, in epoch {epoch + 1} {where}")
+
+
+def print_first_step(seconds):
+    """Prints how long it took to come to the end of the first step."""
+    print(f"First step {seconds:.1f} s after the start", flush=True)
+
+
+def describe_epoch(record, epochs):
+    """Returns the metrics of an epoch as one line.
 
     Args:
         record: The epoch's line in the metrics file, as a dict.
@@ -62,30 +90,53 @@ def print_epoch(record, epochs):
         for prefix in ("", "val_")
         for name in (f"{prefix}loss", f"{prefix}accuracy", f"{prefix}auc")
     )
-    print(
+    return (
         f"Epoch {record['epoch']}/{epochs}  {record['seconds']:.1f} s  "
-        f"{record['images_per_second']:.0f} images/s{metrics}",
-        flush=True,
+        f"{record['images_per_second']:.0f} images/s{metrics}"
     )
 
 
-def print_summary(directory, validation, epochs_done, stopped_by):
+def print_epoch(record, epochs):
+    """Prints what `describe_epoch` returns, where no progress bar does."""
+    if not sys.stdout.isatty():
+        print(describe_epoch(record, epochs), flush=True)
+
+
+def print_summary(
+    directory, records, selection, *, validation=None, stopped_by=None
+):
     """Prints the validation results and where everything is.
 
     Args:
         directory: The run's directory.
-        validation: `PassResult` of the model that was saved, or None.
-        epochs_done: How many epochs were finished.
+        records: One dict for each epoch that was finished.
+        selection: `selection.Selection` of the run.
+        validation: Logs of the model as it was saved, if they are not those of
+            the last record.
         stopped_by: Name of the signal that ended the run, or None.
     """
-    done = f"{epochs_done} epoch{'' if epochs_done == 1 else 's'}"
+    done = f"{len(records)} epoch{'' if len(records) == 1 else 's'}"
     print()
     if stopped_by:
-        print(f"Stopped by {stopped_by} after {done}; the model is as it was.")
-    if validation is not None:
-        print(f"Validation after {done}, {validation.num_examples} images")
+        print(
+            f"Stopped by {stopped_by} after {done}; the same command goes on "
+            "from here."
+        )
+    elif selection.should_stop:
+        print(
+            f"Stopped after {done}: {selection.monitor} has not become better "
+            f"for {selection.waited}."
+        )
+    validation = validation or (records[-1] if records else None)
+    if validation:
+        print(f"Validation after {done}")
         for name, title in _TITLES:
-            print(f"  {title:<10}{validation.logs[name]:.4f}")
+            print(f"  {title:<10}{_number(validation[f'val_{name}'])}")
+    if selection.epoch is not None:
+        print(
+            f"Best {selection.monitor} {selection.best:.4f} in epoch "
+            f"{selection.epoch + 1}"
+        )
     print(f"Everything is in {directory}")
     for name, meaning in _CONTENTS:
         if os.path.exists(os.path.join(directory, name)):
@@ -93,6 +144,10 @@ def print_summary(directory, validation, epochs_done, stopped_by):
 
 
 _TITLES = (("loss", "loss"), ("accuracy", "accuracy"), ("auc", "AUC"))
+
+
+def _number(value):
+    return "undefined" if value is None else f"{value:.4f}"
 
 
 def _print_row(title, cells, widths):

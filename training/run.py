@@ -1,0 +1,301 @@
+"""A run in progress: its epochs, its checkpoints, its end."""
+
+import signal
+import time
+
+from training import artifacts
+from training import averaging
+from training import failures
+from training import keeping
+from training import observers
+from training import observing
+from training import passes
+from training import position as position_lib
+from training import report
+from training import resuming
+from training import strategy as strategy_lib
+from training import workdir
+
+# More would not help anyone to find the image.
+_MOST_FILENAMES = 64
+
+
+class Run:
+    """Goes through the epochs that are left, and leaves everything on disk."""
+
+    def __init__(self, config, strategy, parts, inputs, start, callbacks=()):
+        """Stands where the checkpoint of `start` was written.
+
+        Args:
+            config: `TrainConfig`.
+            strategy: `tf.distribute.Strategy` that the parts were built for.
+            parts: `building.Parts`.
+            inputs: `inputs.Inputs`.
+            start: `resuming.Start`.
+            callbacks: A user's `keras.callbacks.Callback`s.
+        """
+        self._config = config
+        self._strategy = strategy
+        self._parts = parts
+        self._inputs = inputs
+        self._start = start
+        self._directory = start.directory and start.directory.path
+        self._has_callbacks = bool(callbacks)
+        self._position = position_lib.find_position(config, inputs, start)
+        self._keeper = keeping.Keeper(
+            config, self._directory, parts.model, parts.averages
+        )
+        self._callbacks = observing.Callbacks(
+            parts.model,
+            callbacks,
+            self._make_observers(),
+            epochs=config.epochs,
+            steps=self._position.progress.num_steps,
+        )
+
+    @property
+    def records(self):
+        """One dict for each epoch that is finished."""
+        return self._position.records
+
+    @property
+    def epoch(self):
+        """How many epochs are finished."""
+        return self._position.epoch
+
+    @property
+    def step(self):
+        """How many steps of the next epoch are done."""
+        return self._position.step
+
+    def train(self, stop, on_first_step=None):
+        """Trains to the end, or until a signal.
+
+        Args:
+            stop: `interrupts.StopRequest`.
+            on_first_step: Function without arguments, called after the first
+                step.
+
+        Returns:
+            The number of the signal that ended it on any worker, or None.
+
+        Raises:
+            TrainingError: If it cannot go on.
+        """
+        self._parts.model.stop_training = False
+        self._on_first_step = on_first_step
+        with keeping.writing_to(self._directory):
+            if self._start.is_finished:
+                self._summarize(None, None)
+                return None
+            self._write_first_files()
+            try:
+                logs, signum = self._run_epochs(stop)
+            except passes.NotFiniteStep as error:
+                raise self._not_finite(error.step) from error
+            finally:
+                self._callbacks.close()
+            self._finish(logs, signum)
+            return signum
+
+    def _run_epochs(self, stop):
+        """Runs what is left; returns the last logs and what signal ended it."""
+        self._open_batches()
+        self._keeper.start_from(self._position)
+        self._callbacks.on_train_begin()
+        logs, interrupted = None, False
+        while not interrupted and self._has_more():
+            logs, interrupted = self._run_epoch(stop)
+        if interrupted:
+            # First of all: whoever sent the signal may not wait for long.
+            self._save_checkpoint()
+        self._callbacks.on_train_end(logs)
+        if not interrupted:
+            return logs, None
+        return logs, stop.signum or signal.SIGTERM
+
+    def _has_more(self):
+        return (
+            self._position.epoch < self._config.epochs
+            and not self._position.selection.should_stop
+            and not self._parts.model.stop_training
+        )
+
+    def _open_batches(self):
+        """Opens the iterators, once: after an epoch, the next follows."""
+        position, inputs = self._position, self._inputs
+        self._train_batches, self._validation_batches = (
+            iter(strategy_lib.distribute(self._strategy, make_dataset))
+            for make_dataset in (
+                lambda ctx: inputs.make_train_dataset(
+                    ctx, epoch=position.epoch, step=position.step
+                ),
+                inputs.make_validation_dataset,
+            )
+        )
+
+    def _run_epoch(self, stop):
+        """Trains and validates; returns logs, and whether a signal ended it.
+
+        An epoch that a signal ends midway leaves no line in the metrics.
+        """
+        position, model = self._position, self._parts.model
+        start = time.perf_counter() - position.progress.seconds
+
+        def wish():
+            return bool(stop) or model.stop_training
+
+        self._callbacks.on_epoch_begin(position.epoch)
+        ended = self._parts.runner.train(
+            self._train_batches,
+            position.progress,
+            self._callbacks,
+            wish=wish,
+            between=self._after_execution,
+        )
+        # Callbacks of all workers see the same and ask for the same.
+        if ended and not model.stop_training:
+            return None, True
+        trained = position.progress.result()
+        with averaging.swapped_in(self._parts.averages):
+            validation = self._evaluate(wish)
+            if not validation.complete:
+                return None, True
+            logs = dict(trained.logs)
+            logs.update((f"val_{k}", v) for k, v in validation.logs.items())
+            if position.selection.update(position.epoch, logs):
+                self._save_model(workdir.BEST_MODEL_FILE)
+        self._record(logs, trained, time.perf_counter() - start)
+        return logs, False
+
+    def _evaluate(self, wish=bool, callbacks=None):
+        progress = self._inputs.validation_progress()
+        try:
+            self._parts.runner.evaluate(
+                self._validation_batches,
+                progress,
+                callbacks or self._callbacks,
+                wish=wish,
+            )
+        except passes.NotFiniteStep as error:
+            raise failures.NotFiniteError(
+                "The validation loss is not finite after epoch "
+                f"{self._position.epoch + 1}. {self._describe_last_state()}"
+            ) from error
+        return progress.result()
+
+    def _after_execution(self):
+        if self._on_first_step is not None:
+            self._on_first_step()
+            self._on_first_step = None
+        self._keeper.save_if_due(self._position)
+
+    def _record(self, logs, trained, seconds):
+        """Ends the epoch: its line in the metrics, its checkpoint."""
+        position = self._position
+        record = {
+            "epoch": position.epoch + 1,
+            **logs,
+            "images_per_second": trained.num_examples / trained.seconds,
+            "input_wait_share": self._parts.meter.input_wait_share,
+            "seconds": seconds,
+        }
+        if not trained.complete:
+            record["partial"] = True
+        position.records.append(record)
+        if self._directory is not None:
+            workdir.write_metrics(self._directory, position.records)
+            report.print_epoch(record, self._config.epochs)
+        epoch = position.epoch
+        position.epoch += 1
+        position.progress = self._inputs.train_progress()
+        # Before the checkpoint: a callback may change the learning rate.
+        self._callbacks.on_epoch_end(epoch, logs)
+        self._save_checkpoint()
+        if len(position.records) == 1 and self._directory is not None:
+            # Only now: drawing it would have kept the first step waiting.
+            artifacts.save_contact_sheet(self._inputs, self._directory)
+
+    def _save_checkpoint(self):
+        try:
+            self._keeper.save(self._position)
+        except failures.NotFiniteError as error:
+            raise failures.NotFiniteError(
+                f"{error} {self._describe_last_state()}"
+            ) from error
+
+    def _write_first_files(self):
+        if self._directory is not None:
+            # What a killed process wrote after its last checkpoint goes.
+            if self.records:
+                workdir.write_metrics(self._directory, self.records)
+            artifacts.save_statistics(self._inputs.statistics, self._directory)
+
+    def _finish(self, logs, signum):
+        validation = logs
+        if self._has_callbacks and signum is None:
+            # They may have changed the weights, as `EarlyStopping` does when
+            # it restores the best ones.
+            silent = observing.Callbacks(self._parts.model)
+            with averaging.swapped_in(self._parts.averages):
+                result = self._evaluate(callbacks=silent)
+            validation = {f"val_{k}": v for k, v in result.logs.items()}
+        with averaging.swapped_in(self._parts.averages):
+            self._save_model(workdir.MODEL_FILE)
+        if self._directory is None:
+            return
+        name = signal.Signals(signum).name if signum else None
+        artifacts.save_model_info(
+            self._config,
+            self._inputs,
+            self._directory,
+            epochs=len(self.records),
+            best_epoch=self._position.selection.epoch,
+            stopped_by=name,
+        )
+        artifacts.save_curves(self.records, self._directory)
+        if not signum:
+            directory = self._start.directory
+            directory.write_run(
+                {**directory.run, "finished": resuming.end_of(self._config)}
+            )
+        self._summarize(validation, name)
+
+    def _save_model(self, name):
+        if self._directory is not None:
+            artifacts.save_model(self._parts.model, self._directory, name)
+
+    def _summarize(self, validation, stopped_by):
+        if self._directory is not None:
+            report.print_summary(
+                self._directory,
+                self.records,
+                self._position.selection,
+                validation=validation,
+                stopped_by=stopped_by,
+            )
+
+    def _not_finite(self, step):
+        """Returns the error about a step whose loss is not finite."""
+        position = self._position
+        names = self._inputs.train_filenames(position.epoch, step)
+        listed = ", ".join(names[:_MOST_FILENAMES])
+        return failures.NotFiniteError(
+            f"The loss is not finite in step {step + 1} of epoch "
+            f"{position.epoch + 1}. Its images are: {listed}. "
+            f"{self._describe_last_state()}"
+        )
+
+    def _describe_last_state(self):
+        return (
+            "The last good state is the newest checkpoint in "
+            f"{self._directory}, if there is one. A lower --learning_rate, or "
+            "--clip_norm=1, with --resume=force goes on from it."
+        )
+
+    def _make_observers(self):
+        if self._directory is None:
+            return []
+        return observers.make_observers(
+            self._config, self._inputs, self._parts.meter, self._directory
+        )
