@@ -142,10 +142,9 @@ def open_directory(path, *, matches, resume="auto"):
 def read_run(path):
     """Returns what `write_run` wrote into a directory; None if nothing."""
     try:
-        text = (pathlib.Path(path) / RUN_FILE).read_text(encoding="utf-8")
+        return read_json(pathlib.Path(path) / RUN_FILE)
     except FileNotFoundError:
         return None
-    return json.loads(text)
 
 
 def _find_unfinished(matches):
@@ -213,6 +212,11 @@ def write_json(path, value):
     with replacing(path) as temporary:
         text = json.dumps(value, indent=2, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path):
+    """Returns what `write_json` wrote."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 def write_metrics(directory, records):

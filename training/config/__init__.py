@@ -9,4 +9,5 @@ from training.config.data import DataConfig
 from training.config.data import INTERPOLATIONS
 from training.config.settings import describe_changes
 from training.config.settings import settings_of
+from training.config.train import MONITORS
 from training.config.train import TrainConfig
