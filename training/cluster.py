@@ -182,11 +182,12 @@ def _read_slurm(environ):
 def expand_hosts(text):
     """Returns the host names of Slurm's short form, `"n[1-3,07],login"`."""
     names = []
-    for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
+    parts = re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text)
+    if ",".join(parts) != text:
+        raise ValueError(text)
+    for part in parts:
         match = re.fullmatch(r"([^\[\]]*)\[([^\]]+)\]([^\[\]]*)", part)
         if not match:
-            if "[" in part or "]" in part:
-                raise ValueError(text)
             names.append(part)
             continue
         before, ranges, after = match.groups()

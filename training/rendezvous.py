@@ -28,12 +28,13 @@ _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10
 
 
-def meet(cluster, timeout=120.0):
+def meet(cluster, timeout=120.0, *, on_lost=None):
     """Waits until all workers are there, and connects them.
 
     Args:
         cluster: `cluster.Cluster`, or None for a process on its own.
         timeout: Seconds to wait for the others.
+        on_lost: As for `Channel`.
 
     Returns:
         A `Channel`.
@@ -49,7 +50,7 @@ def meet(cluster, timeout=120.0):
         peers = _gather(cluster, deadline)
     else:
         peers = {0: _join(cluster, deadline, timeout)}
-    return Channel(cluster.index, peers, cluster.workers)
+    return Channel(cluster.index, peers, cluster.workers, on_lost)
 
 
 class Channel:
