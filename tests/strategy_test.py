@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from training import strategy
+from training import tpu as tpu_lib
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_two_mirrored_strategies_live_in_one_process():
 @pytest.mark.parametrize(
     "name, devices, error, message",
     [
-        ("tpu", 0, ValueError, "Received: strategy=tpu"),
+        ("tpus", 0, ValueError, "Received: strategy=tpus"),
         ("default", 2, ValueError, "num_virtual_devices=2, strategy=default"),
         ("mirrored", 5, RuntimeError, "started with 2 CPU.*devices=5"),
     ],
@@ -54,3 +55,34 @@ def test_build_strategy_names_what_it_received_when_wrong(
     tf.config.list_logical_devices()  # starts TensorFlow
     with pytest.raises(error, match=message):
         strategy.build_strategy(name, num_virtual_devices=devices)
+
+
+def test_mirrored_takes_the_devices_asked_for():
+    built = strategy.build_strategy("mirrored", devices=("cpu:1", "CPU:0"))
+    assert built.num_replicas_in_sync == 2
+
+
+@pytest.mark.parametrize("devices", [("cpu:7",), ("cpu:0", "cpu:0"), ("x",)])
+def test_devices_that_are_not_there_are_refused_with_those_that_are(devices):
+    with pytest.raises(ValueError, match=r"different ones of cpu:0, cpu:1"):
+        strategy.build_strategy("mirrored", devices=devices)
+
+
+def test_multi_worker_needs_a_cluster():
+    with pytest.raises(ValueError, match="Received: cluster=None"):
+        strategy.build_strategy("multi_worker")
+
+
+@pytest.mark.parametrize(
+    "tpu, message",
+    [
+        (None, "needs --tpu: the name of a TPU"),
+        ("local", "none of its devices .*accel0.*Received: tpu=local"),
+        ("my-tpu", "metadata server does not answer.*Received: tpu=my-tpu"),
+    ],
+)
+def test_tpu_that_is_not_there_is_told_in_seconds(tpu, message, monkeypatch):
+    monkeypatch.setattr(tpu_lib, "_METADATA_SECONDS", 0.5)
+    monkeypatch.setattr(tpu_lib, "_METADATA_URL", "http://127.0.0.1:9/")
+    with pytest.raises(ValueError, match=message):
+        strategy.build_strategy("tpu", tpu=tpu)

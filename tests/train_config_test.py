@@ -24,8 +24,31 @@ from xray_tfds import images
         ({"learning_rate": float("inf")}, "learning_rate=inf"),
         ({"seed": -1}, "`seed` must be an int from 0.*Received: seed=-1"),
         ({"seed": 2**32}, "Received: seed=4294967296"),
-        ({"model": "resnet"}, "one of lesson. Received: model=resnet"),
-        ({"strategy": "tpu"}, "one of default, mirrored.*strategy=tpu"),
+        ({"model": "ResNet5"}, "Did you mean ResNet50.*Received: model=ResNet5"),
+        ({"strategy": "tpus"}, "one of default, mirrored.*strategy=tpus"),
+        ({"devices": ("gpu:0",)}, "needs strategy=mirrored.*strategy=default"),
+        ({"workers": ("a:1",)}, "`workers` needs strategy=multi_worker"),
+        ({"worker_index": 0}, "`worker_index` needs strategy=multi_worker"),
+        ({"tpu": "local"}, "`tpu` needs strategy=tpu"),
+        (
+            {
+                "strategy": "mirrored",
+                "devices": ("cpu:0",),
+                "num_virtual_devices": 2,
+            },
+            "must not both be given",
+        ),
+        ({"optimizer": "rmsprop"}, "one of adam, adamw, sgd"),
+        ({"schedule": "step"}, "one of constant, cosine, exponential"),
+        ({"weight_decay": 0.1}, "needs optimizer=adamw or sgd"),
+        ({"warmup_epochs": 5}, "less than `epochs`.*warmup_epochs=5"),
+        ({"label_smoothing": 1.0}, "0 to below 1.*label_smoothing=1.0"),
+        ({"clip_norm": -1}, "0 or more. Received: clip_norm=-1"),
+        ({"class_weight": "even"}, "none, balanced. Received: class_weight"),
+        ({"monitor": "auc"}, "one of val_loss, val_accuracy, val_auc"),
+        ({"profile": (5, 5)}, "START < STOP. Received: profile=5,5"),
+        ({"resume": "yes"}, "one of auto, force, never"),
+        ({"keep_checkpoints": 0}, "at least 1. Received: keep_checkpoints=0"),
         (
             {"strategy": "mirrored", "num_virtual_devices": -2},
             "Received: num_virtual_devices=-2",
@@ -85,7 +108,7 @@ def test_choices_are_those_of_the_builder():
     [
         (options.DATA, config_lib.DataConfig, set()),
         (
-            options.MODEL + options.TRAINING + options.RUN,
+            options.TRAIN,
             config_lib.TrainConfig,
             {"augment"},
         ),
@@ -132,6 +155,9 @@ def test_options_are_the_fields_of_the_configuration(group, config, left_out):
         ("size", "256,192", (256, 192)),
         ("names", "normal, pneumonia", ("normal", "pneumonia")),
         ("string", "1,2", "1,2"),
+        ("steps", "10,20", (10, 20)),
+        ("class_weight", "balanced", "balanced"),
+        ("class_weight", '{"a": 2}', {"a": 2}),
     ],
 )
 def test_option_reads_its_kind(kind, text, value):
@@ -150,6 +176,8 @@ def test_option_reads_its_kind(kind, text, value):
         ("range", "1,,2"),
         ("pair", "a,b"),
         ("size", "256x256"),
+        ("steps", "10"),
+        ("class_weight", "heavy"),
     ],
 )
 def test_option_names_what_it_received_when_wrong(kind, text):

@@ -45,7 +45,7 @@ def train(*arguments, cwd=ROOT, check=True):
 
 
 def read_metrics(workdir):
-    timings = ("seconds", "images_per_second")
+    timings = ("seconds", "images_per_second", "input_wait_share")
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
     return [
         {k: v for k, v in json.loads(line).items() if k not in timings}
@@ -81,7 +81,7 @@ def test_folder_becomes_a_trained_model(first_run):
     assert info["rescale"] == 1 / 255
     model = keras.models.load_model(workdir / "model.keras", safe_mode=True)
     assert model.predict(np.zeros((1, 64, 64, 1)), verbose=0).shape == (1, 2)
-    assert "Validation after 2 epochs, 17 images" in result.stdout
+    assert "Validation after 2 epochs" in result.stdout
     assert f"Everything is in {workdir}" in result.stdout
 
 
@@ -164,6 +164,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         process.kill()
     assert process.returncode == status
     assert f"Stopped by {signal.Signals(signum).name} after" in output
+    assert "the same command goes on from here" in output
     info = json.loads((tmp_path / "run" / "model.json").read_text())
     assert info["epochs"] == len(read_metrics(tmp_path / "run")) >= 2
     assert read_weights(tmp_path / "run")
@@ -176,7 +177,9 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         (("--batch_size=many",), "whole number. Received: batch_size=many"),
         (("--learning_rate=-1",), "`learning_rate`.*learning_rate=-1.0"),
         (("--image_size=big",), "`image_size` must be.*image_size=big"),
-        (("--strategy=tpu",), "--strategy=tpu.*default.mirrored"),
+        (("--strategy=tpus",), "--strategy=tpus.*default.mirrored"),
+        (("--strategy=multi_worker",), "--workers=host:port.*TF_CONFIG"),
+        (("--model=lessen",), "Did you mean lesson.*model=lessen"),
         (("--num_virtual_devices=2",), "needs strategy=mirrored"),
         (("--rescale=1/0",), "`rescale` must be.*Received: rescale=1/0"),
         (("--epoch=3",), "'epoch'.*Did you mean: epochs"),
@@ -225,17 +228,22 @@ def test_bad_augmentation_fails_before_data_is_read(
     assert os.listdir(tmp_path) == []
 
 
-def test_workdir_with_a_run_is_refused(first_run):
+def test_finished_run_is_told_and_changed_flags_are_refused(first_run):
     workdir, _ = first_run
-    before = sorted(workdir.rglob("*"))
-    result = train(
+    before = {p: p.read_bytes() for p in workdir.rglob("*") if p.is_file()}
+    flags = (
         f"--flagfile={workdir / 'flags.flagfile'}",
         f"--workdir={workdir}",
-        check=False,
     )
+    assert "is finished already" in train(*flags).stdout
+    result = train(*flags, "--learning_rate=0.1", check=False)
     assert result.returncode == 2
-    assert "already holds a run" in result.stderr
-    assert sorted(workdir.rglob("*")) == before
+    assert "learning_rate: 0.005 -> 0.1" in result.stderr
+    assert "--resume=force" in result.stderr
+    after = {p: p.read_bytes() for p in workdir.rglob("*") if p.is_file()}
+    assert {p: b for p, b in after.items() if p.name != "flags.flagfile"} == {
+        p: b for p, b in before.items() if p.name != "flags.flagfile"
+    }
 
 
 def test_missing_validation_split_is_an_error_with_a_remedy(tmp_path):
@@ -248,7 +256,7 @@ def test_missing_validation_split_is_an_error_with_a_remedy(tmp_path):
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_is_grouped_and_fits_a_terminal(flag):
     output = train(flag).stdout
-    order = ["Data", "Model", "Training", "Augmentation", "Run"]
+    order = ["Data", "Model", "Training", "Augmentation", "Devices", "Run"]
     lines = output.splitlines()
     found = [line.split()[0] for line in lines if line[:1].strip()]
     assert [word for word in found if word in order] == order

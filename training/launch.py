@@ -33,8 +33,8 @@ def main(arguments=None, script=_SCRIPT):
         arguments: Of the command line; None for those of this process.
         script: Which Python program the workers run.
     """
-    options, flags = _parse(sys.argv[1:] if arguments is None else arguments)
-    workers = _start(options.num_workers, flags, script)
+    options = _parse(arguments)
+    workers = _start(options.num_workers, options.flags, script)
     threads = [
         _forward(index, source, target)
         for index, process in enumerate(workers)
@@ -50,11 +50,7 @@ def main(arguments=None, script=_SCRIPT):
 
 
 def _parse(arguments):
-    """Returns our options, and what stands behind `--`."""
-    flags = []
-    if "--" in arguments:
-        place = arguments.index("--")
-        arguments, flags = arguments[:place], arguments[place + 1 :]
+    """Returns our options; `flags` are what stands behind `--`."""
     parser = argparse.ArgumentParser(
         prog="python -m training.launch",
         description=__doc__,
@@ -63,17 +59,21 @@ def _parse(arguments):
     parser.add_argument(
         "--num_workers", type=int, required=True, help="how many processes"
     )
+    parser.add_argument(
+        "flags", nargs=argparse.REMAINDER, help="-- and options of train.py"
+    )
     options = parser.parse_args(arguments)
+    options.flags = [flag for flag in options.flags if flag != "--"]
     if options.num_workers < 1:
         parser.error(
             "--num_workers must be at least 1. Received: "
             f"num_workers={options.num_workers}"
         )
     ours = ("strategy", "workers", "worker_index")
-    taken = [f for f in flags if f.lstrip("-").split("=")[0] in ours]
+    taken = [f for f in options.flags if f.lstrip("-").split("=")[0] in ours]
     if taken:
         parser.error(f"the launcher itself sets {' '.join(taken)}")
-    return options, flags
+    return options
 
 
 def _start(count, flags, script):

@@ -174,12 +174,11 @@ def _create_by_time():
 
 def _without_run(path):
     """Returns `path`, or its like with the first number that is free."""
-    numbered = (
-        path.with_name(f"{path.name}-{number}") for number in range(2, 1000)
-    )
-    while (path / RUN_FILE).exists():
-        path = next(numbered)
-    return path
+    number, free = 1, path
+    while (free / RUN_FILE).exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
 
 
 def _unusable(path, error):

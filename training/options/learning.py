@@ -80,7 +80,12 @@ LEARNING = (
         "Decoupled weight decay of adamw and sgd.",
         default=_DEFAULTS.weight_decay,
     ),
-    Option("momentum", "number", "Of sgd.", default=_DEFAULTS.momentum),
+    Option(
+        "momentum",
+        "number",
+        "Momentum of sgd, as Nesterov has it.",
+        default=_DEFAULTS.momentum,
+    ),
     Option(
         "label_smoothing",
         "number",

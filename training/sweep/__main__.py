@@ -24,7 +24,7 @@ def main(arguments=None, script=None):
         arguments: Of the command line; None for those of this process.
         script: Which Python program a trial runs; None for `train.py`.
     """
-    options, flags = _parse(sys.argv[1:] if arguments is None else arguments)
+    options = _parse(arguments)
     try:
         import optuna
     except ModuleNotFoundError:
@@ -41,7 +41,7 @@ def main(arguments=None, script=None):
             num_trials=options.num_trials,
             metric=options.metric,
             seed=options.seed,
-            flags=flags,
+            flags=options.flags,
             script=script,
         )
         return sweep.run()
@@ -50,11 +50,7 @@ def main(arguments=None, script=None):
 
 
 def _parse(arguments):
-    """Returns our options, and what stands behind `--`."""
-    flags = []
-    if "--" in arguments:
-        place = arguments.index("--")
-        arguments, flags = arguments[:place], arguments[place + 1 :]
+    """Returns our options; `flags` are what stands behind `--`."""
     parser = argparse.ArgumentParser(
         prog="python -m training.sweep",
         description=__doc__,
@@ -81,7 +77,12 @@ def _parse(arguments):
         "--metric", choices=config_lib.MONITORS, default="val_auc"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the search")
-    return parser.parse_args(arguments), flags
+    parser.add_argument(
+        "flags", nargs=argparse.REMAINDER, help="-- and options of train.py"
+    )
+    options = parser.parse_args(arguments)
+    options.flags = [flag for flag in options.flags if flag != "--"]
+    return options
 
 
 def _fail(error):
