@@ -153,7 +153,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         patients.check_pattern(source.files, config.patient_pattern)
         spool = intake.Spool(self.data_path)
-        findings, slots = self._examine(source.files, spool)
+        with parallel.importing(self._needed_later()):
+            findings, slots = self._examine(source.files, spool)
 
         def png_of(index):
             return slots[index] and spool.read(slots[index])
@@ -184,6 +185,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for split, kept in of_split.items()
             if kept
         }
+
+    def _needed_later(self):
+        """Returns modules whose import takes seconds, as decoding does."""
+        if self._beam_options is not None:
+            return []  # Its workers may be processes forked from this one.
+        modules = ["matplotlib.backends.backend_svg"]
+        if self.info.file_format == tfds.core.FileFormat.TFRECORD:
+            modules.append("tensorflow")  # Other formats are written without.
+        return modules
 
     def _generate_examples(self, kept, split, png_of):
         for index, finding in kept:
