@@ -11,6 +11,7 @@ from xray_tfds import config as config_lib
 from xray_tfds import curation as curation_lib
 from xray_tfds import facts
 from xray_tfds import intake
+from xray_tfds import leftovers
 from xray_tfds import parallel
 from xray_tfds import patients
 from xray_tfds import report
@@ -135,6 +136,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 return
             if self.is_prepared():
                 self.use_splits_of(self.data_path)
+            leftovers.remove(self.data_path)
             with _set_aside(self.data_path):
                 build()
             if self._write_facts is not None:
@@ -143,10 +145,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._source = self._write_facts = None
 
     def _download_and_prepare(self, dl_manager, download_config):
-        super()._download_and_prepare(dl_manager, download_config)
-        if self._write_facts is not None:
-            # Into the directory that TFDS renames when all is there.
-            self._write_facts(self.data_path, self.info)
+        # In the directory that TFDS renames when all is there.
+        with leftovers.claim(self.data_path):
+            super()._download_and_prepare(dl_manager, download_config)
+            if self._write_facts is not None:
+                self._write_facts(self.data_path, self.info)
 
     def _split_generators(self, dl_manager):
         source = self._find(self._manual_dir or self._download(dl_manager))
