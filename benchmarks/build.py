@@ -5,9 +5,11 @@
 Links the files of DIR, again and again under new names, into a folder of
 `num_images` (with on_duplicate=keep_all, since they are duplicates), builds
 records of it, and decodes and resizes the same files with PIL alone in as many
-threads and in as many processes, in turn. Prints the medians and spreads. Files
-at their original resolution are what a build meets; those that were reduced
-before show the overhead of a record.
+threads and in as many processes, in turn. Prints the medians and spreads, and
+what the processors did meanwhile, which other programs disturb less. The first
+build of a process also imports TensorFlow and has a row of its own. Files at
+their original resolution are what a build meets; those that were reduced before
+show the overhead of a record.
 """
 
 from concurrent import futures
@@ -16,6 +18,7 @@ import io
 import itertools
 import os
 import pathlib
+import resource
 import statistics
 import tempfile
 import time
@@ -80,12 +83,60 @@ def _build(root, data_dir):
         )
 
 
+def _cpu_seconds():
+    """Returns the time of all cores, of this process and its children."""
+    usages = (
+        resource.getrusage(resource.RUSAGE_SELF),
+        resource.getrusage(resource.RUSAGE_CHILDREN),
+    )
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _measure(work):
+    """Returns how many seconds a function took, by the clock and of cores."""
+    start, cpu_start = time.perf_counter(), _cpu_seconds()
+    work()
+    return time.perf_counter() - start, _cpu_seconds() - cpu_start
+
+
+def _print_table(measured, num_images):
+    """Prints a row for each work, as Markdown.
+
+    Args:
+        measured: Dict of name to list of what `_measure` returned.
+        num_images: In each of them.
+    """
+    print(
+        "| what | images/s, median (min to max) | of PIL, threads | of PIL,"
+        " processes | CPU seconds for 1,000 images |"
+    )
+    print("|---|---|---|---|---|")
+    medians = {
+        name: statistics.median(seconds for seconds, _ in values)
+        for name, values in measured.items()
+    }
+    for name, values in measured.items():
+        rates = sorted(num_images / seconds for seconds, _ in values)
+        cpu = 1000 / num_images * statistics.median(cpu for _, cpu in values)
+        shares = " | ".join(
+            f"{medians[other] / medians[name]:.0%}"
+            for other in ("PIL, threads", "PIL, processes")
+        )
+        print(
+            f"| {name} | {statistics.median(rates):,.0f} ({rates[0]:,.0f} to"
+            f" {rates[-1]:,.0f}) | {shares} | {cpu:.1f} |"
+        )
+
+
 def main(argv):
     del argv  # Unused.
-    seconds: dict[str, list[float]] = {}
+    measured: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory) / "images"
         paths = _link_images(_IMAGES_DIR.value, root)
+        measured["build, the first"] = [
+            _measure(lambda: _build(root, f"{directory}/first"))
+        ]
         for repeat in range(_REPEATS.value):
             works = {
                 "PIL, threads": lambda: _decode_all(
@@ -97,19 +148,8 @@ def main(argv):
                 "build": lambda: _build(root, f"{directory}/records{repeat}"),
             }
             for name, work in works.items():
-                start = time.perf_counter()
-                work()
-                seconds.setdefault(name, []).append(time.perf_counter() - start)
-    print("| what | images/s, median (min to max) | build is |")
-    print("|---|---|---|")
-    build = statistics.median(seconds["build"])
-    for name, values in seconds.items():
-        rates = sorted(len(paths) / value for value in values)
-        share = statistics.median(values) / build
-        print(
-            f"| {name} | {statistics.median(rates):,.0f} ({rates[0]:,.0f} to"
-            f" {rates[-1]:,.0f}) | {share:.0%} |"
-        )
+                measured.setdefault(name, []).append(_measure(work))
+    _print_table(measured, len(paths))
 
 
 if __name__ == "__main__":

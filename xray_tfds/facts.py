@@ -244,10 +244,12 @@ class _Thumbnails:
         png = self._png_of(index)
         if png is None:
             return None
-        image = Image.open(io.BytesIO(png)).convert("RGB")
+        stored = Image.open(io.BytesIO(png))
+        # Grey is shrunk as one channel, not as three.
+        image = stored.convert("L" if stored.mode == "L" else "RGB")
         image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=80)
+        image.convert("RGB").save(buffer, "JPEG", quality=80)
         text = base64.b64encode(buffer.getvalue()).decode()
         self._made[index] = f"data:image/jpeg;base64,{text}"
         return self._made[index]

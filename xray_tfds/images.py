@@ -287,7 +287,7 @@ def encode_png(pixels):
         [
             b"\x89PNG\r\n\x1a\n",
             _png_chunk(b"IHDR", header),
-            _png_chunk(b"IDAT", zlib.compress(rows.tobytes(), level=0)),
+            _png_chunk(b"IDAT", zlib.compress(rows, level=0)),
             _png_chunk(b"IEND", b""),
         ]
     )

@@ -95,7 +95,9 @@ def examine(file, config, hash_key=None):
     try:
         decoded = decode(data, config)
         pixels = make_pixels(decoded.image, config)
-        mean, std = _statistics(pixels)
+        # A row holds the channels of its pixels side by side.
+        flat = Image.fromarray(pixels.reshape(pixels.shape[0], -1))
+        mean, std = _statistics(flat)
         finding = Finding(
             file=file,
             patient=find_patient(dicom_id=decoded.patient_id),
@@ -106,7 +108,7 @@ def examine(file, config, hash_key=None):
             height=decoded.height,
             mean=mean,
             std=std,
-            signature=_sign(decoded.image, pixels, config),
+            signature=_sign(decoded.image, flat, config),
         )
         return finding, images.encode_png(pixels)
     except bad_files.BadFile as error:
@@ -189,7 +191,7 @@ def compare_pixels(findings, config):
     return compared
 
 
-def _sign(image, pixels, config):
+def _sign(film, record, config):
     """Returns the signature of the film, by way of the record if it can be.
 
     A record that shows all of the film, and was shrunk with a filter, has the
@@ -201,10 +203,10 @@ def _sign(image, pixels, config):
         shows_all
         and config.interpolation != "nearest"
         and min(config.image_size) >= _MIN_SIGNED_SIZE
-        and pixels.shape[-1] == 1
+        and config.color_mode == "grayscale"
     ):
-        image = Image.fromarray(pixels[..., 0])
-    return duplicates.signature(image)
+        film = record
+    return duplicates.signature(film)
 
 
 def make_example(finding, split, png):
@@ -225,14 +227,14 @@ def make_example(finding, split, png):
     }
 
 
-def _statistics(pixels):
-    """Returns mean and standard deviation of uint8 values."""
+def _statistics(flat):
+    """Returns mean and standard deviation of the values of an image."""
     # PIL counts bytes several times as fast as NumPy.
-    flat = Image.fromarray(pixels.reshape(pixels.shape[0], -1))
     counts = np.asarray(flat.histogram())
     values = np.arange(256)
-    mean = counts @ values / pixels.size
-    return float(mean), math.sqrt(counts @ (values - mean) ** 2 / pixels.size)
+    number = flat.width * flat.height
+    mean = counts @ values / number
+    return float(mean), math.sqrt(counts @ (values - mean) ** 2 / number)
 
 
 class Spool:

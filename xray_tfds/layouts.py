@@ -112,12 +112,14 @@ def walk(folder, class_names):
     found = []
     while pending:
         current = pending.pop()
+        directory = current.as_posix()
         for path in current.iterdir():
-            if _is_hidden(path.name):
+            name = path.name
+            if _is_hidden(name):
                 continue
             if not path.is_dir():
-                found.append(path)
-            elif path.name.lower() in reserved:
+                found.append((directory, name, path))
+            elif name.lower() in reserved:
                 raise SourceError(
                     f"A nested second copy of the images? {path} is named like "
                     f"a class or a split, inside the class folder {folder}. "
@@ -125,7 +127,7 @@ def walk(folder, class_names):
                 )
             elif not os.path.islink(path):  # As Keras: no link can make a loop.
                 pending.append(path)
-    return sorted(found, key=lambda path: (path.parent.as_posix(), path.name))
+    return [path for _, _, path in sorted(found, key=lambda item: item[:2])]
 
 
 def _subfolders(folder):

@@ -173,6 +173,8 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         span = None
         if file_format == "JPEG":
             span = containers.expose_jpeg_end(image, stream, data)
+            # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
+            image.decodermaxblock = len(data)
         image.load()
         if span:
             containers.check_jpeg_filling(image, data, *span)
@@ -224,15 +226,14 @@ def _is_white_zero(image):
 def _is_constant(image):
     """Whether all pixels have one colour, whatever the alpha."""
     width, height = image.size
-    if image.mode == "L":
+    if image.mode in ("L", "RGB"):
         # Three pixels settle it for nearly every film.
         corner = image.getpixel((0, 0))
         for point in ((width // 2, height // 2), (width // 3, height // 2)):
             if image.getpixel(point) != corner:
                 return False
-        low, high = image.getextrema()
-        return low == high
-    colours = image if image.mode == "1" else image.convert("RGB")
+    keeps_mode = image.mode in ("1", "L", "RGB")
+    colours = image if keeps_mode else image.convert("RGB")
     return bool(
         np.all(np.ptp(np.atleast_2d(colours.getextrema()), axis=1) == 0)
     )

@@ -11,6 +11,7 @@ from xray_tfds import config as config_lib
 from xray_tfds import curation as curation_lib
 from xray_tfds import facts
 from xray_tfds import intake
+from xray_tfds import leftovers
 from xray_tfds import parallel
 from xray_tfds import patients
 from xray_tfds import report
@@ -135,6 +136,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 return
             if self.is_prepared():
                 self.use_splits_of(self.data_path)
+            leftovers.remove(self.data_path)
             with _set_aside(self.data_path):
                 build()
             if self._write_facts is not None:
@@ -143,17 +145,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._source = self._write_facts = None
 
     def _download_and_prepare(self, dl_manager, download_config):
-        super()._download_and_prepare(dl_manager, download_config)
-        if self._write_facts is not None:
-            # Into the directory that TFDS renames when all is there.
-            self._write_facts(self.data_path, self.info)
+        # In the directory that TFDS renames when all is there.
+        with leftovers.claim(self.data_path):
+            super()._download_and_prepare(dl_manager, download_config)
+            if self._write_facts is not None:
+                self._write_facts(self.data_path, self.info)
 
     def _split_generators(self, dl_manager):
         source = self._find(self._manual_dir or self._download(dl_manager))
         config = self.builder_config
         patients.check_pattern(source.files, config.patient_pattern)
         spool = intake.Spool(self.data_path)
-        findings, slots = self._examine(source.files, spool)
+        with parallel.importing(self._needed_later()):
+            findings, slots = self._examine(source.files, spool)
 
         def png_of(index):
             return slots[index] and spool.read(slots[index])
@@ -184,6 +188,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for split, kept in of_split.items()
             if kept
         }
+
+    def _needed_later(self):
+        """Returns modules whose import takes seconds, as decoding does."""
+        if self._beam_options is not None:
+            return []  # Its workers may be processes forked from this one.
+        modules = ["matplotlib.backends.backend_svg"]
+        if self.info.file_format == tfds.core.FileFormat.TFRECORD:
+            modules.append("tensorflow")  # Other formats are written without.
+        return modules
 
     def _generate_examples(self, kept, split, png_of):
         for index, finding in kept:

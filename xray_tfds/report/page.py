@@ -1,5 +1,6 @@
 """The content of a report -> one HTML page that needs nothing else."""
 
+import functools
 import json
 import re
 
@@ -44,6 +45,26 @@ def render(content, samples):
         HTML, str. All values that come from outside are escaped; nothing is
         loaded from anywhere, which a content security policy enforces.
     """
+    limits = {
+        name.lower(): value
+        for name, value in globals().items()
+        if name.startswith("MAX_")
+    }
+    return _environment().get_template("report.html.j2").render(
+        **content,
+        **limits,
+        samples=samples,
+        audit_parts=content_lib.audit_parts(content["audit"]),
+        charts=_draw_charts(content),
+        styles={
+            label: charts.style_of(place)
+            for place, label in enumerate(content["counts"]["classes"])
+        },
+    )
+
+
+@functools.cache  # Templates are compiled once.
+def _environment():
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("xray_tfds.report"),
         autoescape=True,
@@ -62,22 +83,7 @@ def render(content, samples):
         web_address=_web_address,
         words=lambda value: _WORDS.get(value, value or "not said"),
     )
-    limits = {
-        name.lower(): value
-        for name, value in globals().items()
-        if name.startswith("MAX_")
-    }
-    return environment.get_template("report.html.j2").render(
-        **content,
-        **limits,
-        samples=samples,
-        audit_parts=content_lib.audit_parts(content["audit"]),
-        charts=_draw_charts(content),
-        styles={
-            label: charts.style_of(place)
-            for place, label in enumerate(content["counts"]["classes"])
-        },
-    )
+    return environment
 
 
 def _draw_charts(content):

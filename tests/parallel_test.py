@@ -1,0 +1,54 @@
+"""Modules that are imported while something else runs."""
+
+import gc
+import sys
+
+import pytest
+
+from xray_tfds import parallel
+
+
+@pytest.fixture(autouse=True)
+def _modules(tmp_path, monkeypatch):
+    """Lets modules be imported that note what they see of the collector."""
+    code = "import gc\nwas_enabled = gc.isenabled()\n"
+    for name in ("slow_to_import_1", "slow_to_import_2"):
+        (tmp_path / f"{name}.py").write_text(code)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / "broken_module.py").write_text("import no_such_module")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_modules_are_there_and_the_collector_is_as_before(is_enabled):
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        with parallel.importing(["slow_to_import_1", "slow_to_import_2"]):
+            pass
+        assert gc.isenabled() == is_enabled
+    finally:
+        gc.enable()
+    for name in ("slow_to_import_1", "slow_to_import_2"):
+        assert not sys.modules[name].was_enabled
+
+
+def test_module_that_cannot_be_imported_is_named_after_the_body():
+    body = []
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        with parallel.importing(["broken_module"]):
+            body.append("ran")
+    assert body == ["ran"]
+    assert gc.isenabled()
+
+
+def test_error_of_the_body_comes_first():
+    with pytest.raises(KeyError, match="body"):
+        with parallel.importing(["broken_module"]):
+            raise KeyError("body")
+    assert gc.isenabled()
+
+
+def test_no_modules_are_no_work():
+    with parallel.importing([]):
+        pass
+    assert gc.isenabled()
