@@ -119,7 +119,8 @@ def main(argv):
         _kill_until_done(directory)
         runs = [pathlib.Path(directory, n) for n in ("untouched", "killed")]
         found = list(_differences(*runs))
-    print("\n".join(found) or f"Equal to the bit after {_NUM_KILLS.value} kills")
+    equal = f"Equal to the bit after {_NUM_KILLS.value} kills"
+    print("\n".join(found) or equal)
     return 1 if found else 0
 
 

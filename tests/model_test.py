@@ -114,9 +114,9 @@ def test_networks_that_say_they_take_small_images_do(name):
 
 
 def _preprocess_input(name):
-    """Returns Keras's own function for a network, and whether it does much."""
-    module = importlib.import_module(getattr(keras.applications, name).__module__)
-    return module.preprocess_input
+    """Returns Keras's own function for a network."""
+    function = getattr(keras.applications, name)
+    return importlib.import_module(function.__module__).preprocess_input
 
 
 @pytest.mark.parametrize("name", network_names.NETWORKS[2:])
@@ -154,7 +154,8 @@ def test_saved_model_loads_without_our_code(name, tmp_path):
     model.compile_model(net, keras.optimizers.SGD(0.1))
     net.save(path)
     with zipfile.ZipFile(path) as archive:
-        assert "training" not in json.loads(archive.read("config.json"))["module"]
+        described = json.loads(archive.read("config.json"))
+        assert "training" not in described["module"]
     images = images_of((64, 64, 3)) / 255
     expected = tmp_path / "expected.npz"
     np.savez(expected, images=images, scores=net.predict(images, verbose=0))

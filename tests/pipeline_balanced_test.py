@@ -49,7 +49,7 @@ def test_classes_are_drawn_equally_often_and_examples_within_one(epoch):
 
 
 def test_the_odd_draw_goes_round_the_classes():
-    odd = [np.argmax(np.bincount(LABELS[order_of(epoch)])) for epoch in range(6)]
+    odd = [np.argmax(np.bincount(LABELS[order_of(e)])) for e in range(6)]
     assert sorted(odd[:3]) == [0, 1, 2]
     assert odd[3:] == odd[:3]
 

@@ -38,7 +38,8 @@ def in_threads(function, arguments):
             results[place] = error
 
     threads = [
-        threading.Thread(target=call, args=pair) for pair in enumerate(arguments)
+        threading.Thread(target=call, args=pair)
+        for pair in enumerate(arguments)
     ]
     for thread in threads:
         thread.start()

@@ -236,7 +236,8 @@ def test_same_settings_without_a_directory_find_the_unfinished_run(
 
 def run_anywhere(fields, **kwargs):
     options = {"batch_size": loop_runs.BATCH_SIZE, "augment": loop_runs.PLAIN}
-    config = config_lib.TrainConfig(**(options | {"jit_compile": False} | fields))
+    options["jit_compile"] = False
+    config = config_lib.TrainConfig(**(options | fields))
     return loop.train_and_evaluate(config, loop_runs.make_splits(), **kwargs)
 
 

@@ -24,7 +24,7 @@ from xray_tfds import images
         ({"learning_rate": float("inf")}, "learning_rate=inf"),
         ({"seed": -1}, "`seed` must be an int from 0.*Received: seed=-1"),
         ({"seed": 2**32}, "Received: seed=4294967296"),
-        ({"model": "ResNet5"}, "Did you mean ResNet50.*Received: model=ResNet5"),
+        ({"model": "ResNet5"}, "Did you mean ResNet50.*model=ResNet5"),
         ({"strategy": "tpus"}, "one of default, mirrored.*strategy=tpus"),
         ({"devices": ("gpu:0",)}, "needs strategy=mirrored.*strategy=default"),
         ({"workers": ("a:1",)}, "`workers` needs strategy=multi_worker"),
