@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[1]
 FLAGS = (
     "--image_size=64",
-    "--epochs=3",
+    "--epochs=6",
     "--batch_size=8",
     "--rescale=1/255",
     "--width_shift_range=0.1",
@@ -106,9 +106,10 @@ def test_two_workers_give_the_numbers_of_one_process(
 def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
     untouched, data, tmp_path
 ):
-    process = launch(data, tmp_path / "run", "--epochs=3")
+    process = launch(data, tmp_path / "run")
     for line in process.stdout:
-        if "Epoch 1/" in line:
+        # By then the first epoch has its checkpoint.
+        if "Epoch 2/" in line:
             break
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
     victim = int(children.read_text().split()[1])
@@ -147,12 +148,14 @@ _RUN_ON = """
 import sys
 sys.path.insert(0, "tests")
 import loop_runs, multi_worker_test, numpy as np
+from training import strategy
 from training.model import building
 building.lesson.build = multi_worker_test._small_normalizing_network
 devices = int(sys.argv[2])
 fields = {}
 if devices > 1:
     fields = {"strategy": "mirrored", "num_virtual_devices": devices}
+    strategy.create_virtual_cpus(devices)
 result = loop_runs.run(
     sys.argv[1], splits=loop_runs.make_splits(contrast=140), epochs=1,
     augment=loop_runs.AUGMENT, optimizer="sgd", learning_rate=0.1,
@@ -179,7 +182,9 @@ def test_one_device_two_and_three_give_the_same_with_normalization(tmp_path):
         )
         with np.load(path / "x.npz") as arrays:
             found.append({name: arrays[name] for name in arrays.files})
+    # Keras sums variances over replicas as E[x^2] - E[x]^2, in float32: what the
+    # lesson's network holds to 1e-6 is twice that with normalisation.
     for other in found[1:]:
         for name, array in found[0].items():
-            atol = 1e-6 if name == "logs" else 1e-5
-            np.testing.assert_allclose(other[name], array, atol=atol)
+            atol = 2e-6 if name == "logs" else 1e-5
+            np.testing.assert_allclose(other[name], array, rtol=0, atol=atol)
