@@ -182,8 +182,8 @@ def test_one_device_two_and_three_give_the_same_with_normalization(tmp_path):
         )
         with np.load(path / "x.npz") as arrays:
             found.append({name: arrays[name] for name in arrays.files})
-    # Keras sums variances over replicas as E[x^2] - E[x]^2, in float32: what the
-    # lesson's network holds to 1e-6 is twice that with normalisation.
+    # Keras computes variances over replicas as E[x^2] - E[x]^2, in float32: the
+    # lesson's network holds 1e-6, one with normalisation twice that.
     for other in found[1:]:
         for name, array in found[0].items():
             atol = 2e-6 if name == "logs" else 1e-5
