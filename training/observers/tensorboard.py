@@ -29,15 +29,13 @@ class TensorBoardWriter(observer.Observer):
         self._images = images
         self._hparams = hparams or {}
         self._is_new = not directory.exists()
-        self._writers = {
-            name: tf.summary.create_file_writer(str(directory / name))
-            for name in ("train", "validation")
-        }
+        self._directory = directory
+        self._writers: dict = {}
 
     def on_train_begin(self, logs=None):
         """Writes the hyper-parameters, when the run is new."""
         if self._is_new and self._hparams:
-            with self._writers["validation"].as_default():
+            with self._writer("validation").as_default():
                 hparams_api.hparams(_plain(self._hparams))
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -71,7 +69,7 @@ class TensorBoardWriter(observer.Observer):
             epochs = {f"epoch_{k}": v for k, v in values.items()}
             self._write(name, epochs, epoch + 1)
         if epoch == 0 and self._images is not None:
-            with self._writers["train"].as_default():
+            with self._writer("train").as_default():
                 tf.summary.image(
                     "augmented",
                     _to_unit_range(self._images()),
@@ -86,12 +84,19 @@ class TensorBoardWriter(observer.Observer):
         for writer in self._writers.values():
             writer.close()
 
+    def _writer(self, name):
+        if name not in self._writers:
+            self._writers[name] = tf.summary.create_file_writer(
+                str(self._directory / name)
+            )
+        return self._writers[name]
+
     def _learning_rate(self):
         # Mirrored variables are no numbers, but have a value.
         return float(self.model.optimizer.learning_rate.numpy())
 
     def _write(self, name, values, step):
-        with self._writers[name].as_default():
+        with self._writer(name).as_default():
             for tag, value in values.items():
                 tf.summary.scalar(tag, value, step=step)
 
