@@ -12,11 +12,11 @@ _MOMENTUM = 0.9
 
 
 def build(input_shape, num_classes):
-    """Builds a ResNet of four stages of one block, 308,354 weights on grey.
+    """Builds a ResNet of four stages of one block, 308,946 weights on grey.
 
     The stem and all stages but the first halve the image, the first with a
-    stride and not with pooling, so that 128x128 films cost a CPU 11 ms to train
-    on. Blocks are those of https://arxiv.org/abs/1512.03385: two 3x3
+    stride and not with pooling, which keeps the network small enough for a CPU.
+    Blocks are those of https://arxiv.org/abs/1512.03385: two 3x3
     convolutions with BatchNormalization, over all replicas, and a 1x1
     projection where the shape changes. The mean over the image makes the
     number of weights independent of its size.
