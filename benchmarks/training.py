@@ -56,11 +56,12 @@ def _make_contestants():
     )
     splits = trainers.make_splits(_NUM_IMAGES.value, _IMAGE_SIZE.value)
     inputs, parts = trainers.make_parts(config, splits)
-    batches = iter(inputs.make_train_dataset())
+    # Each call opens an iterator anew, as it does for whoever calls it.
+    dataset = inputs.make_train_dataset()
     steps = inputs.train_progress().num_steps
 
     def fit():
-        parts.model.fit(batches, steps_per_epoch=steps, verbose=0)
+        parts.model.fit(dataset, steps_per_epoch=steps, verbose=0)
 
     return {
         "our loop, our input": trainers.make_trainer(config, splits),

@@ -1,7 +1,5 @@
 """What an example of each class counts in the training loss."""
 
-import math
-
 import numpy as np
 
 
@@ -38,7 +36,7 @@ def resolve(spec, counts, class_names):
 
 
 def _of_dictionary(spec, class_names):
-    weights = {}
+    weights, limits = {}, np.finfo(np.float32)
     for key, weight in spec.items():
         label = _label(key, class_names)
         is_number = isinstance(weight, (int, float))
