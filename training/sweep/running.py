@@ -52,7 +52,7 @@ class Sweep:
         self._search = search
         self._remember(
             {
-                "try": sorted(tries),
+                "try": list(tries),
                 "search": search,
                 "metric": metric,
                 "seed": seed,
@@ -109,7 +109,8 @@ class Sweep:
             self._study.enqueue_trial(params)
         else:
             self._study.sampler = optuna.samplers.RandomSampler(
-                self._seed + number
+                # Other seeds draw other trials, not the same from another on.
+                1_000_003 * self._seed + number
             )
         return self._study.ask(self._space)
 

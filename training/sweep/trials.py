@@ -84,6 +84,8 @@ def read_best(directory, metric):
         Dict of names to numbers, or None if the metric was never defined.
     """
     path = directory / "run" / workdir.METRICS_FILE
+    if not path.exists():
+        return None
     lines = path.read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     defined = [
