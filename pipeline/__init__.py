@@ -1,16 +1,4 @@
-"""`ImageDataGenerator` as an exact, fast and reproducible `tf.data` graph.
-
-Data: `open_split` opens a prepared split, `load_split` one that must fit memory,
-`Split.from_arrays` one that is there already; `select_subset` takes Keras's part
-of it, `fingerprint` tells whether two hold the same.
-
-Batches: `make_train_dataset` and `make_eval_dataset` make them, `epoch_plan` says
-what an epoch holds, `filenames_of_step` which files a batch is of.
-
-Transforms: `AugmentConfig` says which, `fit_statistics` what they need to know of
-the data; `sample_params`, `apply_transform`, `random_transform`, `standardize`
-and `augment_features` are what the datasets are made of.
-"""
+"""`ImageDataGenerator` as an exact, fast and reproducible `tf.data` graph."""
 
 from pipeline.augment import apply_transform
 from pipeline.augment import augment_features

@@ -1,5 +1,7 @@
 """What an example of each class counts in the training loss."""
 
+import math
+
 import numpy as np
 
 
@@ -36,7 +38,7 @@ def resolve(spec, counts, class_names):
 
 
 def _of_dictionary(spec, class_names):
-    weights, limits = {}, np.finfo(np.float32)
+    weights = {}
     for key, weight in spec.items():
         label = _label(key, class_names)
         is_number = isinstance(weight, (int, float))
