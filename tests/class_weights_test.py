@@ -35,6 +35,11 @@ def test_dictionary_is_by_name_or_label(spec):
     assert weights.tolist() == [2.5, 1.0]
 
 
+def test_name_of_a_class_comes_before_labels():
+    weights = class_weights.resolve({"1": 2.5, "0": 1}, None, ("1", "0"))
+    assert weights.tolist() == [2.5, 1.0]
+
+
 @pytest.mark.parametrize(
     "spec, message",
     [
@@ -44,6 +49,11 @@ def test_dictionary_is_by_name_or_label(spec):
         ({"normal": 0, "pneumonia": 1}, "positive.*normal=0"),
         ({"normal": "x", "pneumonia": 1}, "positive.*normal=x"),
         ({"normal": float("nan"), "pneumonia": 1}, "normal=nan"),
+        ({"normal": True, "pneumonia": 1}, "positive.*normal=True"),
+        ({"normal": 1e-50, "pneumonia": 1}, "positive.*normal=1e-50"),
+        ({"normal": 1e50, "pneumonia": 1}, r"positive.*normal=1e\+50"),
+        ({"normal": 1, "0": 2, "pneumonia": 1}, "gives normal two"),
+        ({"normal": 1, "\u00b2": 2}, "Received: \u00b2"),
     ],
 )
 def test_dictionary_that_does_not_fit_is_refused(spec, message):

@@ -1,8 +1,10 @@
 """What an example of each class counts in the training loss."""
 
-import math
-
 import numpy as np
+
+# As floats: others would be cast to float32 to be compared with them.
+_LEAST = float(np.finfo(np.float32).tiny)
+_MOST = float(np.finfo(np.float32).max)
 
 
 def resolve(spec, counts, class_names):
@@ -20,8 +22,8 @@ def resolve(spec, counts, class_names):
         float32 `[num_classes]`, or None for "none".
 
     Raises:
-        ValueError: If a class is missing, unknown or without examples, or a
-            weight is not a positive number.
+        ValueError: If a class is missing, unknown, given twice or without
+            examples, or a weight is not a positive number.
     """
     if spec == "none":
         return None
@@ -41,8 +43,15 @@ def _of_dictionary(spec, class_names):
     weights = {}
     for key, weight in spec.items():
         label = _label(key, class_names)
+        if label in weights:
+            raise ValueError(
+                "`class_weight` must give each class one weight, and gives "
+                f"{class_names[label]} two. Received: class_weight={spec}"
+            )
         is_number = isinstance(weight, (int, float))
-        if not is_number or not 0 < weight < math.inf:
+        is_number &= not isinstance(weight, bool)
+        # Neither 1e-50 nor 1e50 is one in float32.
+        if not is_number or not _LEAST <= weight <= _MOST:
             raise ValueError(
                 "`class_weight` must have positive numbers. "
                 f"Received: {key}={weight}"
@@ -61,8 +70,9 @@ def _label(key, class_names):
     """Returns the label that a name or a number as text stands for."""
     if key in class_names:
         return class_names.index(key)
-    if str(key).isdigit() and int(key) < len(class_names):
-        return int(key)
+    labels = [str(label) for label in range(len(class_names))]
+    if str(key) in labels:
+        return labels.index(str(key))
     raise ValueError(
         f"`class_weight` must be for the classes {', '.join(class_names)}. "
         f"Received: {key}"
