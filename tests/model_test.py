@@ -63,7 +63,7 @@ def test_model_gives_probabilities(name, input_shape, num_classes, precision):
         probabilities.numpy().sum(axis=1), 1, atol=1e-6
     )
     assert {weight.dtype for weight in net.weights} == {"float32"}
-    assert net.layers[1].compute_dtype == precision
+    assert net.layers[-2].compute_dtype == precision
     # What comes after is built as before.
     assert keras.config.dtype_policy().name == "float32"
 
@@ -127,13 +127,43 @@ def test_pixels_are_scaled_as_published_weights_expect(
 ):
     shape = (4, 5, channels)
     inputs = keras.Input(shape)
-    x = applications._to_three_channels(inputs)
+    x = applications.to_three_channels(inputs)
     scaling = applications.scaling_of(name)
-    x = applications._scale(x, scaling, rescale, channels > 1)
+    x = applications.scale_pixels(x, scaling, rescale, channels > 1)
     ours = keras.Model(inputs, x)(images_of(shape, rescale=rescale)).numpy()
     pixels = np.broadcast_to(images_of(shape), (3, 4, 5, 3)).copy()
     theirs = _preprocess_input(name)(pixels)
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50"])
+def test_half_precision_begins_after_pixels_are_scaled(name):
+    # .5020 and .5031 are one number in bfloat16; .0039 and .0063, which they
+    # are around the middle of the scale, are not.
+    net = model.build_model(
+        name, (32, 32, 1), 2, rescale=1 / 255, precision="bfloat16"
+    )
+    # What the network is given, of which new ones may make next to nothing.
+    backbone, given = net.get_layer(name), []
+    monitored = backbone.call
+    backbone.call = lambda x, **options: given.append(x) or monitored(
+        x, **options
+    )
+    images = np.ones((2, 32, 32, 1), np.float32)
+    net(images * np.reshape([128 / 255, 128.3 / 255], (2, 1, 1, 1)))
+    first, second = np.asarray(given[0], np.float32)
+    assert np.all(first != second)
+
+
+def test_new_efficientnet_scales_pixels_as_published_ones():
+    backbone = model.build_model("EfficientNetB0", (32, 32, 3), 2).layers[1]
+    rescaling, normalization = backbone.layers[1:3]
+    pixels = images_of((32, 32, 3))
+    np.testing.assert_allclose(
+        normalization(rescaling(pixels)),
+        keras.applications.densenet.preprocess_input(pixels.copy()),
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("name", SOME[:1])
@@ -147,7 +177,7 @@ def test_normalization_is_over_all_replicas(name):
     assert found and all(layer.synchronized for layer in found)
 
 
-@pytest.mark.parametrize("name", ["residual", *SOME[:1]])
+@pytest.mark.parametrize("name", ["residual", *SOME[:1], "VGG16"])
 def test_saved_model_loads_without_our_code(name, tmp_path):
     net = model.build_model(name, (64, 64, 3), 2, rescale=1 / 255)
     path = tmp_path / "model.keras"
@@ -195,6 +225,11 @@ def test_build_model_names_what_it_received_when_wrong(
 ):
     with pytest.raises(ValueError, match=message):
         model.build_model(name, (64, 64, 1), num_classes)
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="float16, bfloat16.*precision=int8"):
+        model.build_model("lesson", (64, 64, 1), 2, precision="int8")
 
 
 def test_compiled_model_has_what_callbacks_look_for():

@@ -42,8 +42,8 @@ def build(name, input_shape, num_classes, rescale):
         without its head. It holds layers of Keras only.
     """
     inputs = keras.Input(input_shape)
-    x = _to_three_channels(inputs)
-    x = _scale(x, scaling_of(name), rescale, input_shape[-1] > 1)
+    x = to_three_channels(inputs)
+    x = scale_pixels(x, scaling_of(name), rescale, input_shape[-1] > 1)
     backbone = getattr(keras.applications, name)(
         include_top=False,
         weights=None,
@@ -54,11 +54,16 @@ def build(name, input_shape, num_classes, rescale):
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.synchronized = True
+    set_pixel_statistics(backbone)
     # In float32, whatever the others compute in.
     outputs = layers.Dense(
         num_classes, activation="softmax", dtype="float32", name="head"
     )(backbone(x))
-    return keras.Model(inputs, outputs, name=f"{name}_classifier")
+    model = keras.Model(inputs, outputs, name=f"{name}_classifier")
+    # A model casts what it is given to what it computes in: in bfloat16 half a
+    # grey level would be lost before the pixels are scaled.
+    model.dtype_policy = "float32"
+    return model
 
 
 def scaling_of(name):
@@ -67,24 +72,56 @@ def scaling_of(name):
     return _SCALINGS[max(found, key=len)] if found else "none"
 
 
-def _to_three_channels(x):
+def set_pixel_statistics(backbone):
+    """Gives the first layers of EfficientNetB0 to B7 ImageNet's statistics.
+
+    They hold them as weights: 0 and 1 in a new network, and in published files
+    the standard deviation in place of the variance, for which Keras appends a
+    layer if it fetches the file itself
+    (https://github.com/tensorflow/tensorflow/issues/49930).
+
+    Args:
+        backbone: A network of `keras.applications`. Others than these have no
+            such weights and are left as they are.
+    """
+    for layer in backbone.layers:
+        if isinstance(layer, layers.Normalization) and layer.weights:
+            layer.adapt_mean.assign(_TORCH_MEAN)
+            layer.adapt_variance.assign(np.square(_TORCH_STD))
+            # What the layer computes with is a copy.
+            layer.finalize_state()
+
+
+def to_three_channels(x):
+    """Repeats one channel, leaves out the last of four."""
     channels = x.shape[-1]
     if channels == 1:
-        return layers.Concatenate()([x, x, x])
+        return layers.Concatenate(dtype="float32")([x, x, x])
     return x[..., :3] if channels == 4 else x
 
 
-def _scale(x, scaling, rescale, is_colour):
-    """Brings pixels, multiplied by `rescale`, to what a network expects."""
+def scale_pixels(x, scaling, rescale, is_colour):
+    """Brings pixels to what a network expects, in float32.
+
+    Args:
+        x: `[batch, height, width, 3]`, pixels of 0 to 255 times `rescale`.
+        scaling: As `scaling_of` returns it.
+        rescale: float.
+        is_colour: Whether the channels are not all the same.
+    """
     if scaling == "tf":
-        return layers.Rescaling(1 / (127.5 * rescale), offset=-1.0)(x)
+        return _rescale(x, 1 / (127.5 * rescale), -1.0)
     if scaling == "torch":
         std = 255 * rescale * np.array(_TORCH_STD)
         offset = -np.array(_TORCH_MEAN) / _TORCH_STD
-        return layers.Rescaling((1 / std).tolist(), offset.tolist())(x)
+        return _rescale(x, (1 / std).tolist(), offset.tolist())
     if scaling == "caffe":
         # To BGR, unless all channels are the same.
         x = x[..., ::-1] if is_colour else x
         offset = [-mean for mean in reversed(_CAFFE_MEAN)]
-        return layers.Rescaling(1 / rescale, offset)(x)
-    return x if rescale == 1 else layers.Rescaling(1 / rescale)(x)
+        return _rescale(x, 1 / rescale, offset)
+    return x if rescale == 1 else _rescale(x, 1 / rescale, 0.0)
+
+
+def _rescale(x, scale, offset):
+    return layers.Rescaling(scale, offset, dtype="float32")(x)

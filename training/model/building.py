@@ -35,13 +35,18 @@ def build_model(
         float32 `[batch, num_classes]`, rows summing to 1.
 
     Raises:
-        ValueError: If `name` is unknown, `num_classes` below 2, or the images
-            are too small for the network.
+        ValueError: If `name` or `precision` is unknown, `num_classes` below 2,
+            or the images are too small for the network.
     """
     if num_classes < 2:
         raise ValueError(
             "`num_classes` must be at least 2. Received: "
             f"num_classes={num_classes}"
+        )
+    if precision not in _POLICIES:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(_POLICIES)}. "
+            f"Received: precision={precision}"
         )
     network_names.check_name(name)
     check_input_shape(name, input_shape)
