@@ -1,42 +1,64 @@
-"""Weights from a file, to begin with."""
+"""Weights from a file, to begin with.
 
+Nothing but arrays is read: Keras runs what a file from elsewhere says about
+its layers, and more than once it could be had to run more than that in spite
+of `safe_mode` (CVE-2025-1550, CVE-2025-8747).
+"""
+
+import contextlib
 import pathlib
+import re
 import warnings
+import zipfile
 
+import h5py
 import keras
 
 from training import network_names
+from training import weight_files
+from training.model import applications
 
-_SUFFIXES = (".keras", ".h5")
+# What Keras's errors are of where arrays are missing or do not fit.
+_MISFITS = (KeyError, OSError, TypeError, ValueError)
+
+# Where Keras puts arrays: in a `.keras` archive, and among them the head's,
+# which is the only dense layer at the top level of our models.
+_ARRAYS_IN_ARCHIVE = "model.weights.h5"
+_KERNEL_OF_HEAD = "layers/dense/vars/0"
 
 
 def load_initial_weights(model, path):
     """Gives a network the weights of a file, as far as they are its own.
+
+    A head for another number of classes is left at random.
 
     Args:
         model: A `keras.Model` as `build_model` returns it.
         path: A `.keras` model of the same network, such as another run's; a
             `.weights.h5` of the same; or weights that were published for a
             network of `keras.applications` without its head (`*_notop.h5`).
-            Nothing but numbers is read from `.h5` files.
 
     Returns:
         What was loaded, in words.
 
     Raises:
-        ValueError: If there is no such file, or it is of another network.
+        ValueError: If there is no such file, or it is of another network; the
+            model's weights are as before then.
     """
     path = pathlib.Path(path)
-    if path.suffix not in _SUFFIXES or not path.is_file():
-        raise ValueError(
-            "`weights` must be an existing file that ends in .keras, "
-            f".weights.h5 or _notop.h5. Received: weights={path}"
-        )
-    if path.suffix == ".keras":
-        return _copy(_read_model(path), model, path)
-    if path.name.endswith(".weights.h5"):
-        _read_weights(model, path)
-        return f"all of {path}"
+    weight_files.check_weights_path(path)
+    with _open_arrays(path) as arrays:
+        if "layer_names" in arrays.attrs:
+            return _load_published(model, path)
+        if "layers" in arrays:
+            return _load_saved(model, path, arrays)
+    raise ValueError(
+        "`weights` must be a file of weights, and this one holds something "
+        f"else. Received: weights={path}"
+    )
+
+
+def _load_published(model, path):
     backbone = _backbone(model)
     if backbone is None:
         raise ValueError(
@@ -44,53 +66,59 @@ def load_initial_weights(model, path):
             f"{model.name}: published weights are for networks of "
             f"keras.applications. Received: weights={path}"
         )
-    _read_weights(backbone, path)
+    _read(backbone, path, f"{backbone.name} without its head")
+    applications.set_pixel_statistics(backbone)
     return f"{backbone.name} from {path}, its head at random"
 
 
-def _read_model(path):
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, TypeError, ValueError, KeyError) as error:
-        raise _unreadable(path, error) from error
+def _load_saved(model, path, arrays):
+    found, expected = _count(arrays["layers"]), len(model.weights)
+    if found != expected:
+        # Keras looks for what it needs and not at what is left.
+        reason = f"it has {expected} arrays, the file {found}"
+        raise _misfit(path, model.name, reason)
+    head = model.layers[-1]
+    if not _has_other_classes(arrays, head):
+        _read(model, path, model.name)
+        return f"all of {path}"
+    body = keras.Model(model.inputs[0], head.input)
+    _read(body, path, model.name)
+    return f"{path}, but for the head, which had other classes"
 
 
-def _read_weights(model, path):
-    before = model.get_weights()
+def _read(target, path, network):
+    """Loads weights into `target`, all of them or none."""
+    before = target.get_weights()
     try:
         with warnings.catch_warnings():
             # About each layer that does not fit; the error says it once.
             warnings.simplefilter("ignore")
-            model.load_weights(path)
-    except (OSError, TypeError, ValueError, KeyError) as error:
-        # Some of them may have been read.
-        model.set_weights(before)
-        raise _unreadable(path, error, model.name) from error
+            target.load_weights(path)
+    except _MISFITS as error:
+        target.set_weights(before)
+        # What follows are the values of the array, and all other layers.
+        reason = re.split("Target variable|List of objects", str(error))[0]
+        raise _misfit(path, network, " ".join(reason.split())) from error
 
 
-def _copy(source, model, path):
-    """Copies the weights of a model, but for a head of another size."""
-    theirs, ours = source.weights, model.weights
-    differs = [
-        index
-        for index, (a, b) in enumerate(zip(theirs, ours))
-        if a.shape != b.shape
-    ]
-    head = {len(ours) - 2, len(ours) - 1}
-    if len(theirs) != len(ours) or not set(differs) <= head:
-        first = ours[differs[0]].path if differs else "their number"
-        raise ValueError(
-            f"`weights` must be of the network {model.name}, but those of "
-            f"{source.name} differ from it, first in {first}. "
-            f"Received: weights={path}"
-        )
-    kept = head if differs else set()
-    for index, (a, b) in enumerate(zip(theirs, ours)):
-        if index not in kept:
-            b.assign(a)
-    if differs:
-        return f"{path}, but for the head, which had other classes"
-    return f"all of {path}"
+def _has_other_classes(arrays, head):
+    """Tells whether the head in a file differs in its outputs alone."""
+    if _KERNEL_OF_HEAD not in arrays:
+        return False
+    inputs, classes = arrays[_KERNEL_OF_HEAD].shape
+    return inputs == head.kernel.shape[0] and classes != head.kernel.shape[1]
+
+
+def _count(group):
+    """Counts arrays of weights; states of random generators are none."""
+    names: list[str] = []
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:
+            names.append(name)
+
+    group.visititems(visit)
+    return len(names)
 
 
 def _backbone(model):
@@ -101,10 +129,26 @@ def _backbone(model):
     return None
 
 
-def _unreadable(path, error, name=None):
-    expected = f" of the network {name}" if name else ""
-    reason = " ".join(str(error).split())[:300]
+@contextlib.contextmanager
+def _open_arrays(path):
+    """Opens the arrays of a file, an `h5py.File`."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = path
+            if path.suffix == ".keras":
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                file = stack.enter_context(archive.open(_ARRAYS_IN_ARCHIVE))
+            arrays = stack.enter_context(h5py.File(file, "r"))
+        except (KeyError, OSError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                "`weights` must be a file that Keras can read, and this one is "
+                f"damaged or none: {error}. Received: weights={path}"
+            ) from error
+        yield arrays
+
+
+def _misfit(path, network, reason):
     return ValueError(
-        f"`weights` must be a file{expected} that Keras can read: {reason} "
-        f"Received: weights={path}"
+        f"`weights` must be of the network {network}: "
+        f"{reason.rstrip('. ')}. Received: weights={path}"
     )
