@@ -152,7 +152,7 @@ def _is_alive(pid):
         ([], "--num_workers"),
         (
             ["--num_workers=2", "--", "--workers=a:1"],
-            "the launcher itself sets --workers=a:1",
+            "this program itself sets --workers=a:1",
         ),
     ],
 )

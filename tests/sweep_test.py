@@ -3,14 +3,17 @@
 import csv
 import itertools
 import json
+import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from training import workdir
 from training.sweep import __main__ as sweep
 from training.sweep import space
 
@@ -50,6 +53,29 @@ def script(tmp_path):
 
 def run(script, directory, *arguments):
     return sweep.main([f"--sweep_dir={directory}", *arguments], script)
+
+
+def start(script, directory, *arguments):
+    """Starts a sweep in a process of its own."""
+    program = (
+        "import pathlib, sys; from training.sweep import __main__ as sweep;"
+        "sys.exit(sweep.main(sys.argv[2:], pathlib.Path(sys.argv[1])))"
+    )
+    flag = f"--sweep_dir={directory}"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(script), flag, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def read_rows(directory):
@@ -125,23 +151,8 @@ def test_killed_sweep_goes_on_where_it_was(script, tmp_path, monkeypatch):
     directory = tmp_path / "sweep"
     arguments = ("--try", "learning_rate=0.1,0.2,0.3")
     monkeypatch.setenv("KILL", "1")
-    program = (
-        "import pathlib, sys; from training.sweep import __main__ as sweep;"
-        "sweep.main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
-    )
-    killed = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            program,
-            str(script),
-            f"--sweep_dir={directory}",
-            *arguments,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=120,
-    )
+    killed = start(script, directory, *arguments)
+    killed.communicate(timeout=120)
     assert killed.returncode == -signal.SIGKILL
     monkeypatch.delenv("KILL")
     assert run(script, directory, *arguments) == 0
@@ -172,6 +183,11 @@ def test_directory_of_another_sweep_is_refused(script, tmp_path, capsys):
         (("--try", "workdir=a,b"), "option of train.py.*workdir=a,b"),
         (("--try", "epochs=1,many"), "whole number. Received: epochs=many"),
         (("--try", "optimizer=adam,x"), "one of adam, adamw, sgd"),
+        (("--try", "image_size=64,128"), "option of train.py.*image_size"),
+        (
+            ("--try", "epochs=1", "--", "--epocs=3"),
+            "options of train.py. Received: --epocs=3",
+        ),
         (("--try", "epochs=1:9"), "A range needs `--search=random`"),
         (("--try", "epochs=1", "--num_trials=3"), "left out of a grid.*=3"),
         (("--try", "epochs=1", "--search=random"), "num_trials=None"),
@@ -195,11 +211,74 @@ def test_wrong_arguments_are_refused_before_anything_is_made(
     assert not (tmp_path / "s").exists()
 
 
-def test_combinations_count_the_last_option_fastest():
-    found = space.parse(["epochs=1,2", "batch_size=3,4"])
-    assert [tuple(space.combination(found, n).values()) for n in range(4)] == [
-        ("1", "3"),
-        ("1", "4"),
-        ("2", "3"),
-        ("2", "4"),
-    ]
+def test_random_trials_do_not_depend_on_how_many_follow():
+    found = space.parse(["learning_rate=0.1:1:log", "optimizer=adam,sgd"])
+    few, many, others = (
+        space.draw(found, "random", count, seed)
+        for count, seed in ((3, 0), (9, 0), (9, 1))
+    )
+    assert many[:3] == few
+    rates = [{trial["learning_rate"] for trial in t} for t in (many, others)]
+    assert not rates[0] & rates[1]
+
+
+def test_values_with_commas_are_parted_by_semicolons():
+    found = space.parse(["zoom_range=0.8,1.2;0.9,1.1"])
+    assert found["zoom_range"].choices == ("0.8,1.2", "0.9,1.1")
+    with pytest.raises(ValueError, match="`zoom_range` must be"):
+        space.parse(["zoom_range=0.8,x;1"])
+
+
+def test_trial_without_metrics_has_failed(tmp_path, capsys):
+    script = tmp_path / "program.py"
+    script.write_text("")
+    assert run(script, tmp_path / "s", "--try", "epochs=1,2") == 1
+    assert capsys.readouterr().out.count("val_auc was never defined") == 4
+
+
+_SLOW = """
+import os, pathlib, signal, sys, time
+workdir = pathlib.Path(sys.argv[-1].partition("=")[2])
+workdir.mkdir(parents=True, exist_ok=True)
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+(workdir / "pid").write_text(str(os.getpid()))
+while not seen:
+    time.sleep(.01)
+(workdir / "checkpoint").write_text("x")
+sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_the_trial_in_order_and_leaves_none_running(
+    signum, tmp_path
+):
+    script = tmp_path / "program.py"
+    script.write_text(_SLOW)
+    directory = tmp_path / "sweep"
+    process = start(script, directory, "--try", "epochs=1,2")
+    pid_file = directory / "trial-001" / "run" / "pid"
+    wait_for(lambda: pid_file.exists() and pid_file.read_text())
+    process.send_signal(signum)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in output
+    assert (directory / "trial-001" / "run" / "checkpoint").exists()
+    assert not (directory / "trial-002").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+
+
+def test_trial_that_outlived_its_sweep_is_waited_for(script, tmp_path):
+    directory = tmp_path / "sweep"
+    held = workdir.open_directory(
+        directory / "trial-001" / "run", matches=bool
+    )
+    process = start(script, directory, "--try", "learning_rate=0.1")
+    assert "Trial 1/1" in process.stdout.readline()
+    calls = directory / "trial-001" / "run" / "calls"
+    assert not calls.exists()
+    held.close()
+    process.communicate(timeout=60)
+    assert process.returncode == 0 and calls.read_text() == "x"

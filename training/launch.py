@@ -8,7 +8,6 @@ of the first that failed. Where the GPUs can be shared out evenly, each worker
 sees its own.
 """
 
-import argparse
 import glob
 import os
 import pathlib
@@ -18,6 +17,8 @@ import subprocess
 import sys
 import threading
 import time
+
+from training import command_line
 
 _SCRIPT = pathlib.Path(__file__).parents[1] / "train.py"
 _POLL_SECONDS = 0.1
@@ -50,29 +51,19 @@ def main(arguments=None, script=_SCRIPT):
 
 
 def _parse(arguments):
-    """Returns our options; `flags` are what stands behind `--`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.launch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.make_parser("python -m training.launch", __doc__)
     parser.add_argument(
         "--num_workers", type=int, required=True, help="how many processes"
     )
-    parser.add_argument(
-        "flags", nargs=argparse.REMAINDER, help="-- and options of train.py"
-    )
-    options = parser.parse_args(arguments)
-    options.flags = [flag for flag in options.flags if flag != "--"]
+    options = command_line.parse(parser, arguments)
     if options.num_workers < 1:
         parser.error(
             "--num_workers must be at least 1. Received: "
             f"num_workers={options.num_workers}"
         )
-    ours = ("strategy", "workers", "worker_index")
-    taken = [f for f in options.flags if f.lstrip("-").split("=")[0] in ours]
-    if taken:
-        parser.error(f"the launcher itself sets {' '.join(taken)}")
+    command_line.refuse_flags(
+        parser, options.flags, ("strategy", "workers", "worker_index")
+    )
     return options
 
 

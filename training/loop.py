@@ -72,7 +72,7 @@ def train_and_evaluate(
             remember is not part of a checkpoint.
         flagfile: Text to keep as the run's flag file, if any.
         strategy: `tf.distribute.Strategy`; None for that of `config`.
-        channel: `rendezvous.Channel` to the other workers, if there are any.
+        channel: `channel.Channel` to the other workers, if there are any.
         started: `time.monotonic()` when the process began, if the time to the
             first step is to be told.
 

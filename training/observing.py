@@ -43,65 +43,49 @@ class Callbacks:
 
     def on_train_begin(self):
         """Once, before the first epoch of this process."""
-        self._list.on_train_begin()
-        for observer in self._observers:
-            observer.on_train_begin()
+        self._call("on_train_begin")
 
     def on_train_end(self, logs=None):
         """Once, after the last epoch."""
-        self._list.on_train_end(logs)
-        for observer in self._observers:
-            observer.on_train_end(logs)
+        self._call("on_train_end", logs)
+
+    def on_epoch_begin(self, epoch):
+        """Before an epoch, or the rest of one."""
+        self._call("on_epoch_begin", epoch)
+
+    def on_epoch_end(self, epoch, logs):
+        """After an epoch and its validation; `logs` are floats by name."""
+        self._call("on_epoch_end", epoch, logs)
+
+    def on_train_batch_begin(self, step):
+        """Before an execution; `step` is its first."""
+        self._call("on_train_batch_begin", step)
+
+    def on_train_batch_end(self, step, logs):
+        """After an execution; `step` is its last, `logs` scalar tensors."""
+        self._call("on_train_batch_end", step, logs)
+
+    def on_test_begin(self):
+        """Before a validation."""
+        self._call("on_test_begin")
+
+    def on_test_end(self, logs):
+        """After a validation."""
+        self._call("on_test_end", logs)
+
+    def on_test_batch_begin(self, step):
+        """As `on_train_batch_begin`."""
+        self._call("on_test_batch_begin", step)
+
+    def on_test_batch_end(self, step, logs):
+        """As `on_train_batch_end`."""
+        self._call("on_test_batch_end", step, logs)
 
     def close(self):
         """Lets observers end what they have begun, however the run ends."""
         for observer in self._observers:
             observer.close()
 
-    def on_epoch_begin(self, epoch):
-        """Before an epoch, or the rest of one."""
-        self._list.on_epoch_begin(epoch)
-        for observer in self._observers:
-            observer.on_epoch_begin(epoch)
-
-    def on_epoch_end(self, epoch, logs):
-        """After an epoch and its validation; `logs` are floats by name."""
-        self._list.on_epoch_end(epoch, logs)
-        for observer in self._observers:
-            observer.on_epoch_end(epoch, logs)
-
-    def on_train_batch_begin(self, step):
-        """Before an execution; `step` is its first."""
-        self._list.on_train_batch_begin(step)
-        for observer in self._observers:
-            observer.on_train_batch_begin(step)
-
-    def on_train_batch_end(self, step, logs):
-        """After an execution; `step` is its last, `logs` scalar tensors."""
-        self._list.on_train_batch_end(step, logs)
-        for observer in self._observers:
-            observer.on_train_batch_end(step, logs)
-
-    def on_test_begin(self):
-        """Before a validation."""
-        self._list.on_test_begin()
-        for observer in self._observers:
-            observer.on_test_begin()
-
-    def on_test_end(self, logs):
-        """After a validation."""
-        self._list.on_test_end(logs)
-        for observer in self._observers:
-            observer.on_test_end(logs)
-
-    def on_test_batch_begin(self, step):
-        """As `on_train_batch_begin`."""
-        self._list.on_test_batch_begin(step)
-        for observer in self._observers:
-            observer.on_test_batch_begin(step)
-
-    def on_test_batch_end(self, step, logs):
-        """As `on_train_batch_end`."""
-        self._list.on_test_batch_end(step, logs)
-        for observer in self._observers:
-            observer.on_test_batch_end(step, logs)
+    def _call(self, hook, *arguments):
+        for listener in (self._list, *self._observers):
+            getattr(listener, hook)(*arguments)

@@ -39,7 +39,7 @@ def begin(config, fingerprint, channel):
     Args:
         config: `TrainConfig`.
         fingerprint: Of the images, as `Inputs.fingerprint` returns it.
-        channel: `rendezvous.Channel` to the other workers.
+        channel: `channel.Channel` to the other workers.
 
     Returns:
         A `Start`.

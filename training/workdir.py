@@ -139,6 +139,17 @@ def open_directory(path, *, matches, resume="auto"):
     return RunDirectory(path)
 
 
+def is_in_use(path):
+    """Whether another process works in a directory, which need not exist."""
+    if not (pathlib.Path(path) / _LOCK_FILE).exists():
+        return False
+    try:
+        RunDirectory(path).close()
+    except ValueError:
+        return True
+    return False
+
+
 def read_run(path):
     """Returns what `write_run` wrote into a directory; None if nothing."""
     try:

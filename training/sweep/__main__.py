@@ -5,15 +5,17 @@
         -- --images_dir=DIR --epochs=5
 
 tries all combinations. `--search=random --num_trials=20` draws them, also from
-ranges: `--try learning_rate=0.0001:0.01:log`. The same command goes on with a
-sweep that was ended. Trials are compared by their best epoch's `--metric` on
-the validation split. What stands behind `--` are the options of all trials.
+ranges: `--try learning_rate=0.0001:0.01:log`. Values that hold commas
+themselves are parted by semicolons: `--try 'zoom_range=0.8,1.2;0.9,1.1'`. The
+same command goes on with a sweep that was ended. Trials are compared by their
+best epoch's `--metric` on the validation split. What stands behind `--` are the
+options of all trials.
 """
 
-import argparse
 import pathlib
 import sys
 
+from training import command_line
 from training import config as config_lib
 
 
@@ -50,12 +52,7 @@ def main(arguments=None, script=None):
 
 
 def _parse(arguments):
-    """Returns our options; `flags` are what stands behind `--`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.sweep",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.make_parser("python -m training.sweep", __doc__)
     parser.add_argument(
         "--sweep_dir", required=True, help="directory of all files of the sweep"
     )
@@ -77,11 +74,8 @@ def _parse(arguments):
         "--metric", choices=config_lib.MONITORS, default="val_auc"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the search")
-    parser.add_argument(
-        "flags", nargs=argparse.REMAINDER, help="-- and options of train.py"
-    )
-    options = parser.parse_args(arguments)
-    options.flags = [flag for flag in options.flags if flag != "--"]
+    options = command_line.parse(parser, arguments)
+    command_line.refuse_flags(parser, options.flags, ("workdir", "resume"))
     return options
 
 

@@ -10,21 +10,23 @@ from training import workdir
 _METRICS = ("val_auc", "val_accuracy", "val_loss", "epoch")
 
 
-def collect(trials, metric):
+def collect(found, params, metric):
     """Returns a row for each trial that succeeded, best first.
 
     Args:
-        trials: Pairs of Optuna's trials and what `trials.read_result` returns.
+        found: Dict of numbers of trials, from 1, to what `trials.read_result`
+            returns.
+        params: Dicts of the parameters of all trials, in order.
         metric: What to sort by.
     """
     rows = [
         {
-            "trial": trial.number + 1,
-            **trial.params,
+            "trial": number,
+            **params[number - 1],
             **{name: result["best"][name] for name in _METRICS},
             "workdir": result["workdir"],
         }
-        for trial, result in trials
+        for number, result in found.items()
         if result["best"]
     ]
     lower = metric.endswith("loss")

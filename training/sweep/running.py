@@ -1,16 +1,11 @@
 """Goes through the trials of a sweep, and remembers them."""
 
-import optuna
-from optuna.storages import journal
-
 from training import workdir
 from training.sweep import results
 from training.sweep import space as space_lib
 from training.sweep import trials
 
 _SWEEP_FILE = "sweep.json"
-_TRIALS_FILE = "trials.log"
-_State = optuna.trial.TrialState
 
 
 class Sweep:
@@ -44,12 +39,12 @@ class Sweep:
             ValueError: If something is wrong with the options, or the directory
                 holds another sweep.
         """
-        self._space = space_lib.parse(tries)
-        self._num_trials = _count(self._space, search, num_trials)
+        space = space_lib.parse(tries)
+        space_lib.check_flags(flags)
+        self._trials = space_lib.draw(space, search, num_trials, seed)
         self._directory = directory
-        self._metric, self._seed = metric, seed
+        self._metric = metric
         self._flags, self._script = list(flags), script or trials.SCRIPT
-        self._search = search
         self._remember(
             {
                 "try": list(tries),
@@ -59,22 +54,13 @@ class Sweep:
                 "flags": self._flags,
             }
         )
-        backend = journal.JournalFileBackend(str(directory / _TRIALS_FILE))
-        self._study = optuna.create_study(
-            study_name="sweep",
-            storage=journal.JournalStorage(backend),
-            direction="minimize" if metric.endswith("loss") else "maximize",
-            load_if_exists=True,
-        )
 
     def run(self):
         """Runs all trials that are left; returns the exit status."""
         try:
-            for trial in self._study.get_trials(states=[_State.RUNNING]):
-                self._run_trial(trial.number, trial.params)
-            while len(self._study.trials) < self._num_trials:
-                trial = self._ask()
-                self._run_trial(trial.number, trial.params)
+            with trials.stoppable():
+                for number, params in enumerate(self._trials, start=1):
+                    self._run_trial(number, params)
         except trials.Interrupted:
             print("Interrupted: the same command goes on from here.")
             return 130
@@ -99,26 +85,13 @@ class Sweep:
                 f"Name another directory. Received: {self._directory}"
             )
 
-    def _ask(self):
-        """Returns the next trial, a function of the seed and its number."""
-        number = len(self._study.trials)
-        if self._search == "grid":
-            # Optuna's own sampler of grids stops the study when it is told of
-            # the last trial, which it may not outside of `optimize`.
-            params = space_lib.combination(self._space, number)
-            self._study.enqueue_trial(params)
-        else:
-            self._study.sampler = optuna.samplers.RandomSampler(
-                # Other seeds draw other trials, not the same from another on.
-                1_000_003 * self._seed + number
-            )
-        return self._study.ask(self._space)
-
     def _run_trial(self, number, params):
+        """Runs a trial, unless it has a result already."""
         directory = self._trial_directory(number)
+        if trials.read_result(directory) is not None:
+            return
         print(
-            f"Trial {number + 1}/{self._num_trials}: "
-            f"{results.describe(params)}",
+            f"Trial {number}/{len(self._trials)}: {results.describe(params)}",
             flush=True,
         )
         reason = trials.run(directory, self._flags, params, self._script)
@@ -126,33 +99,28 @@ class Sweep:
         if reason is None:
             best = trials.read_best(directory, self._metric)
             reason = None if best else f"{self._metric} was never defined"
-        self._tell(number, best, reason, directory)
-
-    def _trial_directory(self, number):
-        return self._directory / f"trial-{number + 1:03d}"
-
-    def _tell(self, number, best, reason, directory):
         trials.write_result(directory, best, reason)
         if best is None:
-            self._study.tell(number, state=_State.FAIL)
             print(f"  failed, {reason}", flush=True)
         else:
-            self._study.tell(number, best[self._metric])
             print(
                 f"  {self._metric} {best[self._metric]:.4f} in epoch "
                 f"{best['epoch']}",
                 flush=True,
             )
 
+    def _trial_directory(self, number):
+        return self._directory / f"trial-{number:03d}"
+
     def _finish(self):
-        found = [
-            (trial, trials.read_result(self._trial_directory(trial.number)))
-            for trial in self._study.trials
-        ]
-        rows = results.collect(found, self._metric)
+        found = {
+            number: trials.read_result(self._trial_directory(number))
+            for number in range(1, len(self._trials) + 1)
+        }
+        rows = results.collect(found, self._trials, self._metric)
         failed = {
-            trial.number + 1: result["reason"]
-            for trial, result in found
+            number: result["reason"]
+            for number, result in found.items()
             if result["reason"]
         }
         if rows:
@@ -162,25 +130,3 @@ class Sweep:
             print(f"\nThis and the best trial's options: {self._directory}")
         results.print_failures(failed)
         return 1 if failed else 0
-
-
-def _count(space, search, num_trials):
-    """Returns how many trials a sweep has."""
-    if search == "grid":
-        if not space_lib.is_grid(space):
-            raise ValueError(
-                "A range needs `--search=random`; a grid takes choices, such "
-                "as learning_rate=0.001,0.01."
-            )
-        if num_trials is not None:
-            raise ValueError(
-                "`--num_trials` must be left out of a grid, which has "
-                f"{space_lib.size(space)}. Received: num_trials={num_trials}"
-            )
-        return space_lib.size(space)
-    if num_trials is None or num_trials < 1:
-        raise ValueError(
-            "`--num_trials` must be at least 1 for a random search. "
-            f"Received: num_trials={num_trials}"
-        )
-    return num_trials

@@ -1,12 +1,15 @@
 """What a sweep tries: options of `train.py` and their values."""
 
 import itertools
-import math
 from typing import Any
 
 import optuna
 
+from training import command_line
 from training import options as options_lib
+
+# Options whose values may hold commas, so that semicolons part them.
+_KINDS_WITH_COMMAS = ("range", "pair", "names", "class_weight")
 
 # What the sweep gives each trial itself, and what makes no other result.
 _NOT_TRIED = ("workdir", "resume", "workers", "worker_index", "tpu", "profile")
@@ -44,22 +47,62 @@ def parse(texts):
     return space
 
 
-def is_grid(space):
-    """Whether all options have choices, and no ranges."""
+def check_flags(flags):
+    """Raises ValueError where a flag is no option of `train.py`.
+
+    Args:
+        flags: As they stand behind `--`.
+    """
+    known = {o.name for group in options_lib.GROUPS.values() for o in group}
+    known |= {f"no{name}" for name in known} | {"flagfile"}
+    for flag in flags:
+        if flag.startswith("-") and command_line.name_of(flag) not in known:
+            raise ValueError(
+                f"What stands behind -- must be options of train.py. "
+                f"Received: {flag}"
+            )
+
+
+def draw(space, search, num_trials, seed):
+    """Returns the parameters of all trials, a list of dicts.
+
+    Args:
+        space: As `parse` returns it.
+        search: "grid", all combinations, the last option fastest; or "random",
+            of which the first do not depend on how many follow.
+        num_trials: Of a random search.
+        seed: Of a random search.
+
+    Raises:
+        ValueError: If `num_trials` does not fit the search, or a grid has a
+            range.
+    """
+    if search == "grid":
+        return _draw_grid(space, num_trials)
+    if num_trials is None or num_trials < 1:
+        raise ValueError(
+            "`--num_trials` must be at least 1 for a random search. "
+            f"Received: num_trials={num_trials}"
+        )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
+    return [study.ask(space).params for _ in range(num_trials)]
+
+
+def _draw_grid(space, num_trials):
     kind = optuna.distributions.CategoricalDistribution
-    return all(isinstance(values, kind) for values in space.values())
-
-
-def size(space):
-    """Returns how many combinations of choices there are."""
-    return math.prod(len(values.choices) for values in space.values())
-
-
-def combination(space, number):
-    """Returns one of the combinations of choices, the last option fastest."""
-    combinations = itertools.product(*(v.choices for v in space.values()))
-    values = next(itertools.islice(combinations, number, None))
-    return dict(zip(space, values))
+    if not all(isinstance(values, kind) for values in space.values()):
+        raise ValueError(
+            "A range needs `--search=random`; a grid takes choices, such as "
+            "learning_rate=0.001,0.01."
+        )
+    choices = (values.choices for values in space.values())
+    found = [dict(zip(space, values)) for values in itertools.product(*choices)]
+    if num_trials is not None:
+        raise ValueError(
+            "`--num_trials` must be left out of a grid, which has "
+            f"{len(found)}. Received: num_trials={num_trials}"
+        )
+    return found
 
 
 def _parse_values(option, values, text):
@@ -67,7 +110,8 @@ def _parse_values(option, values, text):
     if colon and option.kind in ("integer", "number"):
         high, _, scale = high.partition(":")
         return _parse_range(low, high, scale, text)
-    choices = [value.strip() for value in values.split(",")]
+    comma = ";" if option.kind in _KINDS_WITH_COMMAS else ","
+    choices = [value.strip() for value in values.split(comma)]
     for choice in choices:
         # As train.py would: what is wrong is told before anything is trained.
         option.parse(choice)

@@ -1,17 +1,20 @@
 """One trial: a run of `train.py` in a directory of its own."""
 
+import contextlib
 import json
 import math
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 from training import workdir
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "train.py"
 LOG_FILE = "output.log"
 _RESULT_FILE = "result.json"
+_POLL_SECONDS = 0.5
 
 
 class Interrupted(Exception):
@@ -21,7 +24,8 @@ class Interrupted(Exception):
 def run(directory, flags, params, script=SCRIPT):
     """Trains; returns None, or why it failed.
 
-    A trial that was interrupted goes on from its checkpoint.
+    A trial that was interrupted goes on from its checkpoint; one whose process
+    has outlived the sweep that started it is waited for.
 
     Args:
         directory: The trial's.
@@ -33,6 +37,8 @@ def run(directory, flags, params, script=SCRIPT):
         Interrupted: After Ctrl-C, or SIGTERM, when the trial has ended.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    while workdir.is_in_use(directory / "run"):
+        time.sleep(_POLL_SECONDS)
     command = [
         sys.executable,
         str(script),
@@ -49,17 +55,44 @@ def run(directory, flags, params, script=SCRIPT):
             # Ctrl-C reaches the sweep alone, which passes it on.
             start_new_session=True,
         )
-        try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            raise Interrupted from None
+        status = _wait(process)
     if status == 0:
         return None
     lines = (directory / LOG_FILE).read_text(encoding="utf-8").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
     return f"status {status}: {last.strip()}"
+
+
+@contextlib.contextmanager
+def stoppable():
+    """Lets SIGTERM end a sweep as Ctrl-C does, in a block."""
+
+    def interrupt(signum, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait(process):
+    """Returns the exit status of a process, which is ended by Ctrl-C first."""
+    interrupted = False
+    while True:
+        try:
+            status = process.wait()
+            break
+        except KeyboardInterrupt:
+            # Once to have it write a checkpoint, twice to end it at once.
+            interrupted = True
+            process.send_signal(signal.SIGINT)
+    if interrupted:
+        raise Interrupted
+    return status
 
 
 def write_result(directory, best, reason):
@@ -69,8 +102,9 @@ def write_result(directory, best, reason):
 
 
 def read_result(directory):
-    """Returns what `write_result` wrote, as a dict."""
-    return workdir.read_json(directory / _RESULT_FILE)
+    """Returns what `write_result` wrote, as a dict; None before that."""
+    path = directory / _RESULT_FILE
+    return workdir.read_json(path) if path.exists() else None
 
 
 def read_best(directory, metric):
