@@ -22,6 +22,7 @@ from training import config as config_lib
 from training import failures
 from training import options
 from training import rendezvous
+from training import weight_files
 from training import workdir
 
 _STARTED = time.monotonic()
@@ -40,7 +41,7 @@ def main(argv):
         data_config, config, augment = _read_flags()
         cluster = _find_cluster(config)
         if cluster is None or cluster.is_chief:
-            workdir.check(config.workdir)
+            _check_files(config)
         channel = rendezvous.meet(cluster, config.start_timeout)
         chatter.import_tensorflow()
         result = _train(data_config, config, augment, cluster, channel)
@@ -68,6 +69,15 @@ def _read_flags():
         config_lib.TrainConfig(**options.parse_group(options.TRAIN, values)),
         options.parse_group(options.AUGMENTATION, values),
     )
+
+
+def _check_files(config):
+    """Raises ValueError where a run could not begin, before anything loads."""
+    workdir.check(config.workdir)
+    # A run that goes on has its weights in its checkpoint.
+    begins = config.workdir is None or workdir.read_run(config.workdir) is None
+    if config.weights is not None and begins:
+        weight_files.check_weights_path(config.weights)
 
 
 def _find_cluster(config):

@@ -55,9 +55,9 @@ def natural_order(key, num_examples, shuffle=True):
 def balanced_order(key, labels):
     """Returns as many draws as there are examples, of each class as many.
 
-    Where the classes do not divide the number, those whose turn it is in this
-    epoch get one more. Within a class each example is drawn equally often, but
-    for one; a class that is larger than its share is drawn from without
+    Where the classes do not divide the number, those whose turn it is, by seed
+    and epoch, get one more. Within a class each example is drawn equally often,
+    but for one; a class that is larger than its share is drawn from without
     replacement. The order of all draws is a uniform permutation.
 
     Args:
@@ -74,7 +74,7 @@ def balanced_order(key, labels):
     for label in range(num_classes):
         members = np.flatnonzero(labels == label)
         shuffled = tf.gather(members, tf.argsort(tf.gather(ranks, members)))
-        turn = tf.math.floormod(label + key[1], num_classes)
+        turn = tf.math.floormod(label + key[0] + key[1], num_classes)
         size = share + tf.cast(turn < rest, tf.int64)
         places = tf.range(size, dtype=tf.int64) % len(members)
         draws.append(tf.gather(shuffled, places))

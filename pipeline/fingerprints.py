@@ -8,6 +8,8 @@ import tensorflow as tf
 # Where `xray_tfds` keeps the digest of all files that its records were made of.
 _SOURCE_FINGERPRINT = "fingerprint"
 
+_BLOCK_BYTES = 2**20
+
 
 def fingerprint(split):
     """Returns text that changes when an image or a label of a split does.
@@ -26,20 +28,23 @@ def fingerprint(split):
         split.name,
         split.class_names,
         split.filenames,
+        split.patients,
         [*split.images.shape],
         split.labels.tolist(),
     ]
     digest.update(json.dumps(described).encode())
-    digest.update(split.images.numpy().data)
+    # Its `numpy()` would copy all images.
+    digest.update(memoryview(split.images).cast("B"))
     return digest.hexdigest()
 
 
 def of_records(builder, name):
-    """Returns the fingerprint of a prepared split, without reading it.
+    """Returns the fingerprint of a prepared split, wherever its files are.
 
     It covers what the builder says of it: dataset, configuration and version,
-    the source fingerprint of `xray_tfds`, features, the sizes of the shards in
-    examples and of the files in bytes. It does not depend on where they are.
+    features, the sizes of the shards in examples; and the digest of all source
+    files that `xray_tfds` keeps, or, of other datasets, that of the records,
+    which are read for it.
 
     Args:
         builder: Prepared TFDS builder.
@@ -50,13 +55,22 @@ def of_records(builder, name):
     """
     info = builder.info
     split = info.splits[name]
+    content = (info.metadata or {}).get(_SOURCE_FINGERPRINT)
     described = [
         info.full_name,
-        (info.metadata or {}).get(_SOURCE_FINGERPRINT),
+        content or _digest_files(split.filepaths),
         info.features.to_json(),
         name,
         split.shard_lengths,
-        [tf.io.gfile.stat(str(path)).length for path in split.filepaths],
     ]
     text = json.dumps(described, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest_files(paths):
+    digest = hashlib.sha256()
+    for path in paths:
+        with tf.io.gfile.GFile(str(path), "rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    return digest.hexdigest()

@@ -47,6 +47,10 @@ def filenames_of_step(
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, "keep", None
     )
+    if epoch < 0:
+        raise ValueError(
+            f"`epoch` must be 0 or more. Received: epoch={epoch!r}"
+        )
     if not 0 <= step < batching.steps:
         raise ValueError(
             f"`step` must be from 0 to {batching.steps - 1}. "

@@ -12,6 +12,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import report_inputs  # noqa: E402
 import tensorflow as tf  # noqa: E402
+import tensorflow_datasets as tfds  # noqa: E402
 
 import xray_tfds  # noqa: E402
 
@@ -63,6 +64,20 @@ def write_flat_tree(root, per_class=30, seed=0):
     ]
     write_images(root, names, seed=seed)
     return root
+
+
+def build_records(image_tree, data_dir, size, num_shards, **options):
+    """Returns the builder of records in several shards, opened by TFDS."""
+    builder = xray_tfds.Builder(
+        data_dir=data_dir, config=xray_tfds.XrayConfig(image_size=size)
+    )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=image_tree, num_shards=num_shards
+        ),
+        **options,
+    )
+    return tfds.builder_from_directory(builder.data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,8 @@ import os
 import pathlib
 import signal
 
-_FIELDS = {
-    "epochs": 4,
-    "optimizer": "adamw",
-    "schedule": "cosine",
-    "warmup_epochs": 0.5,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-    "ema_decay": 0.9,
-    "label_smoothing": 0.1,
-    "class_weight": "balanced",
-    "sampling": "balanced",
-    "checkpoint_every_steps": 3,
-}
-STEPS = 4 * 4
+_EPOCHS = 4
+STEPS = 4 * _EPOCHS
 
 # A killed process does not get to its end; only one that does writes this.
 RESULT_FILE = "result.npz"
@@ -80,7 +68,11 @@ def _run(workdir, kill_at, kill_in):
 
         callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=die))
     result = loop_runs.run(
-        workdir, callbacks=callbacks, augment=loop_runs.AUGMENT, **_FIELDS
+        workdir,
+        callbacks=callbacks,
+        epochs=_EPOCHS,
+        checkpoint_every_steps=3,
+        **loop_runs.STATEFUL,
     )
     best = keras.models.load_model(pathlib.Path(workdir, "best.keras"))
     variables = [

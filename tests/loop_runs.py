@@ -1,7 +1,10 @@
 """Short runs of the loop on noise, for the tests of the loop."""
 
 import json
+import os
+import signal
 
+import keras
 import numpy as np
 
 import pipeline
@@ -16,6 +19,22 @@ AUGMENT = pipeline.AugmentConfig(
     rescale=1 / 255, width_shift_range=0.1, vertical_flip=True
 )
 PLAIN = pipeline.AugmentConfig(rescale=1 / 255)
+
+# All that has a state of its own: slots of an optimizer, a schedule, averages
+# of weights, the best epoch; and steps that are cut short by the split's end.
+STATEFUL = {
+    "optimizer": "adamw",
+    "schedule": "cosine",
+    "warmup_epochs": 0.5,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "ema_decay": 0.9,
+    "label_smoothing": 0.1,
+    "class_weight": "balanced",
+    "sampling": "balanced",
+    "augment": AUGMENT,
+}
+STEPS_PER_EPOCH = 4
 
 
 def make_split(name, num_examples, num_classes=2, contrast=25):
@@ -53,6 +72,18 @@ def run(workdir, *, callbacks=(), splits=None, **fields):
     return loop.train_and_evaluate(
         config, splits or make_splits(), callbacks=callbacks
     )
+
+
+def stop_at(step, signum=signal.SIGTERM):
+    """A callback that sends a signal after a step, counted from 1."""
+    seen = []
+
+    def send(batch, logs):
+        seen.append(batch)
+        if len(seen) == step:
+            os.kill(os.getpid(), signum)
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=send)
 
 
 def read_metrics(workdir):

@@ -248,6 +248,30 @@ def test_signal_before_the_first_epoch_ends_leaves_a_model(tmp_path):
     assert not (tmp_path / "curves.png").exists()
 
 
+def test_early_stopping_keeps_the_best_and_the_last_model(tmp_path, capsys):
+    fields = {"epochs": 20, "learning_rate": 0.5, "monitor": "val_loss"}
+    result = loop_runs.run(tmp_path, early_stopping_patience=2, **fields)
+    losses = [record["val_loss"] for record in result.records]
+    assert len(losses) < 20
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 3
+    assert "val_loss has not become better for 2" in capsys.readouterr().out
+    validation = loop_runs.make_splits().validation
+    images = validation.images.numpy() * np.float32(1 / 255)
+    for name, value in (("best", losses[best]), ("model", losses[-1])):
+        model = keras.models.load_model(tmp_path / f"{name}.keras")
+        scores = model.predict(images, verbose=0)
+        loss = keras.losses.categorical_crossentropy(
+            np.eye(2)[validation.labels], scores
+        )
+        assert float(np.mean(loss)) == pytest.approx(value, rel=1e-4)
+    # The same has nothing left to do; more patience goes on.
+    again = loop_runs.run(tmp_path, early_stopping_patience=2, **fields)
+    assert len(again.records) == len(losses)
+    patient = loop_runs.run(tmp_path, early_stopping_patience=3, **fields)
+    assert len(patient.records) > len(losses)
+
+
 def test_output_is_short_and_says_where_everything_is(tmp_path, capsys):
     loop_runs.run(tmp_path)
     lines = capsys.readouterr().out.splitlines()

@@ -174,6 +174,12 @@ def test_profile_is_written_for_the_steps_asked_for(run):
     assert list(profiles.glob("*/*.xplane.pb"))
 
 
+def test_profile_within_an_execution_is_one_of_all_its_steps(tmp_path):
+    loop_runs.run(tmp_path, epochs=1, profile=(2, 3), steps_per_execution=4)
+    profiles = tmp_path / "tensorboard" / "plugins" / "profile"
+    assert list(profiles.glob("*/*.xplane.pb"))
+
+
 def test_profile_beyond_the_end_is_told(tmp_path, capsys):
     loop_runs.run(tmp_path, epochs=1, profile=(50, 60))
     assert "did not come through steps 50 to 59" in capsys.readouterr().out

@@ -1,14 +1,16 @@
 """Names of the files in a batch, and fingerprints, of every kind of split."""
 
 import dataclasses
+import json
 import shutil
 
+import conftest
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 import pipeline
-import xray_tfds
+from pipeline import fingerprints
 
 SIZE = (16, 12)
 NUM_TRAIN = 41
@@ -17,16 +19,7 @@ BUDGETS = {"memory": 2**30, "read": NUM_TRAIN * SIZE[0] * SIZE[1] - 1}
 
 
 def build(image_tree, data_dir, **options):
-    builder = xray_tfds.Builder(
-        data_dir=data_dir, config=xray_tfds.XrayConfig(image_size=SIZE)
-    )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=image_tree, num_shards=3
-        ),
-        **options,
-    )
-    return tfds.builder_from_directory(builder.data_dir)
+    return conftest.build_records(image_tree, data_dir, SIZE, 3, **options)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +71,11 @@ def test_names_are_those_of_the_images_that_the_dataset_yields(
             names_by_image[image.astype(np.uint8).tobytes()]
             for image in images
         )
+
+
+def test_epoch_before_the_first_is_refused(builders):
+    with pytest.raises(ValueError, match="Received: epoch=-1"):
+        pipeline.filenames_of_step(builders["tfrecord"], "train", epoch=-1)
 
 
 def test_step_beyond_the_epoch_is_refused(builders):
@@ -139,11 +137,32 @@ def test_fingerprint_of_arrays_changes_with_each_of_them():
         ),
         dataclasses.replace(split, labels=np.array([0, 1, 1, 1])),
         dataclasses.replace(split, filenames=("x", "1", "2", "3")),
+        dataclasses.replace(split, patients=("x", "1", "2", "3")),
         dataclasses.replace(split, name="test"),
     ]
     assert pipeline.fingerprint(again) == pipeline.fingerprint(split)
     found = {pipeline.fingerprint(s) for s in [split, *others]}
-    assert len(found) == 5
+    assert len(found) == 6
+
+
+def test_fingerprint_of_foreign_records_changes_with_a_byte(
+    builders, tmp_path
+):
+    # As another dataset's: nothing is said of the files it was made of.
+    found = []
+    for number in range(2):
+        root = _moved(builders["tfrecord"], tmp_path / str(number))
+        metadata = json.loads((root / "metadata.json").read_text())
+        del metadata["fingerprint"]
+        (root / "metadata.json").write_text(json.dumps(metadata))
+        if number:
+            shard = sorted(root.glob("*train*tfrecord*"))[-1]
+            data = bytearray(shard.read_bytes())
+            data[-10] ^= 1
+            shard.write_bytes(data)
+        builder = tfds.builder_from_directory(root)
+        found.append(fingerprints.of_records(builder, "train"))
+    assert found[0] != found[1]
 
 
 def test_part_of_a_split_has_a_fingerprint_of_its_own(builders):

@@ -2,6 +2,7 @@
 
 import shutil
 
+import conftest
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +10,6 @@ import tensorflow_datasets as tfds
 
 import pipeline
 from pipeline import streaming
-import xray_tfds
 
 _SIZE = (16, 12)
 _NUM_TRAIN = 41
@@ -19,16 +19,7 @@ _CONFIG = pipeline.AugmentConfig(width_shift_range=0.2, horizontal_flip=True)
 
 
 def _build(image_tree, data_dir, **options):
-    builder = xray_tfds.Builder(
-        data_dir=data_dir, config=xray_tfds.XrayConfig(image_size=_SIZE)
-    )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=image_tree, num_shards=5
-        ),
-        **options,
-    )
-    return tfds.builder_from_directory(builder.data_dir)
+    return conftest.build_records(image_tree, data_dir, _SIZE, 5, **options)
 
 
 @pytest.fixture(scope="module")

@@ -179,6 +179,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         (("--image_size=big",), "`image_size` must be.*image_size=big"),
         (("--strategy=tpus",), "--strategy=tpus.*default.mirrored"),
         (("--strategy=multi_worker",), "--workers=host:port.*TF_CONFIG"),
+        (("--weights=no/such.keras",), "existing file.*no/such.keras"),
         (("--model=lessen",), "Did you mean lesson.*model=lessen"),
         (("--num_virtual_devices=2",), "needs strategy=mirrored"),
         (("--rescale=1/0",), "`rescale` must be.*Received: rescale=1/0"),

@@ -1,7 +1,6 @@
 """What a run tells its user, in a few lines."""
 
 import os
-import sys
 
 import numpy as np
 
@@ -78,8 +77,8 @@ def print_first_step(seconds):
     print(f"First step {seconds:.1f} s after the start", flush=True)
 
 
-def describe_epoch(record, epochs):
-    """Returns the metrics of an epoch as one line.
+def print_epoch(record, epochs):
+    """Prints the metrics of an epoch on one line.
 
     Args:
         record: The epoch's line in the metrics file, as a dict.
@@ -90,16 +89,11 @@ def describe_epoch(record, epochs):
         for prefix in ("", "val_")
         for name in (f"{prefix}loss", f"{prefix}accuracy", f"{prefix}auc")
     )
-    return (
+    print(
         f"Epoch {record['epoch']}/{epochs}  {record['seconds']:.1f} s  "
-        f"{record['images_per_second']:.0f} images/s{metrics}"
+        f"{record['images_per_second']:.0f} images/s{metrics}",
+        flush=True,
     )
-
-
-def print_epoch(record, epochs):
-    """Prints what `describe_epoch` returns, where no progress bar does."""
-    if not sys.stdout.isatty():
-        print(describe_epoch(record, epochs), flush=True)
 
 
 def print_summary(

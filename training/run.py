@@ -3,7 +3,6 @@
 import signal
 import time
 
-from training import artifacts
 from training import averaging
 from training import failures
 from training import keeping
@@ -11,8 +10,7 @@ from training import observers
 from training import observing
 from training import passes
 from training import position as position_lib
-from training import report
-from training import resuming
+from training import run_files
 from training import strategy as strategy_lib
 from training import workdir
 
@@ -38,8 +36,9 @@ class Run:
         self._strategy = strategy
         self._parts = parts
         self._inputs = inputs
-        self._start = start
+        self._is_finished = start.is_finished
         self._directory = start.directory and start.directory.path
+        self._files = run_files.RunFiles(config, inputs, start.directory)
         self._has_callbacks = bool(callbacks)
         self._position = position_lib.find_position(config, inputs, start)
         self._keeper = keeping.Keeper(
@@ -84,22 +83,21 @@ class Run:
         """
         self._parts.model.stop_training = False
         self._on_first_step = on_first_step
-        with keeping.writing_to(self._directory):
-            if self._start.is_finished:
-                self._summarize(None, None)
-                return None
-            self._write_first_files()
-            try:
-                logs, signum = self._run_epochs(stop)
-            except passes.NotFiniteStep as error:
-                raise self._not_finite(error.step) from error
-            finally:
-                self._callbacks.close()
-            self._finish(logs, signum)
-            return signum
+        if self._is_finished:
+            self._files.summarize(self._position)
+            return None
+        self._files.begin(self.records)
+        try:
+            signum = self._run_epochs(stop)
+        except passes.NotFiniteStep as error:
+            raise self._not_finite(error.step) from error
+        finally:
+            self._callbacks.close()
+        self._finish(signum)
+        return signum
 
     def _run_epochs(self, stop):
-        """Runs what is left; returns the last logs and what signal ended it."""
+        """Runs what is left; returns the number of the signal that ended it."""
         self._open_batches()
         self._keeper.start_from(self._position)
         self._callbacks.on_train_begin()
@@ -110,9 +108,8 @@ class Run:
             # First of all: whoever sent the signal may not wait for long.
             self._save_checkpoint()
         self._callbacks.on_train_end(logs)
-        if not interrupted:
-            return logs, None
-        return logs, stop.signum or signal.SIGTERM
+        # A signal may have reached another worker only.
+        return (stop.signum or signal.SIGTERM) if interrupted else None
 
     def _has_more(self):
         return (
@@ -164,7 +161,7 @@ class Run:
             logs = dict(trained.logs)
             logs.update((f"val_{k}", v) for k, v in validation.logs.items())
             if position.selection.update(position.epoch, logs):
-                self._save_model(workdir.BEST_MODEL_FILE)
+                self._files.save_model(model, workdir.BEST_MODEL_FILE)
         self._record(logs, trained, time.perf_counter() - start)
         return logs, False
 
@@ -203,18 +200,15 @@ class Run:
         if not trained.complete:
             record["partial"] = True
         position.records.append(record)
-        if self._directory is not None:
-            workdir.write_metrics(self._directory, position.records)
-            report.print_epoch(record, self._config.epochs)
+        self._files.end_epoch(position.records)
         epoch = position.epoch
         position.epoch += 1
         position.progress = self._inputs.train_progress()
         # Before the checkpoint: a callback may change the learning rate.
         self._callbacks.on_epoch_end(epoch, logs)
+        # After it, too: the progress bar has left its line.
+        self._files.print_epoch(record)
         self._save_checkpoint()
-        if len(position.records) == 1 and self._directory is not None:
-            # Only now: drawing it would have kept the first step waiting.
-            artifacts.save_contact_sheet(self._inputs, self._directory)
 
     def _save_checkpoint(self):
         try:
@@ -224,56 +218,21 @@ class Run:
                 f"{error} {self._describe_last_state()}"
             ) from error
 
-    def _write_first_files(self):
-        if self._directory is not None:
-            # What a killed process wrote after its last checkpoint goes.
-            if self.records:
-                workdir.write_metrics(self._directory, self.records)
-            artifacts.save_statistics(self._inputs.statistics, self._directory)
-
-    def _finish(self, logs, signum):
-        validation = logs
-        if self._has_callbacks and signum is None:
-            # They may have changed the weights, as `EarlyStopping` does when
-            # it restores the best ones.
-            silent = observing.Callbacks(self._parts.model)
-            with averaging.swapped_in(self._parts.averages):
-                result = self._evaluate(callbacks=silent)
-            validation = {f"val_{k}": v for k, v in result.logs.items()}
-        with averaging.swapped_in(self._parts.averages):
-            self._save_model(workdir.MODEL_FILE)
-        if self._directory is None:
-            return
-        name = signal.Signals(signum).name if signum else None
-        artifacts.save_model_info(
-            self._config,
-            self._inputs,
-            self._directory,
-            epochs=len(self.records),
-            best_epoch=self._position.selection.epoch,
-            stopped_by=name,
+    def _finish(self, signum):
+        averages, validation = self._parts.averages, None
+        with averaging.swapped_in(averages):
+            if self._has_callbacks and signum is None:
+                # They may have changed the weights, as `EarlyStopping` does
+                # when it restores the best ones.
+                silent = observing.Callbacks(self._parts.model)
+                logs = self._evaluate(callbacks=silent).logs
+                validation = {f"val_{k}": v for k, v in logs.items()}
+            self._files.save_model(self._parts.model, workdir.MODEL_FILE)
+        self._files.finish(
+            self._position,
+            validation=validation,
+            stopped_by=signal.Signals(signum).name if signum else None,
         )
-        artifacts.save_curves(self.records, self._directory)
-        if not signum:
-            directory = self._start.directory
-            directory.write_run(
-                {**directory.run, "finished": resuming.end_of(self._config)}
-            )
-        self._summarize(validation, name)
-
-    def _save_model(self, name):
-        if self._directory is not None:
-            artifacts.save_model(self._parts.model, self._directory, name)
-
-    def _summarize(self, validation, stopped_by):
-        if self._directory is not None:
-            report.print_summary(
-                self._directory,
-                self.records,
-                self._position.selection,
-                validation=validation,
-                stopped_by=stopped_by,
-            )
 
     def _not_finite(self, step):
         """Returns the error about a step whose loss is not finite."""

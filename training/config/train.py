@@ -32,8 +32,8 @@ class TrainConfig:
             with. None for the unfinished run with the same settings under
             `runs/`, or a new one there, named by the time.
         model: One of `training.network_names.NETWORKS`.
-        weights: File of initial weights, as `training.model.load_weights`
-            takes it; None for random ones.
+        weights: File of initial weights, as `model.load_initial_weights` takes
+            it; None for random ones.
         mixed_precision: One of `PRECISIONS`: what is computed in, with weights
             and probabilities in float32; "none" for float32 throughout.
         batch_size: Global batch size: the replicas share it.

@@ -30,5 +30,11 @@ def make_observers(config, inputs, meter, directory):
         ),
     ]
     if config.profile is not None:
-        observers.append(Profiler(events, *config.profile))
+        observers.append(
+            Profiler(
+                events,
+                *config.profile,
+                steps_per_execution=config.steps_per_execution,
+            )
+        )
     return observers

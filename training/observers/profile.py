@@ -8,15 +8,17 @@ from training.observers import observer
 class Profiler(observer.Observer):
     """Profiles the steps from `start` up to, and without, `stop`."""
 
-    def __init__(self, directory, start, stop):
+    def __init__(self, directory, start, stop, *, steps_per_execution=1):
         """Waits for the step.
 
         Args:
             directory: `pathlib.Path` of the events.
             start: First step, counted through all epochs from 1.
             stop: The step after the last.
+            steps_per_execution: Those of an execution are profiled together.
         """
         super().__init__()
+        self._steps_per_execution = steps_per_execution
         self._directory = directory
         self._start, self._stop = start, stop
         self._is_running = False
@@ -27,12 +29,13 @@ class Profiler(observer.Observer):
         self._steps_before = epoch * self.params["steps"]
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Starts before the first step, or the first that is left of them."""
-        step = self._steps_before + batch + 1
-        if not self._is_done and self._start <= step < self._stop:
-            if not self._is_running:
-                tf.profiler.experimental.start(str(self._directory))
-                self._is_running = True
+        """Starts before the execution of the first step that is left."""
+        first = self._steps_before + batch + 1
+        end = first + self._steps_per_execution
+        is_due = first < self._stop and self._start < end
+        if is_due and not (self._is_done or self._is_running):
+            tf.profiler.experimental.start(str(self._directory))
+            self._is_running = True
 
     def on_train_batch_end(self, batch, logs=None):
         """Stops after the last step."""
