@@ -48,7 +48,7 @@ def make_parts(config, splits):
     inputs = inputs_lib.Inputs(config, splits)
     strategy = tf.distribute.get_strategy()
     parts = building.build_parts(
-        config, strategy, inputs, resuming.Start(None)
+        config, strategy, inputs, resuming.Start(None, {})
     )
     return inputs, parts
 

@@ -1,5 +1,8 @@
 """Runs whose settings, data or directory are not what they were."""
 
+import json
+
+import keras
 import loop_runs
 import pytest
 
@@ -45,6 +48,37 @@ def test_forced_learning_rate_is_used_and_remembered(tmp_path, capsys):
     # It is now a run with this learning rate.
     again = loop_runs.run(path, learning_rate=1e-9)
     assert again.records == [workdir.plain_record(r) for r in forced.records]
+
+
+def test_forced_run_that_is_ended_at_once_is_still_forced(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(6)])
+
+    def crash(batch, logs):
+        raise ZeroDivisionError
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=crash)
+    fields = {"learning_rate": 1e-9}
+    with pytest.raises(ZeroDivisionError):
+        loop_runs.run(path, resume="force", callbacks=[callback], **fields)
+    # Nobody has to force it twice, and no checkpoint of it is there yet.
+    result = loop_runs.run(path, **fields)
+    rate = float(result.model.optimizer.learning_rate)
+    assert rate == pytest.approx(1e-9)
+    assert int(result.model.optimizer.iterations.numpy()) == 6 + 4
+
+
+def test_best_epoch_on_other_images_is_forgotten(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, epochs=1, splits=loop_runs.make_splits(contrast=140))
+    result = loop_runs.run(
+        path,
+        epochs=2,
+        resume="force",
+        splits=loop_runs.make_splits(contrast=30),
+    )
+    info = json.loads((path / "model.json").read_text())
+    assert info["best_epoch"] == 1 and len(result.records) == 2
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,14 @@ class Parts:
         averages: `averaging.WeightAverages`; None where none are wanted.
         runner: `passes.PassRunner`.
         meter: `meter.Meter` of the training passes.
-        weights: What became of the initial weights of a file, in words.
+        notices: Lines for the user about where its variables come from.
     """
 
     model: keras.Model
     averages: averaging.WeightAverages | None
     runner: passes.PassRunner
     meter: meter_lib.Meter
-    weights: str | None
+    notices: tuple[str, ...]
 
 
 def build_parts(config, strategy, inputs, start, *, agree=False):
@@ -51,9 +51,9 @@ def build_parts(config, strategy, inputs, start, *, agree=False):
         ValueError: If the initial weights, or those of the checkpoint, are of
             another network.
     """
-    precision = {"none": "float32"}.get(
-        config.mixed_precision, config.mixed_precision
-    )
+    precision = config.mixed_precision
+    if precision == "none":
+        precision = "float32"
     with strategy.scope():
         model = model_lib.build_model(
             config.model,
@@ -62,9 +62,10 @@ def build_parts(config, strategy, inputs, start, *, agree=False):
             rescale=inputs.augment.rescale,
             precision=precision,
         )
-        weights = None
+        notices: tuple[str, ...] = ()
         if config.weights and start.checkpoint is None:
-            weights = model_lib.load_initial_weights(model, config.weights)
+            told = model_lib.load_initial_weights(model, config.weights)
+            notices = (f"Initial weights: {told}",)
         optimizer = optimizers.build_optimizer(
             config.optimizer,
             learning_rate=config.learning_rate,
@@ -79,12 +80,14 @@ def build_parts(config, strategy, inputs, start, *, agree=False):
         if config.ema_decay:
             averages = averaging.WeightAverages(model, config.ema_decay)
         if start.checkpoint is not None:
-            snapshot.restore(
+            whole = snapshot.restore(
                 start.checkpoint.arrays,
                 model,
                 averages,
                 keep_learning_rate="learning_rate" in start.changed,
             )
+            if not whole:
+                notices = ("The optimizer and its averages begin anew.",)
         inputs.cache_on_device()
     meter = meter_lib.Meter()
     several = strategy.num_replicas_in_sync > 1
@@ -106,7 +109,7 @@ def build_parts(config, strategy, inputs, start, *, agree=False):
         meter=meter,
         **inputs.compilation(),
     )
-    return Parts(model, averages, runner, meter, weights)
+    return Parts(model, averages, runner, meter, notices)
 
 
 def _build_schedule(config, inputs):

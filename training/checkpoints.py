@@ -105,6 +105,11 @@ class CheckpointStore:
             except _Damage as damage:
                 damaged.append(f"{path.name}: {damage}")
                 self._set_aside(path)
+            except OSError as error:
+                # Not damaged, for all that is known.
+                raise failures.StorageError(
+                    f"{path} cannot be read: {error.strerror}."
+                ) from error
         if damaged:
             raise failures.StorageError(
                 f"No checkpoint in {self._directory} is whole "

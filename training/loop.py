@@ -128,8 +128,8 @@ def make_reproducible(config):
 
 def _print_start(config, strategy, parts, start, run):
     report.print_model(parts.model, strategy)
-    if parts.weights:
-        print(f"Initial weights: {parts.weights}")
+    for notice in parts.notices:
+        print(notice)
     report.print_start(start, config.epochs, (run.epoch, run.step))
 
 

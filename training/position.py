@@ -4,6 +4,7 @@ import dataclasses
 
 from training import checkpoints
 from training import progress as progress_lib
+from training import resuming
 from training import selection as selection_lib
 from training import snapshot
 from training import workdir
@@ -18,12 +19,14 @@ class Position:
         progress: `progress.Progress` of its training pass.
         selection: `selection.Selection` of the epochs before it.
         records: One dict for each epoch before it.
+        identity: As of `resuming.Start`.
     """
 
     epoch: int
     progress: progress_lib.Progress
     selection: selection_lib.Selection
     records: list
+    identity: dict
 
     @property
     def step(self):
@@ -43,6 +46,7 @@ class Position:
         """
         arrays = snapshot.take(model, averages) | self.progress.to_arrays()
         state = {
+            **self.identity,
             "epoch": self.epoch,
             "step": self.step,
             "seconds": self.progress.seconds,
@@ -63,7 +67,9 @@ def find_position(config, inputs, start):
     selection = selection_lib.Selection(
         config.monitor, config.early_stopping_patience
     )
-    position = Position(0, inputs.train_progress(), selection, [])
+    position = Position(
+        0, inputs.train_progress(), selection, [], start.identity
+    )
     if start.checkpoint is None:
         return position
     state = start.checkpoint.state
@@ -74,6 +80,7 @@ def find_position(config, inputs, start):
         )
     # With other settings the batches may be others, and what they had been
     # summed up to means nothing: the epoch begins anew.
-    if "monitor" not in start.changed:
+    # Nor is what was best by another measure, or on other images.
+    if not {"monitor", resuming.DATA}.intersection(start.changed):
         selection.restore(state["selection"])
     return position

@@ -12,6 +12,9 @@ from training import checkpoints
 from training import config as config_lib
 from training import workdir
 
+# What has changed where the fingerprint of the images has.
+DATA = "the images or labels of the dataset"
+
 
 @dataclasses.dataclass(frozen=True)
 class Start:
@@ -19,14 +22,17 @@ class Start:
 
     Attributes:
         directory: `workdir.RunDirectory`; None for workers that write nothing.
+        identity: Dict of the settings and of the fingerprint of the images, by
+            which it is known whether another run is the same.
         checkpoint: `checkpoints.Checkpoint` to go on from; None to begin.
-        changed: Names of the settings that are others than the checkpoint's,
-            which the user has forced.
+        changed: What of the identity is another than the checkpoint's, by name,
+            because the user has forced it.
         is_finished: Whether the run was finished, and nothing is left to do.
         notices: Lines for the user.
     """
 
     directory: workdir.RunDirectory | None
+    identity: dict
     checkpoint: checkpoints.Checkpoint | None = None
     changed: tuple[str, ...] = ()
     is_finished: bool = False
@@ -58,7 +64,7 @@ def begin(config, fingerprint, channel):
     channel.agree("the options", json.dumps(identity["settings"]))
     channel.agree("the images", fingerprint)
     if not channel.is_chief:
-        return _receive(channel)
+        return _receive(channel, identity)
     directory = _open(config, identity)
     try:
         start = _find_start(config, identity, directory)
@@ -84,10 +90,8 @@ def _find_start(config, identity, directory):
         now = datetime.datetime.now().astimezone()
         begun = {"begun": now.isoformat(timespec="seconds"), "finished": None}
         directory.write_run({**identity, **begun})
-        return Start(directory)
-    changes = config_lib.describe_changes(run["settings"], identity["settings"])
-    if run["data"] != identity["data"]:
-        changes.append("the images or labels of the dataset")
+        return Start(directory, identity)
+    changes = _compare(run, identity)
     if changes and config.resume != "force":
         raise ValueError(_refusal(directory.path, changes))
     store = checkpoints.CheckpointStore(
@@ -96,8 +100,13 @@ def _find_start(config, identity, directory):
     checkpoint, damaged = store.newest()
     if changes:
         directory.write_run({**run, **identity})
+    if checkpoint is not None:
+        # A run that was forced may have been ended before its first checkpoint:
+        # what counts is what that was made with.
+        changes = _compare(checkpoint.state, identity)
     return Start(
         directory,
+        identity,
         checkpoint,
         changed=tuple(line.partition(":")[0] for line in changes),
         is_finished=not changes and _is_finished(run["finished"], config),
@@ -106,6 +115,16 @@ def _find_start(config, identity, directory):
             + [f"Changed by force: {line}" for line in changes]
         ),
     )
+
+
+def _compare(before, identity):
+    """Returns a line for each thing that is not as it was."""
+    changes = config_lib.describe_changes(
+        before["settings"], identity["settings"]
+    )
+    if before["data"] != identity["data"]:
+        changes.append(DATA)
+    return changes
 
 
 def end_of(config):
@@ -146,7 +165,7 @@ def _send(channel, start):
         channel.broadcast(start.checkpoint.to_bytes())
 
 
-def _receive(channel):
+def _receive(channel, identity):
     """Returns what `_send` told, on another worker."""
     header = json.loads(channel.broadcast(None))
     checkpoint = None
@@ -154,5 +173,9 @@ def _receive(channel):
         data = channel.broadcast(None)
         checkpoint = checkpoints.Checkpoint.from_bytes(data)
     return Start(
-        None, checkpoint, tuple(header["changed"]), header["is_finished"]
+        None,
+        identity,
+        checkpoint,
+        tuple(header["changed"]),
+        header["is_finished"],
     )
