@@ -38,7 +38,7 @@ def in_threads(function, arguments):
             results[place] = error
 
     threads = [
-        threading.Thread(target=call, args=pair)
+        threading.Thread(target=call, args=pair, daemon=True)
         for pair in enumerate(arguments)
     ]
     for thread in threads:
@@ -85,9 +85,12 @@ def test_disagreement_fails_on_all_and_names_who(channels):
         assert "the images of worker 2 (localhost:" in str(error)
 
 
-def test_failure_of_one_fails_who_waits_for_it(channels):
+@pytest.mark.parametrize("failing", [1, 2])
+def test_failure_of_one_fails_who_waits_for_any(channels, failing):
+    """The chief waits for the others in turn: also for who only listens."""
+
     def work(channel):
-        if channel is channels[1]:
+        if channel is channels[failing]:
             channel.fail("its disk is full")
         else:
             channel.broadcast(None) if not channel.is_chief else (
@@ -95,8 +98,8 @@ def test_failure_of_one_fails_who_waits_for_it(channels):
             )
 
     errors = in_threads(work, channels)
-    assert errors[1] is None
-    assert [str(errors[i]) for i in (0, 2)] == ["its disk is full"] * 2
+    assert errors.pop(failing) is None
+    assert [str(error) for error in errors] == ["its disk is full"] * 2
 
 
 def test_missing_worker_is_named_on_all_that_came():

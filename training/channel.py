@@ -123,9 +123,10 @@ class Channel:
         try:
             while True:
                 kind, data = frames.receive(connection)
-                self._received[peer].put((kind, data))
                 if kind == frames.FAIL:
                     self._fail_soon(peer, data.decode())
+                else:
+                    self._received[peer].put((kind, data))
                 if kind in (frames.BYE, frames.FAIL):
                     return
         except (OSError, EOFError, ValueError):
@@ -146,6 +147,9 @@ class Channel:
                 self._send(other, frames.FAIL, message.encode())
         with self._lock:
             self._is_failing = True
+        # Whomever this worker waits for, it need not come any more.
+        for received in self._received.values():
+            received.put((frames.FAIL, message.encode()))
         timer = threading.Timer(GRACE_SECONDS, self._on_lost, (message,))
         timer.daemon = True
         timer.start()
