@@ -70,12 +70,10 @@ class Batching:
         """
         steps = tf.range(first_step, end_step, dtype=tf.int64)
         starts = steps[:, None, None] * self.batch_size
-        in_batch = self._places()[None]
-        positions = starts + in_batch
-        real = (in_batch < self.batch_size) & (positions < self.num_examples)
-        positions = tf.minimum(positions, self.num_examples - 1)
+        sizes = tf.minimum(self.num_examples - starts, self.batch_size)
+        places, real = self._places(sizes)
         shape = [-1, self.per_replica]
-        return tf.reshape(positions, shape), tf.reshape(real, shape)
+        return tf.reshape(starts + places, shape), tf.reshape(real, shape)
 
     def share(self, size):
         """Returns places in one global batch, and which of them are real.
@@ -86,15 +84,29 @@ class Batching:
         Returns:
             int64 and bool `[local_replicas, per_replica]`.
         """
-        places = self._places()
-        return tf.minimum(places, size - 1), places < size
+        return self._places(size)
 
-    def _places(self) -> Any:
-        """Places in a global batch, `[local_replicas, per_replica]`."""
+    def _places(self, sizes):
+        """Returns places in global batches, and which of them are real.
+
+        Replicas get equally many real examples, or one more, in the order of
+        the batch: none is without work in the last batch of an epoch, nor
+        waits for one that has it all. The padding behind them goes on through
+        the batch and begins it again. So where there are fewer examples than
+        replicas, the first `size` places of each replica hold all of them.
+
+        Args:
+            sizes: int64, sizes of batches; a scalar, or `[steps, 1, 1]`.
+
+        Returns:
+            int64 and bool `[..., local_replicas, per_replica]`.
+        """
         replicas: Any = self.first_replica + np.arange(self.local_replicas)
-        return replicas[:, None] * self.per_replica + np.arange(
-            self.per_replica
-        )
+        replicas = replicas[:, None]
+        starts = replicas * sizes // self.num_replicas
+        ends = (replicas + 1) * sizes // self.num_replicas
+        places = starts + np.arange(self.per_replica)
+        return places % sizes, places < ends
 
 
 def slice_elements(batching, order, rows, drawn, steps):

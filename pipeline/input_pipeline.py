@@ -71,7 +71,7 @@ def make_train_dataset(
         label_mode: "categorical", "binary", "sparse", "input" or None; as
             `class_mode` of `flow_from_directory`.
         remainder: What becomes of a last batch that is not full: "keep" yields
-            fewer examples, "pad" repeats one with weight 0, "drop" skips it.
+            fewer examples, "pad" repeats them with weight 0, "drop" skips it.
         sample_weight: Whether elements carry weights; "pad" always does.
         shuffle: Whether each epoch has a fresh uniform order.
         sampling: "natural", each example once an epoch; or "balanced", as many
@@ -87,7 +87,8 @@ def make_train_dataset(
             `augment_on="device"`, and for a split that fits the budget.
         ctx: `tf.distribute.InputContext`; the dataset then yields the batches
             of this worker's replicas in turn, each `ceil(batch_size /
-            replicas)` examples, padded if there are several replicas.
+            replicas)` examples, padded if there are several replicas, who get
+            equally many real ones or one more.
         jit_compile: Whether XLA compiles the transforms, several times faster;
             switch it off where TensorFlow has no XLA for the host.
         num_parallel_calls: Batches computed at once; does not change them.

@@ -1,4 +1,4 @@
-"""What every test shares: two logical CPUs, image trees, prepared records."""
+"""What every test shares: three logical CPUs, image trees, prepared records."""
 
 import os
 
@@ -26,11 +26,11 @@ needs_real_images = pytest.mark.skipif(
 
 
 def pytest_configure():
-    # Two logical CPUs stand in for two GPUs. TensorFlow refuses this once its
+    # Logical CPUs stand in for GPUs. TensorFlow refuses this once its
     # devices are in use, so it happens before any test is collected.
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 3
     )
 
 

@@ -186,9 +186,28 @@ def test_replicas_share_out_the_batches_of_one(
             for share in batches[step * local : (step + 1) * local]
         ]
         assert len({len(share[0]) for share in shares}) == 1
+        real = [share[2].sum() for share in shares]
+        assert max(real) - min(real) <= 1
         images, labels, weights = (np.concatenate(c) for c in zip(*shares))
         np.testing.assert_array_equal(images[weights > 0], whole[0])
         np.testing.assert_array_equal(labels[weights > 0], whole[1])
+
+
+def test_fewer_examples_than_replicas_are_all_shown_to_each(split):
+    """For normalization over the replicas, which shall find equal moments."""
+    ctx = tf.distribute.InputContext(1, 0, 7)
+    shares = one_pass(make(split, batch_size=35, ctx=ctx))[-7:]
+    (whole, _) = one_pass(make(split, batch_size=35))[-1]
+    assert len(whole) == 2
+    for images, _, weights in shares:
+        assert weights[1:].sum() == 0
+        first, second = images[:2]
+        swapped = np.abs(first - whole[0]).max() > 0
+        np.testing.assert_array_equal(
+            [second, first] if swapped else [first, second], whole
+        )
+    real = [images[0] for images, _, weights in shares if weights[0]]
+    np.testing.assert_array_equal(real, whole)
 
 
 def test_distributed_dataset_feeds_each_replica_its_share(split):

@@ -1,4 +1,4 @@
-"""Names of strategies; the tests run with two logical CPUs."""
+"""Names of strategies; the tests run with three logical CPUs."""
 
 import pytest
 import tensorflow as tf
@@ -46,7 +46,7 @@ def test_two_mirrored_strategies_live_in_one_process():
     [
         ("tpus", 0, ValueError, "Received: strategy=tpus"),
         ("default", 2, ValueError, "num_virtual_devices=2, strategy=default"),
-        ("mirrored", 5, RuntimeError, "started with 2 CPU.*devices=5"),
+        ("mirrored", 5, RuntimeError, "started with 3 CPU.*devices=5"),
     ],
 )
 def test_build_strategy_names_what_it_received_when_wrong(
