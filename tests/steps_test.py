@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline import batching
 from training import model as model_lib
 from training import observing
 from training import passes
@@ -228,25 +229,45 @@ def _normalizing_model():
     return model
 
 
-@pytest.mark.parametrize("sizes", [(4, 1), (5, 0)])
-def test_normalization_does_not_see_the_padding(sizes):
-    inputs = RNG.normal(size=(5, 3)).astype(np.float32)
-    labels = np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1]]
+@pytest.mark.parametrize(
+    "num_examples, replicas", [(5, 2), (5, 3), (1, 2), (2, 3)]
+)
+def test_normalization_does_not_see_the_padding(num_examples, replicas):
+    """Also where there are fewer examples than replicas to share them."""
+    inputs = RNG.normal(size=(num_examples, 3)).astype(np.float32)
+    labels = np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1]][:num_examples]
     theirs = _normalizing_model()
     theirs.train_on_batch(inputs, labels)
-    strategy = strategy_lib.build_strategy("mirrored", num_virtual_devices=2)
+    strategy = strategy_lib.build_strategy(
+        "mirrored", num_virtual_devices=replicas
+    )
     with strategy.scope():
         ours = _normalizing_model()
-    batches, start = [], 0
-    for size in sizes:
-        # A replica's batch is filled up with copies of another example.
-        places = np.arange(start, start + size)
-        filled = np.resize(np.append(places, 0), 5)
-        filled[size:] = 0
-        real = (np.arange(5) < size).astype(np.float32)
-        batches.append((inputs[filled], labels[filled], real))
-        start += size
+    shared = batching.make_batching(
+        num_examples, 8, "pad", tf.distribute.InputContext(1, 0, replicas)
+    )
+    places, real = map(np.asarray, shared.share(num_examples))
+    batches = [
+        (inputs[p], labels[p], r.astype(np.float32))
+        for p, r in zip(places, real)
+    ]
     totals = _run_train_step(strategy, ours, batches, trim=True)
-    assert totals[2] == 5
+    assert totals[2] == num_examples
     for a, b in zip(ours.get_weights(), theirs.get_weights()):
         np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_weight_that_is_not_finite_is_told_where_the_loss_hides_it(value):
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(4)(inputs)
+    hidden = keras.layers.Lambda(lambda x: tf.zeros_like(x))(hidden)
+    outputs = keras.layers.Dense(2, activation="softmax")(hidden)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.5), "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    model.trainable_variables[0].assign(np.full((3, 4), value))
+    batch = (tf.ones([5, 3]), tf.constant(LABELS), tf.ones(5))
+    output = steps.TrainStep()(model, batch)
+    assert np.isfinite(output.totals.numpy()).all()
+    assert output.broken.numpy() == (not np.isfinite(value))

@@ -17,7 +17,7 @@ _EXECUTIONS_AHEAD = 2
 
 
 class NotFiniteStep(Exception):
-    """The loss of a step is NaN or infinite.
+    """The loss of a step, or a weight after it, is NaN or infinite.
 
     Attributes:
         step: Which step of the pass, from 0.
@@ -71,8 +71,7 @@ class PassRunner:
             agree: Whether there are several workers, which must end a pass
                 after the same step.
             meter: `meter.Meter`, told what is fetched and done in training.
-            compile_training: Whether XLA compiles the training step, where it
-                can.
+            compile_training: Whether XLA compiles training, where it can.
             compile_evaluation: Whether it compiles that of evaluation.
             compile_images: Whether it compiles the making of images with a
                 step that it compiles.
@@ -127,7 +126,8 @@ class PassRunner:
             all workers, after the same step.
 
         Raises:
-            NotFiniteStep: If the loss of a step is NaN or infinite.
+            NotFiniteStep: If the loss of a step, or a weight after it, is NaN
+                or infinite.
         """
         self._meter.start_epoch(progress.num_examples, progress.examples_done)
         hooks = callbacks.on_train_batch_begin, callbacks.on_train_batch_end
@@ -190,9 +190,10 @@ class PassRunner:
 
         It takes the batches, the totals so far, and whether this worker wishes
         to end. It returns the totals with these batches added; float64 `[count,
-        4]` of the totals after each step and how many replicas wished to end;
-        scores, label and weight of all replicas' examples, in the order of the
-        global batch; and the running means for callbacks.
+        5]` of the totals after each step, how many replicas wished to end, and
+        how many have weights that are not finite; scores, label and weight of
+        all replicas' examples, in the order of the global batch; and the
+        running means for callbacks.
         """
         key = run_step, count
         if key in self._executions:
@@ -234,9 +235,7 @@ class PassRunner:
         # hold the reductions, which XLA for CPUs does not know.
         jit_compile &= strategy is tf.distribute.get_strategy()
         if jit_compile and not self._compile_images:
-            step_fn = tf.function(
-                step_fn, jit_compile=True, autograph=False
-            )
+            step_fn = tf.function(step_fn, jit_compile=True, autograph=False)
 
         def replica_step(batch):
             features, label, weight = batch
@@ -254,7 +253,8 @@ class PassRunner:
                 tf.cast(output.labels, tf.float32)[:, None],
                 output.weights[:, None],
             ]
-            totals = tf.concat([output.totals, [wish]], axis=0)
+            flags = [wish, output.broken]
+            totals = tf.concat([output.totals, flags], axis=0)
             return totals, tf.concat(columns, axis=1)
 
         def run_step(batch, wish):
@@ -284,16 +284,16 @@ def _look(first, history):
 
     Args:
         first: Number of the first of them.
-        history: float64 `[steps, 4]`, as of `PassRunner._execution`.
+        history: float64 `[steps, 5]`, as of `PassRunner._execution`.
 
     Returns:
         Whether a worker wished to end.
 
     Raises:
-        NotFiniteStep: If a loss is NaN or infinite.
+        NotFiniteStep: If a loss or weight is NaN or infinite.
     """
     history = history.numpy()
-    finite = np.isfinite(history[:, 0])
+    finite = np.isfinite(history[:, 0]) & (history[:, 4] == 0)
     if not finite.all():
         raise NotFiniteStep(first + int(np.argmin(finite)))
     return bool(history[:, 3].any())

@@ -235,12 +235,12 @@ class Run:
         )
 
     def _not_finite(self, step):
-        """Returns the error about a step whose loss is not finite."""
+        """Returns the error about a step after which not all is finite."""
         position = self._position
         names = self._inputs.train_filenames(position.epoch, step)
         listed = ", ".join(names[:_MOST_FILENAMES])
         return failures.NotFiniteError(
-            f"The loss is not finite in step {step + 1} of epoch "
+            f"The loss or a weight is not finite in step {step + 1} of epoch "
             f"{position.epoch + 1}. Its images are: {listed}. "
             f"{self._describe_last_state()}"
         )

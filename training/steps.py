@@ -23,12 +23,14 @@ class StepOutput(typing.NamedTuple):
         scores: float32 `[examples, num_classes]`, probabilities.
         labels: int64 `[examples]`, class indices.
         weights: float32 `[examples]`, 0 for padding.
+        broken: float64, 1 if a weight of the model is not finite now, else 0.
     """
 
     totals: tf.Tensor
     scores: tf.Tensor
     labels: tf.Tensor
     weights: tf.Tensor
+    broken: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +45,7 @@ class TrainStep:
         clip_norm: Largest global norm of the gradients; 0 for any.
         trim: Whether examples that only fill the batch are cut off before the
             network sees them, so that BatchNormalization does not: for several
-            replicas, where shapes may vary. A replica may then have none.
+            replicas, where shapes may vary.
     """
 
     class_weights: Any = None
@@ -59,10 +61,11 @@ class TrainStep:
             batch: `(image, label, weight)`: float32 `[examples, height, width,
                 channels]`, float32 one-hot `[examples, num_classes]`, float32
                 `[examples]`, 1 for real examples and 0 for the padding, which
-                comes last.
+                comes last, as `pipeline.make_train_dataset` orders it.
         """
-        image, label, weight = _trim(batch) if self.trim else batch
-        (global_weight,) = _sum_over_replicas([tf.reduce_sum(weight)])
+        (global_weight,) = _sum_over_replicas([tf.reduce_sum(batch[-1])])
+        seen = _trim(batch, global_weight) if self.trim else batch
+        image, label, weight = seen
         with tf.GradientTape() as tape:
             scores = model(image, training=True)
             losses = self._losses(label, scores)
@@ -72,7 +75,8 @@ class TrainStep:
         gradients = self._prepare(gradients, model.optimizer)
         # On the TensorFlow backend the optimizer sums gradients over replicas.
         model.optimizer.apply(gradients, model.trainable_variables)
-        return _step_output(losses, scores, label, weight, batch)
+        output = _step_output(losses, scores, label, weight, batch)
+        return output._replace(broken=_broken(model.trainable_variables))
 
     def _losses(self, label, scores):
         losses = _cross_entropy(label, scores, self.label_smoothing)
@@ -124,9 +128,24 @@ def _sum_over_replicas(values):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-def _trim(batch):
-    """Returns the batch without its padding."""
-    size = tf.math.count_nonzero(batch[-1], dtype=tf.int32)
+def _trim(batch, global_weight):
+    """Returns the batch without its padding.
+
+    Where there are fewer examples than replicas, each replica keeps as many as
+    there are, which the pipeline has made all of them, with weight 0 for those
+    of others: BatchNormalization finds the same mean and variance, and no
+    network meets an empty batch, which TensorFlow's oneDNN convolutions give a
+    wrong shape (2.21).
+    """
+    weight = batch[-1]
+    global_size = tf.cast(global_weight, tf.int32)
+    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+    size = tf.math.count_nonzero(weight, dtype=tf.int32)
+    size = tf.where(
+        global_size < replicas,
+        tf.minimum(global_size, tf.shape(weight)[0]),
+        size,
+    )
     return tuple(value[:size] for value in batch)
 
 
@@ -145,4 +164,16 @@ def _step_output(losses, scores, label, weight, batch):
     _, label, weight = batch
     missing = tf.shape(weight)[0] - tf.shape(scores)[0]
     scores = tf.pad(scores, [[0, missing], [0, 0]])
-    return StepOutput(totals, scores, tf.argmax(label, axis=-1), weight)
+    labels = tf.argmax(label, axis=-1)
+    return StepOutput(totals, scores, labels, weight, tf.zeros([], tf.float64))
+
+
+def _broken(variables):
+    """Returns 1 if a value of the variables is not finite, else 0.
+
+    The loss need not show it: where libraries fuse a convolution with its
+    activation, the ReLU of NaN is 0. A sum is finite only if its terms are.
+    """
+    sums = [tf.reduce_sum(tf.convert_to_tensor(v)) for v in variables]
+    finite = tf.reduce_all(tf.math.is_finite(tf.stack(sums)))
+    return 1 - tf.cast(finite, tf.float64)
