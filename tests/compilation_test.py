@@ -1,5 +1,10 @@
 """What of a step XLA compiles changes the speed and nothing else."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import loop_runs
 import numpy as np
 import pytest
@@ -53,10 +58,40 @@ def test_compiling_more_or_less_trains_the_same(tmp_path, monkeypatch):
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_gpus_train_deterministically_without_xla(deterministic, monkeypatch):
     inputs = make_inputs(deterministic=deterministic)
-    pretend(0, monkeypatch)
-    assert inputs.compilation()["compile_training"]
     pretend(1, monkeypatch)
     assert inputs.compilation()["compile_training"] != deterministic
+    assert inputs.compilation()["compile_evaluation"]
+
+
+@pytest.mark.parametrize("onednn", [0, 1])
+def test_xla_trains_on_cpus_without_onednn(onednn):
+    """As TensorFlow says itself whether it uses it, when it starts."""
+    code = (
+        "import compilation_test\n"
+        "print(compilation_test.make_inputs().compilation())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {
+            "TF_ENABLE_ONEDNN_OPTS": str(onednn),
+            "TF_CPP_MIN_LOG_LEVEL": "0",
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONPATH": str(pathlib.Path(__file__).parent),
+        },
+        cwd=pathlib.Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"'compile_training': {not onednn}" in done.stdout
+    assert ("oneDNN custom operations are on" in done.stderr) == bool(onednn)
+
+
+def test_what_is_asked_for_is_compiled():
+    for asked in (False, True):
+        found = make_inputs(jit_compile=asked).compilation()
+        assert found["compile_training"] == asked
+        assert found["compile_evaluation"] == asked
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
 
 import pipeline
 from training import class_weights
@@ -75,14 +76,16 @@ class Inputs:
     def compilation(self):
         """Returns what XLA should compile: arguments of `PassRunner`."""
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        wanted = self._config.jit_compile
-        if wanted is None:
-            # XLA refuses: "GPU MaxPool gradient ops do not yet have a
-            # deterministic XLA implementation" (TensorFlow 2.21).
-            wanted = not (on_gpu and self._config.deterministic)
+        asked = self._config.jit_compile
+        # XLA does not call oneDNN's convolutions, which train 1.5 to 2.6 times
+        # as fast as its own. TensorFlow's others train at 60 % of XLA's speed.
+        helps = on_gpu or not _has_onednn()
+        # XLA refuses: "GPU MaxPool gradient ops do not yet have a deterministic
+        # XLA implementation" (TensorFlow 2.21).
+        can_train = not (on_gpu and self._config.deterministic)
         return {
-            "compile_training": wanted,
-            "compile_evaluation": self._config.jit_compile is not False,
+            "compile_training": helps and can_train if asked is None else asked,
+            "compile_evaluation": helps if asked is None else asked,
             # Launching the transforms one by one takes a GPU longer than doing
             # them. A CPU is slower for it: it computes twice what is fused.
             "compile_images": on_gpu and _is_continuous(self.augment),
@@ -211,6 +214,15 @@ class Inputs:
             "statistics": self.statistics,
             "ctx": ctx,
         }
+
+
+def _has_onednn():
+    """Whether TensorFlow's CPU kernels are oneDNN's, as on CPUs with AVX512.
+
+    TensorFlow goes by the processor and TF_ENABLE_ONEDNN_OPTS, and has no
+    public function that says what it chose.
+    """
+    return _pywrap_util_port.IsMklEnabled()
 
 
 def _is_continuous(augment):
