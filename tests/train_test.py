@@ -273,17 +273,25 @@ def test_helpfull_is_absls_own():
 
 @pytest.mark.slow
 @conftest.needs_real_images
-def test_lesson_recipe_learns_the_lesson(tmp_path):
+@pytest.mark.parametrize(
+    "recipe, seeds, least",
+    [
+        # `ImageDataGenerator` and `fit` reach .925 to .973 with this network.
+        ("lesson", 3, 0.925),
+        # Seeds 0 to 2 reached .994 to .997.
+        ("residual", 1, 0.985),
+    ],
+)
+def test_recipe_learns_the_lesson(recipe, seeds, least, tmp_path):
     aucs = []
-    for seed in range(3):
+    for seed in range(seeds):
         workdir = tmp_path / str(seed)
         train(
-            f"--flagfile={ROOT / 'recipes' / 'lesson.flags'}",
+            f"--flagfile={ROOT / 'recipes' / f'{recipe}.flags'}",
             f"--images_dir={LESSON}",
             f"--data_dir={tmp_path / 'records'}",
             f"--workdir={workdir}",
             f"--seed={seed}",
         )
         aucs.append(read_metrics(workdir)[-1]["val_auc"])
-    # `ImageDataGenerator` and `fit` reach .925 to .973 with this network.
-    assert np.median(aucs) > 0.925
+    assert np.median(aucs) > least
