@@ -31,7 +31,7 @@ _IMAGES_DIR = flags.DEFINE_string(
     "images_dir", None, "Folder of images; the synthetic sample if left out."
 )
 _NUM_KILLS = flags.DEFINE_integer("num_kills", 100, "How many.", lower_bound=1)
-_EPOCHS = flags.DEFINE_integer("epochs", 2000, "More than fit between the kills.")
+_EPOCHS = flags.DEFINE_integer("epochs", 2000, "More than fit in between.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the times.")
 
 _ROOT = pathlib.Path(__file__).parents[1]

@@ -1,8 +1,10 @@
 """What a run tells its user, in a few lines."""
 
 import os
+import sys
 
 import numpy as np
+import tqdm
 
 import pipeline
 from training import workdir
@@ -74,7 +76,9 @@ def print_start(start, epochs, position):
 
 def print_first_step(seconds):
     """Prints how long it took to come to the end of the first step."""
-    print(f"First step {seconds:.1f} s after the start", flush=True)
+    # Above the progress bar, if there is one.
+    tqdm.tqdm.write(f"First step {seconds:.1f} s after the start")
+    sys.stdout.flush()
 
 
 def print_epoch(record, epochs):

@@ -10,7 +10,7 @@ from training.observers import observer
 # Looking at the metrics makes the host wait for the device.
 _REFRESH_SECONDS = 0.5
 _FORMAT = (
-    "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} images {postfix}"
+    "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} images{postfix}"
 )
 
 
