@@ -80,6 +80,12 @@ def build_records(image_tree, data_dir, size, num_shards, **options):
     return tfds.builder_from_directory(builder.data_dir)
 
 
+@pytest.fixture
+def rng():
+    """A generator of each test's own: other tests do not change its numbers."""
+    return np.random.default_rng(5)
+
+
 @pytest.fixture(scope="session")
 def image_tree(tmp_path_factory):
     """A folder with given splits, 70 images: sizes that no batch divides."""

@@ -8,12 +8,10 @@ from sklearn import metrics as sklearn_metrics
 
 from evaluation import metrics
 
-RNG = np.random.default_rng(3)
 
-
-def _binary_case(name):
-    labels = RNG.integers(0, 2, 501)
-    scores = RNG.random(501)
+def _binary_case(name, rng):
+    labels = rng.integers(0, 2, 501)
+    scores = rng.random(501)
     if name == "ties":
         scores = np.round(scores, 1)
     elif name == "all_equal":
@@ -27,7 +25,7 @@ def _binary_case(name):
         labels[7] = 1
     elif name == "float32_saturated":
         # Softmax saturates to exactly 0 and 1: ties at both ends.
-        scores = np.clip(RNG.normal(0.5, 1, 501), 0, 1).astype(np.float32)
+        scores = np.clip(rng.normal(0.5, 1, 501), 0, 1).astype(np.float32)
     return labels, scores
 
 
@@ -43,8 +41,8 @@ def _binary_case(name):
         "float32_saturated",
     ],
 )
-def test_auc_equals_sklearn_with_two_classes(name):
-    labels, positive_score = _binary_case(name)
+def test_auc_equals_sklearn_with_two_classes(name, rng):
+    labels, positive_score = _binary_case(name, rng)
     scores = np.stack([1 - positive_score, positive_score], axis=1)
     expected = sklearn_metrics.roc_auc_score(labels, positive_score)
     assert metrics.auc(labels, scores) == pytest.approx(expected, abs=1e-12)
@@ -52,9 +50,11 @@ def test_auc_equals_sklearn_with_two_classes(name):
 
 @pytest.mark.parametrize("num_classes", [3, 5])
 @pytest.mark.parametrize("decimals", [16, 1], ids=["continuous", "ties"])
-def test_auc_equals_sklearn_macro_ovr_with_more_classes(num_classes, decimals):
-    labels = RNG.integers(0, num_classes, 400)
-    scores = RNG.dirichlet(np.ones(num_classes), 400)
+def test_auc_equals_sklearn_macro_ovr_with_more_classes(
+    num_classes, decimals, rng
+):
+    labels = rng.integers(0, num_classes, 400)
+    scores = rng.dirichlet(np.ones(num_classes), 400)
     # scikit-learn wants rows that sum to 1, so ties come from rounding the
     # others and giving the last class the rest.
     scores[:, :-1] = np.round(scores[:, :-1], decimals)
@@ -65,27 +65,27 @@ def test_auc_equals_sklearn_macro_ovr_with_more_classes(num_classes, decimals):
     assert metrics.auc(labels, scores) == pytest.approx(expected, abs=1e-12)
 
 
-def test_auc_equals_sklearn_on_many_examples():
+def test_auc_equals_sklearn_on_many_examples(rng):
     # Products of counts and rank sums pass 2**31 here.
-    labels = RNG.integers(0, 2, 200_000)
-    score = np.round(RNG.normal(labels, 2.0), 2)
+    labels = rng.integers(0, 2, 200_000)
+    score = np.round(rng.normal(labels, 2.0), 2)
     scores = np.stack([-score, score], axis=1)
     expected = sklearn_metrics.roc_auc_score(labels, score)
     assert metrics.auc(labels, scores) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("num_classes", [2, 4])
-def test_accuracy_equals_sklearn(num_classes):
-    labels = RNG.integers(0, num_classes, 333)
-    scores = RNG.random((333, num_classes))
+def test_accuracy_equals_sklearn(num_classes, rng):
+    labels = rng.integers(0, num_classes, 333)
+    scores = rng.random((333, num_classes))
     expected = sklearn_metrics.accuracy_score(labels, scores.argmax(axis=1))
     assert metrics.accuracy(labels, scores) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("metric", [metrics.auc, metrics.accuracy])
-def test_metric_ignores_padding(metric):
-    labels = RNG.integers(0, 2, 50)
-    scores = RNG.random((50, 2))
+def test_metric_ignores_padding(metric, rng):
+    labels = rng.integers(0, 2, 50)
+    scores = rng.random((50, 2))
     padded_labels = np.concatenate([labels, np.zeros(14, np.int64)])
     padded_scores = np.concatenate([scores, np.full((14, 2), 9.0)])
     weight = np.concatenate([np.ones(50), np.zeros(14)]).astype(np.float32)
@@ -99,8 +99,8 @@ def test_metric_ignores_padding(metric):
     [([1, 1, 1], 2), ([0, 0, 0], 2), ([0, 2, 2], 3)],
     ids=["only_positives", "only_negatives", "one_of_three_missing"],
 )
-def test_auc_is_nan_and_warns_without_all_classes(labels, num_classes):
-    scores = RNG.random((3, num_classes))
+def test_auc_is_nan_and_warns_without_all_classes(labels, num_classes, rng):
+    scores = rng.random((3, num_classes))
     with pytest.warns(RuntimeWarning, match="do not cover all"):
         assert math.isnan(metrics.auc(labels, scores))
 

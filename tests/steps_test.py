@@ -13,8 +13,7 @@ from training import progress
 from training import steps
 from training import strategy as strategy_lib
 
-RNG = np.random.default_rng(5)
-IMAGES = RNG.random((5, 64, 64, 1)).astype(np.float32)
+IMAGES = np.random.default_rng(5).random((5, 64, 64, 1)).astype(np.float32)
 LABELS = np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1]]
 
 
@@ -52,8 +51,10 @@ def _run_train_step(strategy, model, replica_batches, **options):
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_train_step_takes_the_gradient_of_the_mean_over_real_examples(replicas):
-    inputs = RNG.normal(size=(4, 3)).astype(np.float32)
+def test_train_step_takes_the_gradient_of_the_mean_over_real_examples(
+    replicas, rng
+):
+    inputs = rng.normal(size=(4, 3)).astype(np.float32)
     labels = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
     weights = np.array([1, 1, 1, 0], np.float32)  # the last is padding
     strategy = strategy_lib.build_strategy(
@@ -162,13 +163,13 @@ def test_pass_traces_its_step_once_with_a_partial_last_batch(strategy_name):
     assert runner.num_traces == 2
 
 
-def _classes_and_weights():
-    inputs = RNG.normal(size=(6, 3)).astype(np.float32)
+def _classes_and_weights(rng):
+    inputs = rng.normal(size=(6, 3)).astype(np.float32)
     return inputs, np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1, 1]]
 
 
-def test_class_weights_and_smoothing_give_the_step_of_keras_fit():
-    inputs, labels = _classes_and_weights()
+def test_class_weights_and_smoothing_give_the_step_of_keras_fit(rng):
+    inputs, labels = _classes_and_weights(rng)
     theirs = _linear_model(keras.optimizers.SGD(0.5))
     theirs.compile(
         keras.optimizers.SGD(0.5),
@@ -198,8 +199,8 @@ def test_class_weights_and_smoothing_give_the_step_of_keras_fit():
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_gradients_are_clipped_by_the_norm_over_all_replicas(replicas):
-    inputs, labels = _classes_and_weights()
+def test_gradients_are_clipped_by_the_norm_over_all_replicas(replicas, rng):
+    inputs, labels = _classes_and_weights(rng)
     theirs = _linear_model(keras.optimizers.SGD(0.5, global_clipnorm=0.01))
     theirs.train_on_batch(inputs, labels)
     strategy = strategy_lib.build_strategy(
@@ -232,9 +233,9 @@ def _normalizing_model():
 @pytest.mark.parametrize(
     "num_examples, replicas", [(5, 2), (5, 3), (1, 2), (2, 3)]
 )
-def test_normalization_does_not_see_the_padding(num_examples, replicas):
+def test_normalization_does_not_see_the_padding(num_examples, replicas, rng):
     """Also where there are fewer examples than replicas to share them."""
-    inputs = RNG.normal(size=(num_examples, 3)).astype(np.float32)
+    inputs = rng.normal(size=(num_examples, 3)).astype(np.float32)
     labels = np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1]][:num_examples]
     theirs = _normalizing_model()
     theirs.train_on_batch(inputs, labels)
