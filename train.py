@@ -145,6 +145,8 @@ def _open_builder(data_config):
     from training import data
     import xray_tfds
 
+    # In a log, each of its updates would stay.
+    tfds.display_progress_bar(sys.stderr.isatty())
     image_options = data_config.image_options()
     if data_config.images_dir is not None:
         return xray_tfds.prepare(

@@ -1,7 +1,9 @@
-"""Modules that are imported while something else runs."""
+"""Work in threads, and modules that are imported while something else runs."""
 
 import gc
+import io
 import sys
+import time
 
 import pytest
 
@@ -52,3 +54,30 @@ def test_no_modules_are_no_work():
     with parallel.importing([]):
         pass
     assert gc.isenabled()
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("stream", [_Terminal(), io.StringIO()])
+def test_progress_of_short_work_is_shown_on_a_terminal_only(
+    stream, monkeypatch
+):
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    def work(item):
+        time.sleep(0.05)
+        return -item
+
+    done = parallel.ordered_map(work, range(20), total=20, desc="Working")
+    assert list(done) == [-item for item in range(20)]
+    assert ("Working" in stream.getvalue()) == stream.isatty()
+
+
+def test_progress_of_long_work_leaves_a_line_in_a_log(monkeypatch):
+    monkeypatch.setattr(parallel, "_LOG_SECONDS", 0.1)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    list(parallel.ordered_map(time.sleep, [0.05] * 20, desc="Working"))
+    assert "Working" in sys.stderr.getvalue()

@@ -246,10 +246,11 @@ class Run:
         )
 
     def _describe_last_state(self):
+        where = self._directory or "the work directory of worker 0"
         return (
-            "The last good state is the newest checkpoint in "
-            f"{self._directory}, if there is one. A lower --learning_rate, or "
-            "--clip_norm=1, with --resume=force goes on from it."
+            f"The last good state is the newest checkpoint in {where}, if "
+            "there is one. A lower --learning_rate, or --clip_norm=1, with "
+            "--resume=force goes on from it."
         )
 
     def _make_observers(self):

@@ -6,8 +6,12 @@ import contextlib
 import gc
 import importlib
 import os
+import sys
 
 import tqdm
+
+# Seconds between two lines of progress where they stay, in a log.
+_LOG_SECONDS = 30
 
 
 def num_cores():
@@ -28,7 +32,9 @@ def ordered_map(function, items, *, total=None, desc=None):
         function: Called with one item, from any thread.
         items: Iterable.
         total: Number of items for the progress bar, if known.
-        desc: Title of a progress bar; without it none is shown.
+        desc: Title of a progress bar; without it none is shown. Where it would
+            not be a terminal's, it is a line now and then of work that takes
+            long.
 
     Yields:
         The results. The first exception of `function` is raised in its place.
@@ -37,8 +43,16 @@ def ordered_map(function, items, *, total=None, desc=None):
     workers = num_cores() + 1
     pending: collections.deque = collections.deque()
     executor = futures.ThreadPoolExecutor(workers)
+    pause = 0.1 if sys.stderr.isatty() else _LOG_SECONDS
     progress = tqdm.tqdm(
-        total=total, desc=desc, unit=" files", leave=False, disable=desc is None
+        total=total,
+        desc=desc,
+        unit=" files",
+        leave=False,
+        disable=desc is None,
+        mininterval=pause,
+        maxinterval=pause,
+        delay=pause,
     )
     try:
         for item in items:
