@@ -1,0 +1,78 @@
+"""What the `tfds` command shows when it fails."""
+
+import pathlib
+import subprocess
+import sys
+
+import conftest
+import pytest
+
+import xray_tfds
+from xray_tfds import command
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Errors that are shown as before, once the command has begun."""
+    shown: list = []
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/tfds", "build", "xray_tfds"])
+    monkeypatch.setattr(sys, "excepthook", lambda *args: shown.append(args))
+    command.show_errors_plainly()
+    return shown
+
+
+def fail(function, *args, **kwargs):
+    """Does what Python does with an error that nobody catches."""
+    try:
+        function(*args, **kwargs)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"on_bad": "ask"}, "`on_bad` must be one of quarantine, error."),
+        ({"on_bed": "error"}, "argument 'on_bed'. The options are the fields"),
+    ],
+)
+def test_wrong_options_are_told_in_words(options, words, shown, capsys):
+    fail(xray_tfds.XrayConfig, **options)
+    error = capsys.readouterr().err
+    assert error.startswith("tfds build: ") and words in error
+    assert not shown
+
+
+def test_errors_of_others_keep_their_trace(shown, capsys):
+    fail(int, "no number")
+    fail({}.popitem)
+    assert [kind for kind, _, _ in shown] == [ValueError, KeyError]
+    assert capsys.readouterr().err == ""
+
+
+def test_other_programs_are_left_as_they_are(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/notebook"])
+    before = sys.excepthook
+    command.show_errors_plainly()
+    assert sys.excepthook is before
+
+
+@pytest.mark.slow
+def test_command_ends_with_what_is_wrong_with_the_folder(tmp_path):
+    images = conftest.write_flat_tree(tmp_path / "images", per_class=4)
+    (images / "normal" / "empty.png").write_bytes(b"")
+    done = subprocess.run(
+        [
+            str(pathlib.Path(sys.executable).with_name("tfds")),
+            *("build", "xray_tfds", f"--manual_dir={images}"),
+            f"--data_dir={tmp_path / 'data'}",
+        ],
+        cwd=pathlib.Path(xray_tfds.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "more than max_bad_fraction=0.05:\n" in done.stderr
+    assert "empty.png: empty: the file has no bytes" in done.stderr
