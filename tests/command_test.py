@@ -1,11 +1,13 @@
-"""What the `tfds` command shows when it fails."""
+"""What the `tfds` command shows when it fails, and what it keeps."""
 
+import json
 import pathlib
 import subprocess
 import sys
 
 import conftest
 import pytest
+import tensorflow_datasets as tfds
 
 import xray_tfds
 from xray_tfds import command
@@ -57,22 +59,54 @@ def test_other_programs_are_left_as_they_are(monkeypatch):
     assert sys.excepthook is before
 
 
-@pytest.mark.slow
-def test_command_ends_with_what_is_wrong_with_the_folder(tmp_path):
-    images = conftest.write_flat_tree(tmp_path / "images", per_class=4)
-    (images / "normal" / "empty.png").write_bytes(b"")
-    done = subprocess.run(
+def run_tfds(images, data_dir, *flags):
+    return subprocess.run(
         [
             str(pathlib.Path(sys.executable).with_name("tfds")),
             *("build", "xray_tfds", f"--manual_dir={images}"),
-            f"--data_dir={tmp_path / 'data'}",
+            *(f"--data_dir={data_dir}", *flags),
         ],
         cwd=pathlib.Path(xray_tfds.__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def read_splits(builder):
+    """Returns the split of each patient."""
+    path = pathlib.Path(builder.data_dir) / "build_report" / "splits.json"
+    return json.loads(path.read_text())["patients"]
+
+
+@pytest.mark.slow
+def test_command_ends_with_what_is_wrong_with_the_folder(tmp_path):
+    images = conftest.write_flat_tree(tmp_path / "images", per_class=4)
+    (images / "normal" / "empty.png").write_bytes(b"")
+    done = run_tfds(images, tmp_path / "data")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "more than max_bad_fraction=0.05:\n" in done.stderr
     assert "empty.png: empty: the file has no bytes" in done.stderr
+
+
+@pytest.mark.slow
+def test_command_overwrites_records_once_the_new_ones_are_complete(tmp_path):
+    """TFDS's command would delete them first, and all that they tell."""
+    images = conftest.write_flat_tree(tmp_path / "images")
+    builder = xray_tfds.Builder(data_dir=tmp_path / "data")
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=images)
+    )
+    before = read_splits(builder)
+    conftest.write_flat_tree(images, per_class=15, seed=7)
+    done = run_tfds(images, tmp_path / "data", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    after = read_splits(builder)
+    assert len(after) > len(before)
+    assert before.items() <= after.items()
+    for name in ("a.png", "b.png", "c.png"):
+        (images / "normal" / name).write_bytes(b"")
+    assert run_tfds(images, tmp_path / "data", "--overwrite").returncode == 1
+    assert read_splits(builder) == after
+    assert xray_tfds.Builder(data_dir=tmp_path / "data").is_prepared()

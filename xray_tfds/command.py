@@ -1,4 +1,4 @@
-"""How the `tfds` command ends when it was given something wrong."""
+"""What the `tfds` command does otherwise than it should, put right."""
 
 import functools
 import pathlib
@@ -13,8 +13,22 @@ def show_errors_plainly():
     about a folder or an option needs no more than its words. All other errors,
     and all other programs, are left as they are.
     """
-    if pathlib.Path(sys.argv[0]).stem == "tfds":
+    if _is_tfds():
         sys.excepthook = functools.partial(_show, sys.excepthook)
+
+
+def deletes_first():
+    """Whether this process is a `tfds build --overwrite`.
+
+    It deletes records that are prepared before it builds new ones: if that
+    fails, neither are there, and nobody knows any more in which split a patient
+    was.
+    """
+    return _is_tfds() and any(a.startswith("--overwrite") for a in sys.argv)
+
+
+def _is_tfds():
+    return pathlib.Path(sys.argv[0]).stem == "tfds"
 
 
 def _show(show_others, kind, error, trace):

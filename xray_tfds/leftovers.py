@@ -17,7 +17,7 @@ except ImportError:  # Windows. Nothing is locked there, and nothing removed.
     fcntl = None  # type: ignore[assignment]
 
 # A build locks its directory at once after TFDS has made it, but not earlier.
-_MIN_AGE = 3600  # Seconds since something was last put into it.
+_MIN_AGE = 60  # Seconds since something was last put into it.
 
 
 @contextlib.contextmanager
