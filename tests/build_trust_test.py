@@ -60,7 +60,7 @@ def test_bad_files_are_quarantined_with_their_reasons(tmp_path, capsys):
     (images / "pneumonia" / "person000_virus_0.png").write_bytes(b"")
     builder = _build(images, tmp_path / "data")
     printed = capsys.readouterr().out
-    assert "2 files are left out" in printed
+    assert "Files left out: 2 of 60" in printed
     assert "1 normal: truncated" in printed
     rows = _rows(builder)
     assert len(rows) == 60

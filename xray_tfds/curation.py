@@ -102,8 +102,8 @@ def _check_bad(findings, config):
     bad = [finding for finding in findings if finding.reason]
     if bad and config.on_bad == "error":
         raise sources.SourceError(
-            f"{len(bad)} files cannot be used:\n{_list_bad(bad)}\nReplace or"
-            " remove them, or leave them out with on_bad='quarantine'."
+            f"Files that cannot be used: {len(bad)}\n{_list_bad(bad)}\nReplace"
+            " or remove them, or leave them out with on_bad='quarantine'."
         )
     totals = collections.Counter(finding.file.label for finding in findings)
     for label, count in collections.Counter(f.file.label for f in bad).items():
@@ -137,7 +137,7 @@ def _check_duplicates(findings, curation, config):
             curation.conflicts.add(position)
     if curation.clusters and config.on_duplicate == "error":
         raise sources.SourceError(
-            f"{len(curation.clusters)} groups of duplicates:\n"
+            f"Groups of duplicates: {len(curation.clusters)}\n"
             + _list(
                 f"{cluster.kind}: {_names(findings, cluster.members)}"
                 for cluster in curation.clusters

@@ -83,6 +83,6 @@ def _show_exclusions(findings, curation):
             reasons[reason, finding.file.label] += 1
     if not reasons:
         return
-    print(f"{reasons.total()} files are left out:")
+    print(f"Files left out: {reasons.total()} of {len(findings)}")
     for (reason, label), number in sorted(reasons.items()):
         print(f"{number:>10} {label}: {reason}")
