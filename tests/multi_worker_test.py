@@ -178,8 +178,9 @@ def test_one_device_two_and_three_give_the_same_with_normalization(tmp_path):
         )
         with np.load(path / "x.npz") as arrays:
             found.append({name: arrays[name] for name in arrays.files})
-    # Keras computes variances over replicas as E[x^2] - E[x]^2, in float32: the
-    # lesson's network holds 1e-6, one with normalisation twice that.
+    # A sum over replicas rounds otherwise than one over the batch. The lesson's
+    # network holds 1e-6 all the same, one with normalisation twice that, also
+    # where the variance is computed from centred values.
     for other in found[1:]:
         for name, array in found[0].items():
             atol = 2e-6 if name == "logs" else 1e-5
