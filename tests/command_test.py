@@ -52,11 +52,13 @@ def test_errors_of_others_keep_their_trace(shown, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_other_programs_are_left_as_they_are(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/notebook"])
+@pytest.mark.parametrize("argv", [["/usr/bin/notebook"], [""], []])
+def test_other_programs_are_left_as_they_are(argv, monkeypatch):
+    monkeypatch.setattr(sys, "argv", argv)
     before = sys.excepthook
     command.show_errors_plainly()
     assert sys.excepthook is before
+    assert not command.deletes_first()
 
 
 def run_tfds(images, data_dir, *flags):

@@ -21,14 +21,15 @@ def deletes_first():
     """Whether this process is a `tfds build --overwrite`.
 
     It deletes records that are prepared before it builds new ones: if that
-    fails, neither are there, and nobody knows any more in which split a patient
+    fails, there are neither, and nobody knows any more in which split a patient
     was.
     """
     return _is_tfds() and any(a.startswith("--overwrite") for a in sys.argv)
 
 
 def _is_tfds():
-    return pathlib.Path(sys.argv[0]).stem == "tfds"
+    # A program that embeds Python may have no arguments at all.
+    return pathlib.Path(*sys.argv[:1]).stem == "tfds"
 
 
 def _show(show_others, kind, error, trace):
