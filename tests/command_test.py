@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 
 import conftest
 import pytest
@@ -12,14 +13,17 @@ import tensorflow_datasets as tfds
 import xray_tfds
 from xray_tfds import command
 
+_BUILD = "tensorflow_datasets.scripts.cli.build"
+
 
 @pytest.fixture
 def shown(monkeypatch):
     """Errors that are shown as before, once the command has begun."""
     shown: list = []
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/tfds", "build", "xray_tfds"])
+    build = types.SimpleNamespace(_make_builder=None)
+    monkeypatch.setitem(sys.modules, _BUILD, build)
     monkeypatch.setattr(sys, "excepthook", lambda *args: shown.append(args))
-    command.show_errors_plainly()
+    command.amend(xray_tfds.Builder)
     return shown
 
 
@@ -52,13 +56,11 @@ def test_errors_of_others_keep_their_trace(shown, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("argv", [["/usr/bin/notebook"], [""], []])
-def test_other_programs_are_left_as_they_are(argv, monkeypatch):
-    monkeypatch.setattr(sys, "argv", argv)
+def test_other_programs_are_left_as_they_are():
+    assert _BUILD not in sys.modules
     before = sys.excepthook
-    command.show_errors_plainly()
+    command.amend(xray_tfds.Builder)
     assert sys.excepthook is before
-    assert not command.deletes_first()
 
 
 def run_tfds(images, data_dir, *flags):
@@ -111,4 +113,6 @@ def test_command_overwrites_records_once_the_new_ones_are_complete(tmp_path):
         (images / "normal" / name).write_bytes(b"")
     assert run_tfds(images, tmp_path / "data", "--overwrite").returncode == 1
     assert read_splits(builder) == after
+    done = run_tfds(images, tmp_path / "data", "--fail_if_exists")
+    assert "the data already exists" in done.stderr
     assert xray_tfds.Builder(data_dir=tmp_path / "data").is_prepared()

@@ -8,4 +8,4 @@ from xray_tfds.config import XrayConfig
 from xray_tfds.preparation import prepare
 from xray_tfds.xray_tfds_dataset_builder import Builder
 
-command.show_errors_plainly()
+command.amend(Builder)

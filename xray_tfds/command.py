@@ -1,35 +1,41 @@
 """What the `tfds` command does otherwise than it should, put right."""
 
 import functools
-import pathlib
 import sys
 import traceback
 
-
-def show_errors_plainly():
-    """Has `tfds build` end with what is wrong and not with a stack trace.
-
-    TFDS's command shows every error by the way it took. What this package says
-    about a folder or an option needs no more than its words. All other errors,
-    and all other programs, are left as they are.
-    """
-    if _is_tfds():
-        sys.excepthook = functools.partial(_show, sys.excepthook)
+# The command imports it before any dataset; other programs do not.
+_BUILD = "tensorflow_datasets.scripts.cli.build"
 
 
-def deletes_first():
-    """Whether this process is a `tfds build --overwrite`.
+def amend(builder_cls):
+    """Amends `tfds build` for a dataset, where it is what runs.
 
-    It deletes records that are prepared before it builds new ones: if that
+    What this package says about a folder or an option needs no more than its
+    words: the stack trace through TFDS is left out. Other errors keep theirs.
+
+    With `--overwrite`, TFDS deletes the old records before it builds: if that
     fails, there are neither, and nobody knows any more in which split a patient
-    was.
+    was. The builder itself replaces them once the new ones are complete.
+
+    Args:
+        builder_cls: Class of the dataset's builder.
     """
-    return _is_tfds() and any(a.startswith("--overwrite") for a in sys.argv)
+    build = sys.modules.get(_BUILD)
+    if build is None:
+        return
+    sys.excepthook = functools.partial(_show, sys.excepthook)
+    # Not public; a TFDS without it must not go unnoticed.
+    make = getattr(build, "_make_builder")
+    setattr(
+        build, "_make_builder", functools.partial(_keep, make, builder_cls)
+    )
 
 
-def _is_tfds():
-    # A program that embeds Python may have no arguments at all.
-    return pathlib.Path(*sys.argv[:1]).stem == "tfds"
+def _keep(make, ours, builder_cls, *, overwrite, **kwargs):
+    """Makes a builder as TFDS does, but leaves overwriting to ours."""
+    overwrite = overwrite and not issubclass(builder_cls, ours)
+    return make(builder_cls, overwrite=overwrite, **kwargs)
 
 
 def _show(show_others, kind, error, trace):

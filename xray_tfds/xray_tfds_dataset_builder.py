@@ -7,7 +7,6 @@ import functools
 import tensorflow_datasets as tfds
 
 from xray_tfds import beam_build
-from xray_tfds import command
 from xray_tfds import config as config_lib
 from xray_tfds import curation as curation_lib
 from xray_tfds import facts
@@ -59,12 +58,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._earlier = {}
         self._beam_options = None
         self._write_facts = None
-        self._hides_records = command.deletes_first()
         super().__init__(config=config, **kwargs)
-
-    def is_prepared(self):
-        """As in TFDS; but records that would be deleted for it are hidden."""
-        return not self._hides_records and super().is_prepared()
 
     def _info(self):
         config = self.builder_config
@@ -123,8 +117,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             SourceError: If the folder cannot be built as it is, or if records
                 of other files are there already.
         """
-        # From here on, they are not in danger.
-        self._hides_records = False
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
         self._beam_options = beam_build.options_of(download_config)
