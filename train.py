@@ -2,9 +2,9 @@
 
     python train.py --flagfile=recipes/lesson.flags --images_dir=my/xrays
 
-The options are those of `training.options`, the work is that of
+The options are those of `training.config.options`, the work is that of
 `training.loop`. What is wrong with an option is said before TensorFlow loads.
-The exit status is one of `training.failures`.
+The exit status is one of `training.errors`.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from training import chatter
-from training import cluster as cluster_lib
 from training import config as config_lib
-from training import failures
-from training import options
-from training import rendezvous
-from training import weight_files
-from training import workdir
+from training import errors
+from training import quiet_import
+from training.cluster import addresses as addresses_lib
+from training.cluster import rendezvous
+from training.config import options
+from training.config import weight_files
+from training.workdir import directory as directory_lib
 
 _STARTED = time.monotonic()
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
@@ -43,9 +43,9 @@ def main(argv):
         if cluster is None or cluster.is_chief:
             _check_files(config)
         channel = rendezvous.meet(cluster, config.start_timeout)
-        chatter.import_tensorflow()
+        quiet_import.import_tensorflow()
         result = _train(data_config, config, augment, cluster, channel)
-    except (ValueError, failures.TrainingError) as error:
+    except (ValueError, errors.TrainingError) as error:
         if channel is not None:
             channel.fail(str(error))
         return _fail(error, getattr(error, "status", 2))
@@ -73,9 +73,11 @@ def _read_flags():
 
 def _check_files(config):
     """Raises ValueError where a run could not begin, before anything loads."""
-    workdir.check(config.workdir)
+    directory_lib.check(config.workdir)
     # A run that goes on has its weights in its checkpoint.
-    begins = config.workdir is None or workdir.read_run(config.workdir) is None
+    begins = (
+        config.workdir is None or directory_lib.read_run(config.workdir) is None
+    )
     if config.weights is not None and begins:
         weight_files.check_weights_path(config.weights)
 
@@ -83,7 +85,7 @@ def _check_files(config):
 def _find_cluster(config):
     if config.strategy != "multi_worker":
         return None
-    return cluster_lib.find_cluster(
+    return addresses_lib.find_cluster(
         workers=config.workers, worker_index=config.worker_index
     )
 
@@ -95,9 +97,9 @@ def _train(data_config, config, augment, cluster, channel):
     has mistyped a flag waiting for it.
     """
     import pipeline
-    from training import data
     from training import loop
-    from training import strategy as strategy_lib
+    from training.data import splits as splits_lib
+    from training.loop import strategy as strategy_lib
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)
@@ -112,7 +114,7 @@ def _train(data_config, config, augment, cluster, channel):
         cluster=cluster,
         tpu=config.tpu,
     )
-    splits = data.load_splits(
+    splits = splits_lib.load_splits(
         _prepare(data_config, channel),
         memory_budget_gb=config.memory_budget_gb,
     )
@@ -142,7 +144,7 @@ def _prepare(data_config, channel):
 def _open_builder(data_config):
     import tensorflow_datasets as tfds
 
-    from training import data
+    from training.data import splits as splits_lib
     import xray_tfds
 
     # In a log, each of its updates would stay.
@@ -155,7 +157,7 @@ def _open_builder(data_config):
             **image_options,
         )
     builder = tfds.builder(data_config.dataset, data_dir=data_config.data_dir)
-    data.check_options(builder, image_options)
+    splits_lib.check_options(builder, image_options)
     return builder
 
 
@@ -175,9 +177,7 @@ def _define_flags():
     for option in sum(options.GROUPS.values(), ()):
         default = option.default
         if option.kind == "enum":
-            flags.DEFINE_enum(
-                option.name, default, option.choices, option.help
-            )
+            flags.DEFINE_enum(option.name, default, option.choices, option.help)
         elif option.kind == "boolean":
             flags.DEFINE_boolean(option.name, default, option.help)
         else:

@@ -22,13 +22,10 @@ import json
 import os
 import pathlib
 import statistics
-import sys
 import time
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Ahead of this folder, where `training` is a benchmark.
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
@@ -40,7 +37,7 @@ import trainers  # noqa: E402
 
 import pipeline  # noqa: E402
 from training import config as config_lib  # noqa: E402
-from training import inputs as inputs_lib  # noqa: E402
+from training.data import inputs as inputs_lib  # noqa: E402
 
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["32", "256"], "Batch sizes.")
 _RECIPES = flags.DEFINE_list(
@@ -132,7 +129,7 @@ def _make_trainer(splits, recipe, batch_size, options):
     """Returns a function that trains for an epoch.
 
     Args:
-        splits: `training.data.Splits`.
+        splits: `training.data.splits.Splits`.
         recipe: Which augmentation.
         batch_size: int.
         options: Fields of `TrainConfig`, or None for one batch for ever.

@@ -1,4 +1,4 @@
-"""How well `xray_tfds.duplicates` tells copies of a film from other films.
+"""How well copies of a film are found, and told apart from other films.
 
     python benchmarks/duplicates.py --images_dir=DIR [--others_dir=DIR]
 
@@ -21,9 +21,9 @@ from absl import app
 from absl import flags
 import numpy as np
 
-from xray_tfds import duplicates
-from xray_tfds import images
-from xray_tfds import perceptual_hash
+from xray_tfds.curate import duplicates
+from xray_tfds.curate import perceptual_hash
+from xray_tfds.decode import images
 
 _IMAGES_DIR = flags.DEFINE_string(
     "images_dir",

@@ -19,9 +19,9 @@ from absl import flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from xray_tfds import images  # noqa: E402
 from xray_tfds import parallel  # noqa: E402
-from xray_tfds import sources  # noqa: E402
+from xray_tfds.decode import images  # noqa: E402
+from xray_tfds.source import scan  # noqa: E402
 
 _IMAGES_DIR = flags.DEFINE_string(
     "images_dir", None, "Folder of images, as for the builder.", required=True
@@ -69,7 +69,7 @@ def _images_per_second(records, decode, repeats):
 
 def main(argv):
     del argv  # Unused.
-    source = sources.scan(_IMAGES_DIR.value, ("normal", "pneumonia"))
+    source = scan.scan(_IMAGES_DIR.value, ("normal", "pneumonia"))
     pixels = [
         images.load_image(
             file.path.read_bytes(),

@@ -22,7 +22,7 @@ from absl import flags  # noqa: E402
 import numpy as np  # noqa: E402
 
 import pipeline  # noqa: E402
-from pipeline import drawing  # noqa: E402
+from pipeline import example_order  # noqa: E402
 
 _SIZES = flags.DEFINE_list(
     "sizes", ["500", "5000", "50000"], "Numbers of examples of the splits."
@@ -37,7 +37,7 @@ _REPEATS = flags.DEFINE_integer(
     "repeats", 7, "Counted runs of each split.", lower_bound=1
 )
 _SAMPLING = flags.DEFINE_enum(
-    "sampling", "natural", drawing.SAMPLINGS, "How an epoch is drawn."
+    "sampling", "natural", example_order.SAMPLINGS, "How an epoch is drawn."
 )
 
 _CONFIG = pipeline.AugmentConfig(
@@ -86,8 +86,7 @@ def main(argv):
     run = math.ceil(max(sizes) / _BATCH_SIZE.value)
     # One run more, which compiles, and one that is prefetched from.
     iterators = {
-        size: _make_iterator(size, run * (_REPEATS.value + 2))
-        for size in sizes
+        size: _make_iterator(size, run * (_REPEATS.value + 2)) for size in sizes
     }
     times: dict[int, list[float]] = {size: [] for size in sizes}
     for size, iterator in iterators.items():

@@ -7,7 +7,8 @@ another directory, and sends SIGKILL after a random time, at most twice as long
 as the first step took to come, until so many kills are done; then lets it
 finish. The saved models and the metrics of both must be equal to the bit: else
 it says what differs and exits with 1. The tests do the same at chosen steps
-(`tests/kill_test.py`); here the kill comes from outside and meets whatever is
+(`tests/training/checkpoint/kill_test.py`); here the kill comes from outside
+and meets whatever is
 going on, also the start.
 """
 

@@ -20,8 +20,6 @@ import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Ahead of this folder, where `training` is a benchmark.
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from absl import app  # noqa: E402
 from absl import flags  # noqa: E402

@@ -11,8 +11,8 @@ import good_files
 import numpy as np
 import pydicom
 
-from xray_tfds import images
-from xray_tfds import quality
+from xray_tfds.decode import images
+from xray_tfds.decode import quality
 
 
 @dataclasses.dataclass(frozen=True)

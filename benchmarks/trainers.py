@@ -4,12 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 import pipeline
-from training import building
-from training import data as data_lib
-from training import inputs as inputs_lib
-from training import observing
-from training import resuming
-from training import strategy as strategy_lib
+from training.callbacks import dispatch
+from training.checkpoint import resume
+from training.data import inputs as inputs_lib
+from training.data import splits as splits_lib
+from training.loop import building
+from training.loop import strategy as strategy_lib
 
 
 class ReadyBatches:
@@ -40,7 +40,7 @@ def make_splits(num_images, image_size):
             class_names=("normal", "pneumonia"),
             name=name,
         )
-    return data_lib.Splits(name="noise", **splits)
+    return splits_lib.Splits(name="noise", **splits)
 
 
 def make_parts(config, splits):
@@ -48,7 +48,7 @@ def make_parts(config, splits):
     inputs = inputs_lib.Inputs(config, splits)
     strategy = tf.distribute.get_strategy()
     parts = building.build_parts(
-        config, strategy, inputs, resuming.Start(None, {})
+        config, strategy, inputs, resume.Start(None, {})
     )
     return inputs, parts
 
@@ -58,7 +58,7 @@ def make_trainer(config, splits, *, ready=False):
 
     Args:
         config: `TrainConfig`; its epochs bound the calls.
-        splits: `training.data.Splits`.
+        splits: `training.data.splits.Splits`.
         ready: Whether every step is of one batch that lies ready.
 
     Returns:
@@ -72,7 +72,7 @@ def make_trainer(config, splits, *, ready=False):
     )
     if ready:
         batches = ReadyBatches(batches)
-    callbacks = observing.Callbacks(parts.model)
+    callbacks = dispatch.Callbacks(parts.model)
 
     def train():
         progress = inputs.train_progress()

@@ -10,8 +10,8 @@ import numpy as np
 from migration import listing as listing_lib
 import pipeline
 from xray_tfds import config as config_lib
-from xray_tfds import images
 from xray_tfds import parallel
+from xray_tfds.decode import images
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

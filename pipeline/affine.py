@@ -7,12 +7,12 @@ folded in as reversed pixel order, which is exact.
 
 import tensorflow as tf
 
-from pipeline import compiling
 from pipeline import fixed_point
 from pipeline import geometry
+from pipeline import interpolation
 from pipeline import params as params_lib
-from pipeline import sampling
 from pipeline import spline
+from pipeline import xla
 
 _LINEAR = ("theta", "shear", "zx", "zy")
 _SHIFTS = ("tx", "ty")
@@ -32,12 +32,12 @@ def fetch(images, params, config, *, jit_compile=False):
             within the ranges of `config`.
 
     Returns:
-        `sampling.Taps`, for `sampling.blend`.
+        `interpolation.Taps`, for `interpolation.blend`.
     """
     linear = any(not params_lib.is_off(params, name) for name in _LINEAR)
     shifts = any(not params_lib.is_off(params, name) for name in _SHIFTS)
     if not linear and not shifts:
-        return sampling.Taps(sampling.PIXEL, _flip(images, params))
+        return interpolation.Taps(interpolation.PIXEL, _flip(images, params))
     order = config.interpolation_order
     # Brightness truncates to whole grey levels: an error of one rounding in
     # float32 would become one of a level.
@@ -48,17 +48,17 @@ def fetch(images, params, config, *, jit_compile=False):
             for name in _SHIFTS + _FLIPS
             if not params_lib.is_off(params, name)
         }
-        shift = compiling.compiled(_fetch_shift, jit_compile)
+        shift = xla.compiled(_fetch_shift, jit_compile)
         pixels, weights, inside = shift(
             images, moves, config.fill_mode, config.keras_quirks
         )
-        return sampling.Taps(sampling.CELL, pixels, weights, inside)
+        return interpolation.Taps(interpolation.CELL, pixels, weights, inside)
     row_terms, col_terms = geometry.source_coordinates(
         params, geometry.sizes(images)[1:3], config.keras_quirks
     )
     if order > 1:
         warped = spline.interpolate(images, row_terms, col_terms, config)
-        return sampling.Taps(sampling.PIXEL, warped)
+        return interpolation.Taps(interpolation.PIXEL, warped)
     if (
         jit_compile
         and order == 1
@@ -67,8 +67,8 @@ def fetch(images, params, config, *, jit_compile=False):
             geometry.sizes(images)[1:3], images.dtype, config
         )
     ):
-        return sampling.fetch_fixed(images, row_terms, col_terms)
-    return sampling.fetch_plane(
+        return interpolation.fetch_fixed(images, row_terms, col_terms)
+    return interpolation.fetch_plane(
         images,
         row_terms,
         col_terms,
@@ -87,7 +87,7 @@ def _fetch_shift(images, params, fill_mode, keras_quirks):
     row_terms, col_terms = geometry.source_coordinates(
         params, geometry.sizes(images)[1:3], keras_quirks
     )
-    return sampling.crop(
+    return interpolation.crop(
         images,
         row_terms[0] + row_terms[1][:, :1],
         col_terms[0][:, :1] + col_terms[1],

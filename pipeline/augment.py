@@ -12,8 +12,8 @@ import tensorflow as tf
 from pipeline import affine
 from pipeline import config as config_lib
 from pipeline import intensity
+from pipeline import interpolation
 from pipeline import params as params_lib
-from pipeline import sampling
 
 
 def apply_transform(image, params, config):
@@ -34,7 +34,7 @@ def apply_transform(image, params, config):
     def transform(images):
         images = _channels_last(images, config)
         taps = affine.fetch(images, params, config)
-        images = sampling.blend(taps, config.cval)
+        images = interpolation.blend(taps, config.cval)
         images = intensity.apply_colour(images, params, config)
         return _back(images, config)
 
@@ -126,7 +126,7 @@ def _augment_batch(images, params, config, statistics, jit_compile):
 
 def _finish(taps, colour, config, statistics):
     """Does all that is elementwise: blend, colour, normalise."""
-    images = sampling.blend(taps, config.cval)
+    images = interpolation.blend(taps, config.cval)
     images = intensity.apply_colour(images, colour, config)
     images = _back(images, config)
     return intensity.apply_standardize(images, config, statistics)
@@ -137,7 +137,7 @@ def _compiled_finish(config, layout, statistics):
     """Returns `_finish` compiled for one configuration."""
 
     def finish(pixels, weights, inside, colour):
-        taps = sampling.Taps(layout, pixels, weights, inside)
+        taps = interpolation.Taps(layout, pixels, weights, inside)
         return _finish(taps, colour, config, statistics)
 
     return tf.function(finish, jit_compile=True, autograph=False)

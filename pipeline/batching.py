@@ -120,7 +120,7 @@ def slice_elements(batching, order, rows, drawn, steps):
         steps: Pair of int64 scalars: the first step, and that after the last.
 
     Returns:
-        `tf.data.Dataset` as `records.Split.elements` describes it.
+        `tf.data.Dataset` as `splits.Split.elements` describes it.
     """
     positions, real = batching.positions(*steps)
     index, row = tf.gather(order, positions), tf.gather(rows, positions)

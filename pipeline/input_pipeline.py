@@ -11,15 +11,15 @@ import tensorflow as tf
 
 from pipeline import augment
 from pipeline import batching as batching_lib
-from pipeline import compiling
 from pipeline import config as config_lib
-from pipeline import drawing
+from pipeline import epochs
+from pipeline import example_order
 from pipeline import labels as labels_lib
 from pipeline import params as params_lib
-from pipeline import passes
 from pipeline import plan
-from pipeline import records
+from pipeline import splits
 from pipeline import streaming
+from pipeline import xla
 
 PLACES = ("host", "device")
 
@@ -46,7 +46,7 @@ def make_train_dataset(
     ctx=None,
     jit_compile=True,
     num_parallel_calls=tf.data.AUTOTUNE,
-    memory_budget_bytes=records.DEFAULT_MEMORY_BUDGET_BYTES,
+    memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES,
 ):
     """Makes an augmented dataset whose every pass is the next epoch.
 
@@ -75,7 +75,8 @@ def make_train_dataset(
         sample_weight: Whether elements carry weights; "pad" always does.
         shuffle: Whether each epoch has a fresh uniform order.
         sampling: "natural", each example once an epoch; or "balanced", as many
-            draws, but each class equally often (`drawing.balanced_order`), and
+            draws, but each class equally often
+            (`example_order.balanced_order`), and
             an example that is drawn twice transformed in two ways. Not for
             TFRecord files beyond the memory budget.
         statistics: `Statistics`, where `config` needs them: `fit_statistics`.
@@ -110,11 +111,11 @@ def make_train_dataset(
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, remainder, ctx
     )
-    ds = passes.make_spans(
+    ds = epochs.make_spans(
         epoch, step, batching.steps, num_epochs=num_epochs, num_spans=num_spans
     )
     _check_places(augment_on, cache_on, label_mode, data)
-    drawing.check_sampling(
+    example_order.check_sampling(
         sampling, shuffle, data.read_labels, data.class_names
     )
 
@@ -157,9 +158,9 @@ def make_train_dataset(
 
     # What a pass does once is kept apart from what it does for each batch: the
     # larger function would else be prepared twice whenever a pass begins.
-    ds = ds.flat_map(compiling.as_written(make_span))
+    ds = ds.flat_map(xla.as_written(make_span))
     ds = ds.map(
-        compiling.as_written(make_batch),
+        xla.as_written(make_batch),
         num_parallel_calls=num_parallel_calls,
         deterministic=True,
     )
@@ -184,7 +185,7 @@ def make_eval_dataset(
     ctx=None,
     jit_compile=True,
     num_parallel_calls=tf.data.AUTOTUNE,
-    memory_budget_bytes=records.DEFAULT_MEMORY_BUDGET_BYTES,
+    memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES,
 ):
     """Makes a dataset that yields each example once, in file order.
 
@@ -235,7 +236,7 @@ def _check_places(augment_on, cache_on, label_mode, data):
             "`cache_on` must be 'host' unless augment_on='device'. "
             "Received: cache_on='device', augment_on='host'"
         )
-    if cache_on == "device" and not isinstance(data, records.Split):
+    if cache_on == "device" and not isinstance(data, splits.Split):
         raise ValueError(
             "`cache_on` must be 'host' for a split larger than "
             "`memory_budget_bytes`. Received: cache_on='device'"

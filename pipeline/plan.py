@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pipeline import drawing
+from pipeline import example_order
 from pipeline import params as params_lib
 
 
@@ -27,7 +27,7 @@ def epoch_plan(seed, epoch, *, num_examples, image_shape, config, shuffle=True):
         `[num_examples]`.
     """
     key = make_key(seed, epoch)
-    order = drawing.natural_order(key, num_examples, shuffle)
+    order = example_order.natural_order(key, num_examples, shuffle)
     params = params_lib.sample_params(
         key, image_shape, config, num_examples=num_examples
     )
@@ -46,7 +46,7 @@ def draw_order(data, key, *, shuffle, sampling):
         data: An opened split.
         key: As `make_key` returns it.
         shuffle: Whether the order is random.
-        sampling: One of `drawing.SAMPLINGS`.
+        sampling: One of `example_order.SAMPLINGS`.
 
     Returns:
         Pair of int64 `[num_examples]`: example numbers in the order of the
@@ -55,7 +55,7 @@ def draw_order(data, key, *, shuffle, sampling):
         different, it is the draw's.
     """
     if sampling == "natural":
-        order = drawing.natural_order(key, data.num_examples, shuffle)
+        order = example_order.natural_order(key, data.num_examples, shuffle)
         return order, order
-    order = drawing.balanced_order(key, data.read_labels())
+    order = example_order.balanced_order(key, data.read_labels())
     return order, tf.range(data.num_examples, dtype=tf.int64)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline import records
+from pipeline import splits
 
 # Values in one flattened image. The float64 matrix then takes 128 MiB, and a
 # film of 64x64 fits.
@@ -114,7 +114,7 @@ def fit_statistics(dataset, config):
 
 def _image_batches(dataset, config):
     """Yields rescaled batches as float64 arrays."""
-    if isinstance(dataset, records.Split):
+    if isinstance(dataset, splits.Split):
         dataset = tf.data.Dataset.from_tensor_slices(dataset.images)
         dataset = dataset.batch(_BATCH_SIZE)
         if config.data_format == "channels_first":

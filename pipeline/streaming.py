@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline import batching as batching_lib
-from pipeline import compiling
 from pipeline import fingerprints
-from pipeline import records
+from pipeline import splits
+from pipeline import xla
 
 # Shards of a TFRecord split that are read at once.
 _CYCLE_LENGTH = 16
@@ -28,7 +28,7 @@ _WINDOWS_IN_MEMORY = 4
 
 
 def open_split(
-    data, split, *, memory_budget_bytes=records.DEFAULT_MEMORY_BUDGET_BYTES
+    data, split, *, memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES
 ):
     """Returns a split in memory if it fits, else one that is read as needed.
 
@@ -40,19 +40,19 @@ def open_split(
             not fit, for the window of records that is shuffled.
 
     Returns:
-        `records.Split`, `ArrayRecordSplit` or `TFRecordSplit`.
+        `splits.Split`, `ArrayRecordSplit` or `TFRecordSplit`.
 
     Raises:
         ValueError: If the split does not exist or is empty.
     """
-    if isinstance(data, (records.Split, _RecordSplit)):
-        return records.check_name(data, split)
-    builder = records.as_builder(data)
-    if records.decoded_bytes(builder, split) <= memory_budget_bytes:
-        return records.load_split(
+    if isinstance(data, (splits.Split, _RecordSplit)):
+        return splits.check_name(data, split)
+    builder = splits.as_builder(data)
+    if splits.decoded_bytes(builder, split) <= memory_budget_bytes:
+        return splits.load_split(
             builder, split, memory_budget_bytes=memory_budget_bytes
         )
-    if records.is_array_record(builder):
+    if splits.is_array_record(builder):
         return ArrayRecordSplit(builder, split)
     return TFRecordSplit(builder, split, memory_budget_bytes)
 
@@ -117,12 +117,12 @@ class ArrayRecordSplit(_RecordSplit):
     def __init__(self, builder, name):
         """Opens the files of a split."""
         super().__init__(builder, name)
-        self._source = records.array_record_source(builder, name)
+        self._source = splits.array_record_source(builder, name)
         self._labels = None
         self.reading = "read at random, shuffled as a whole"
 
     def elements(self, batching, order, rows, drawn, steps, shuffle):
-        """As `records.Split.elements`."""
+        """As `splits.Split.elements`."""
         del shuffle  # The order says it all.
         return batching_lib.slice_elements(batching, order, rows, drawn, steps)
 
@@ -138,12 +138,12 @@ class ArrayRecordSplit(_RecordSplit):
         return self._labels
 
     def filenames_of(self, index, payload):
-        """As `records.Split.filenames_of`."""
+        """As `splits.Split.filenames_of`."""
         del payload
         return self._filenames(index, self._read(index.numpy()))
 
     def fetch(self, index, payload):
-        """As `records.Split.fetch`; reads the records."""
+        """As `splits.Split.fetch`; reads the records."""
         del payload
         serialized = tf.numpy_function(self._read, [index], tf.string)
         return self._decode(tf.ensure_shape(serialized, index.shape))
@@ -180,7 +180,7 @@ class TFRecordSplit(_RecordSplit):
         )
 
     def elements(self, batching, order, rows, drawn, steps, shuffle):
-        """As `records.Split.elements`; the payload is the records.
+        """As `splits.Split.elements`; the payload is the records.
 
         All randomness is that of `order`: how it ranks any given places is a
         uniform permutation of them.
@@ -205,10 +205,10 @@ class TFRecordSplit(_RecordSplit):
                 (index, real, rows, payload)
             )
 
-        return ds.flat_map(compiling.as_written(share_out))
+        return ds.flat_map(xla.as_written(share_out))
 
     def fetch(self, index, payload):
-        """As `records.Split.fetch`."""
+        """As `splits.Split.fetch`."""
         del index
         (serialized,) = payload
         return self._decode(serialized)
@@ -222,7 +222,7 @@ class TFRecordSplit(_RecordSplit):
         )
 
     def filenames_of(self, index, payload):
-        """As `records.Split.filenames_of`."""
+        """As `splits.Split.filenames_of`."""
         (serialized,) = payload
         return self._filenames(index, serialized.numpy())
 
@@ -234,7 +234,7 @@ class TFRecordSplit(_RecordSplit):
             paths = tf.gather(paths, shard_order)
             starts = tf.gather(starts, shard_order)
         ds = tf.data.Dataset.from_tensor_slices((paths, starts)).interleave(
-            compiling.as_written(_read_shard),
+            xla.as_written(_read_shard),
             cycle_length=min(_CYCLE_LENGTH, len(self._paths)) if shuffle else 1,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
@@ -254,4 +254,4 @@ class TFRecordSplit(_RecordSplit):
             )
 
         windows = ds.batch(self.window).enumerate()
-        return windows.flat_map(compiling.as_written(shuffle_window))
+        return windows.flat_map(xla.as_written(shuffle_window))

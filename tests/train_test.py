@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 
-import conftest
 import keras
 import numpy as np
 import pytest
 
+from tests.helpers import image_trees
+
 ROOT = pathlib.Path(__file__).parents[1]
-LESSON = conftest.REAL_IMAGES / "lesson"
+LESSON = image_trees.REAL_IMAGES / "lesson"
 SMALL = (
     "--image_size=64",
     "--epochs=2",
@@ -272,7 +273,7 @@ def test_helpfull_is_absls_own():
 
 
 @pytest.mark.slow
-@conftest.needs_real_images
+@image_trees.needs_real_images
 @pytest.mark.parametrize(
     "recipe, seeds, least",
     [

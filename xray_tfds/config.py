@@ -6,9 +6,9 @@ import json
 
 import tensorflow_datasets as tfds
 
-from xray_tfds import images
-from xray_tfds import patients
-from xray_tfds import tables
+from xray_tfds.decode import images
+from xray_tfds.source import patients
+from xray_tfds.source import tables
 
 _CHOICES = {
     "on_leak": ("error", "move", "allow"),

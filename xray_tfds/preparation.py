@@ -6,10 +6,10 @@ from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
-from xray_tfds import facts
-from xray_tfds import sources
-from xray_tfds import tables
 from xray_tfds import xray_tfds_dataset_builder
+from xray_tfds.records import manifest
+from xray_tfds.source import scan
+from xray_tfds.source import tables
 
 
 def prepare(images_dir, data_dir, **options):
@@ -39,7 +39,7 @@ def prepare(images_dir, data_dir, **options):
         )
     config = config_lib.XrayConfig(**options)
     table = tables.read_table(config.patients_csv)
-    source = sources.scan(images_dir, config.class_names, table)
+    source = scan.scan(images_dir, config.class_names, table)
     name = epath.Path(images_dir).expanduser().resolve().name
     data_dir = epath.Path(data_dir)
     builder = xray_tfds_dataset_builder.Builder(
@@ -60,6 +60,6 @@ def _newest_records(data_dir, name, builder):
     found = [
         path
         for path in data_dir.glob(f"{name}-*/{place}")
-        if path != builder.data_path and (path / facts.FOLDER).exists()
+        if path != builder.data_path and (path / manifest.FOLDER).exists()
     ]
     return max(found, key=lambda path: path.stat().mtime, default=None)

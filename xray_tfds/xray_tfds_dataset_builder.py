@@ -6,18 +6,18 @@ import functools
 
 import tensorflow_datasets as tfds
 
-from xray_tfds import beam_build
 from xray_tfds import config as config_lib
-from xray_tfds import curation as curation_lib
-from xray_tfds import facts
-from xray_tfds import intake
-from xray_tfds import leftovers
 from xray_tfds import parallel
-from xray_tfds import patients
 from xray_tfds import report
-from xray_tfds import sources
-from xray_tfds import summary
-from xray_tfds import tables
+from xray_tfds.curate import curation as curation_lib
+from xray_tfds.curate import examine as examine_lib
+from xray_tfds.records import beam
+from xray_tfds.records import console_summary
+from xray_tfds.records import manifest
+from xray_tfds.records import stale_builds
+from xray_tfds.source import patients
+from xray_tfds.source import scan
+from xray_tfds.source import tables
 
 # Version 2 of the public data set, train and test; size and SHA-256 stand in
 # checksums.tsv (doi:10.17632/rscbjbr9sj.2).
@@ -98,7 +98,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Args:
             directory: Directory of its records.
         """
-        self._earlier = facts.read_assignment(directory)
+        self._earlier = manifest.read_assignment(directory)
 
     def download_and_prepare(self, *, download_config=None, **kwargs):
         """As in TFDS, but never takes other files' records for these files'.
@@ -119,7 +119,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
-        self._beam_options = beam_build.options_of(download_config)
+        self._beam_options = beam.options_of(download_config)
         overwrite = download_config.download_mode.overwrite_dataset
         build = functools.partial(
             super().download_and_prepare,
@@ -136,7 +136,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 return
             if self.is_prepared():
                 self.use_splits_of(self.data_path)
-            leftovers.remove(self.data_path)
+            stale_builds.remove(self.data_path)
             with _set_aside(self.data_path):
                 build()
             if self._write_facts is not None:
@@ -146,7 +146,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _download_and_prepare(self, dl_manager, download_config):
         # In the directory that TFDS renames when all is there.
-        with leftovers.claim(self.data_path):
+        with stale_builds.claim(self.data_path):
             super()._download_and_prepare(dl_manager, download_config)
             if self._write_facts is not None:
                 self._write_facts(self.data_path, self.info)
@@ -155,7 +155,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         source = self._find(self._manual_dir or self._download(dl_manager))
         config = self.builder_config
         patients.check_pattern(source.files, config.patient_pattern)
-        spool = intake.Spool(self.data_path)
+        spool = examine_lib.Spool(self.data_path)
         with parallel.importing(self._needed_later()):
             findings, slots = self._examine(source.files, spool)
 
@@ -165,15 +165,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         source = dataclasses.replace(
             source, files=tuple(finding.file for finding in findings)
         )
-        findings = intake.compare_pixels(findings, config)
+        findings = examine_lib.compare_pixels(findings, config)
         curation = curation_lib.curate(findings, config, self._earlier)
-        cautions = summary.find_cautions(findings, curation, config)
-        summary.show(source, findings, curation, cautions)
+        cautions = console_summary.find_cautions(findings, curation, config)
+        console_summary.show(source, findings, curation, cautions)
         self.info.metadata.update(
             fingerprint=source.fingerprint, num_files=len(source.files)
         )
         self._write_facts = functools.partial(
-            facts.write,
+            manifest.write,
             findings=findings,
             curation=curation,
             source=source,
@@ -200,20 +200,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, kept, split, png_of):
         for index, finding in kept:
-            yield intake.make_example(finding, split, png_of(index))
+            yield examine_lib.make_example(finding, split, png_of(index))
 
     def _examine(self, files, spool):
         """Returns the findings of all files, and where their records wait."""
         if self._beam_options is None:
             examine = functools.partial(
-                intake.examine, config=self.builder_config
+                examine_lib.examine, config=self.builder_config
             )
             examined = parallel.ordered_map(
                 examine, files, total=len(files), desc="Decoding files"
             )
             examined = ((i, *found) for i, found in enumerate(examined))
         else:
-            examined = beam_build.examine(
+            examined = beam.examine(
                 files, self.builder_config, self._beam_options, self.data_path
             )
         findings: list = [None] * len(files)
@@ -235,7 +235,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _find(self, directory):
         if self._source is None:
             config = self.builder_config
-            self._source = sources.find(
+            self._source = scan.find(
                 directory,
                 config.class_names,
                 tables.read_table(config.patients_csv),
@@ -243,11 +243,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self._source
 
     def _check_same_files(self, source):
-        source = sources.read_digests(source)
+        source = scan.read_digests(source)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
             return
-        raise sources.SourceError(
+        raise scan.SourceError(
             f"The records in {self.data_path} were built from other files"
             f" ({built.get('num_files')} images, fingerprint"
             f" {str(built.get('fingerprint'))[:12]}) than {self._manual_dir}"

@@ -7,7 +7,7 @@ once and not after the seconds that importing them takes.
 from training.config.data import COLOR_MODES
 from training.config.data import DataConfig
 from training.config.data import INTERPOLATIONS
-from training.config.settings import describe_changes
-from training.config.settings import settings_of
+from training.config.identity import describe_changes
+from training.config.identity import settings_of
 from training.config.train import MONITORS
 from training.config.train import TrainConfig

@@ -6,8 +6,8 @@ import dataclasses
 import typing
 from typing import Any
 
-from training import network_names
 from training.config import checks
+from training.config import networks
 
 if typing.TYPE_CHECKING:
     import pipeline
@@ -31,7 +31,7 @@ class TrainConfig:
         workdir: Directory of the run's files. One with a run in it is gone on
             with. None for the unfinished run with the same settings under
             `runs/`, or a new one there, named by the time.
-        model: One of `training.network_names.NETWORKS`.
+        model: One of `training.config.networks.NETWORKS`.
         weights: File of initial weights, as `model.load_initial_weights` takes
             it; None for random ones.
         mixed_precision: One of `PRECISIONS`: what is computed in, with weights
@@ -70,7 +70,7 @@ class TrainConfig:
         num_virtual_devices: Split the CPU into so many logical devices, for
             trying `strategy="mirrored"` without GPUs. 0 for real devices.
         workers: Addresses `host:port` of all workers, the chief first; None
-            where the environment tells (`training.cluster`).
+            where the environment tells (`training.cluster.addresses`).
         worker_index: Which of them this process is.
         start_timeout: Seconds to wait for workers that have not started.
         tpu: Name of a TPU, or "local".
@@ -140,7 +140,7 @@ class TrainConfig:
     memory_budget_gb: float = 4.0
 
     def __post_init__(self):
-        network_names.check_name(self.model)
+        networks.check_name(self.model)
         _check_learning(self)
         _check_selection(self)
         _check_devices(self)

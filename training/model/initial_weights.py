@@ -14,8 +14,8 @@ import zipfile
 import h5py
 import keras
 
-from training import network_names
-from training import weight_files
+from training.config import networks
+from training.config import weight_files
 from training.model import applications
 
 # What Keras's errors are of where arrays are missing or do not fit.
@@ -124,7 +124,7 @@ def _count(group):
 def _backbone(model):
     """Returns the network of `keras.applications` in a model, or None."""
     for layer in model.layers:
-        if layer.name in network_names.NETWORKS:
+        if layer.name in networks.NETWORKS:
             return layer
     return None
 

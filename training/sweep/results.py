@@ -5,7 +5,8 @@ import json
 import pathlib
 import shutil
 
-from training import workdir
+from training.workdir import atomic
+from training.workdir import files
 
 _METRICS = ("val_auc", "val_accuracy", "val_loss", "epoch")
 
@@ -40,15 +41,15 @@ def write(rows, directory):
         rows: As `collect` returns them, at least one.
         directory: The sweep's.
     """
-    with workdir.replacing(directory / "results.csv") as path:
+    with atomic.replacing(directory / "results.csv") as path:
         with open(path, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0].keys())
             writer.writeheader()
             writer.writerows(rows)
-    workdir.write_json(directory / "results.json", rows)
+    atomic.write_json(directory / "results.json", rows)
     flags = pathlib.Path(rows[0]["workdir"])
-    if (flags / workdir.FLAGS_FILE).exists():
-        shutil.copyfile(flags / workdir.FLAGS_FILE, directory / "best.flagfile")
+    if (flags / files.FLAGS_FILE).exists():
+        shutil.copyfile(flags / files.FLAGS_FILE, directory / "best.flagfile")
 
 
 def print_table(rows):

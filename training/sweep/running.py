@@ -1,9 +1,9 @@
 """Goes through the trials of a sweep, and remembers them."""
 
-from training import workdir
 from training.sweep import results
 from training.sweep import space as space_lib
 from training.sweep import trials
+from training.workdir import atomic
 
 _SWEEP_FILE = "sweep.json"
 
@@ -71,9 +71,9 @@ class Sweep:
         path = self._directory / _SWEEP_FILE
         if not path.exists():
             self._directory.mkdir(parents=True, exist_ok=True)
-            workdir.write_json(path, sweep)
+            atomic.write_json(path, sweep)
             return
-        before = workdir.read_json(path)
+        before = atomic.read_json(path)
         changes = [
             f"\n    {name}: {before[name]} -> {sweep[name]}"
             for name in sweep

@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 
 from training import command_line
-from training import options as options_lib
+from training.config import options as options_lib
 
 # Options whose values may hold commas, so that semicolons part them.
 _KINDS_WITH_COMMAS = ("range", "pair", "names", "class_weight")

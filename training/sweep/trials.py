@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 
-from training import workdir
+from training.workdir import atomic
+from training.workdir import directory as directory_lib
+from training.workdir import files
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "train.py"
 LOG_FILE = "output.log"
@@ -37,7 +39,7 @@ def run(directory, flags, params, script=SCRIPT):
         Interrupted: After Ctrl-C, or SIGTERM, when the trial has ended.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    while workdir.is_in_use(directory / "run"):
+    while directory_lib.is_in_use(directory / "run"):
         time.sleep(_POLL_SECONDS)
     command = [
         sys.executable,
@@ -98,13 +100,13 @@ def _wait(process):
 def write_result(directory, best, reason):
     """Writes the record of a trial's best epoch, or why it has none."""
     result = {"best": best, "reason": reason, "workdir": str(directory / "run")}
-    workdir.write_json(directory / _RESULT_FILE, result)
+    atomic.write_json(directory / _RESULT_FILE, result)
 
 
 def read_result(directory):
     """Returns what `write_result` wrote, as a dict; None before that."""
     path = directory / _RESULT_FILE
-    return workdir.read_json(path) if path.exists() else None
+    return atomic.read_json(path) if path.exists() else None
 
 
 def read_best(directory, metric):
@@ -117,7 +119,7 @@ def read_best(directory, metric):
     Returns:
         Dict of names to numbers, or None if the metric was never defined.
     """
-    path = directory / "run" / workdir.METRICS_FILE
+    path = directory / "run" / files.METRICS_FILE
     if not path.exists():
         return None
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -8,13 +8,13 @@ from PIL import Image
 import numpy as np
 import tensorflow_datasets as tfds
 
-from xray_tfds import bad_files
 from xray_tfds import parallel
-from xray_tfds import patients
-from xray_tfds import quality
-from xray_tfds import sources
-from xray_tfds import tables
 from xray_tfds.audit import features
+from xray_tfds.decode import errors
+from xray_tfds.decode import quality
+from xray_tfds.source import patients
+from xray_tfds.source import scan
+from xray_tfds.source import tables
 
 # Patients' identifiers only group here and are never written, so that any key
 # does for their hash.
@@ -54,7 +54,7 @@ class Samples:
 
 
 def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
-    """Measures the images of a source folder; see `sources.find`.
+    """Measures the images of a source folder; see `scan.find`.
 
     Args:
         directory: Any path that `etils.epath` understands.
@@ -71,7 +71,7 @@ def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
     """
     pattern = patients.compile_pattern(patient_pattern)
     table = tables.read_table(patients_csv)
-    files = sources.find(directory, class_names, table).files
+    files = scan.find(directory, class_names, table).files
 
     def measure(file):
         return _measure_file(file, pattern)
@@ -93,7 +93,7 @@ def _measure_file(file, pattern):
     data = file.path.read_bytes()
     try:
         decoded = quality.decode(data)
-    except bad_files.BadFile as error:
+    except errors.BadFile as error:
         return None, None, str(error)
     measurement = features.measure(
         data, decoded.image, file_format=decoded.format, mode=decoded.mode

@@ -1,0 +1,247 @@
+"""Fetches source pixels and blends them: interpolation of order 0 and 1.
+
+The work is cut in two, because XLA recomputes what it fuses. Fetching gathers
+what each output pixel needs into compact arrays, still in the type of the
+image; `blend` is elementwise and can be fused with all that follows it.
+"""
+
+from typing import Any
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from pipeline import boundary
+from pipeline import fixed_point
+from pipeline import geometry
+from pipeline import xla
+
+# What one entry of `Taps.pixels` holds.
+PIXEL = "pixel"  # the value itself
+CELL = "cell"  # one corner of the cells of a grid, one row and column larger
+PACKED = "packed"  # four uint8 corners of a cell in one uint32
+FIXED = "fixed"  # the same, and weights are terms of fixed-point coordinates
+CORNERS = "corners"  # four corners of a cell along the last axis
+
+_CORNER_BITS = (0, 8, 16, 24)  # top left, top right, bottom left, bottom right
+
+
+class Taps(NamedTuple):
+    """Pixels on their way to be blended, and how.
+
+    Attributes:
+        layout: One of the constants above.
+        pixels: `[batch, height, width, channels]`, one larger for `CELL`, with
+            a last axis of 4 for `CORNERS`.
+        weights: Empty, or the weights of the bottom and of the right corners,
+            float, broadcasting against an image batch.
+        inside: Empty, or one bool array broadcasting against an image batch:
+            False where `cval` belongs.
+    """
+
+    layout: str
+    pixels: Any
+    weights: tuple = ()
+    inside: tuple = ()
+
+
+def blend(taps, cval):
+    """Interpolates between the fetched pixels.
+
+    Args:
+        taps: `Taps`.
+        cval: float, value where `taps.inside` is False.
+
+    Returns:
+        float32 `[batch, height, width, channels]`.
+    """
+    images = taps.pixels
+    if taps.weights:
+        bottom, right = taps.weights
+        if taps.layout == FIXED:
+            bottom, right = fixed_point.weights(bottom, right)
+        corners = [tf.cast(c, bottom.dtype) for c in _corners(taps)]
+        upper = corners[0] * (1 - right) + corners[1] * right
+        lower = corners[2] * (1 - right) + corners[3] * right
+        images = upper * (1 - bottom) + lower * bottom
+    images = tf.cast(images, tf.float32)
+    for inside in taps.inside:
+        images = tf.where(inside, images, tf.constant(cval, tf.float32))
+    return images
+
+
+def crop(images, rows, cols, fill_mode):
+    """Fetches for a pure shift: each image is one crop, flipped or not.
+
+    Args:
+        images: `[batch, height, width, channels]`, any numeric dtype.
+        rows: Source rows, float64 `[1 or batch, height]`, in steps of 1 or -1.
+        cols: Source columns, float64 `[1 or batch, width]`, likewise.
+        fill_mode: Any but "wrap", where the crop has a seam.
+
+    Returns:
+        Pixels, weights and mask of `Taps` in the layout `CELL`.
+    """
+    batch, height, width, _ = geometry.sizes(images)
+    row_index, bottom = _crop_axis(rows, height, fill_mode)
+    col_index, right = _crop_axis(cols, width, fill_mode)
+    index = row_index[:, :, None] * width + col_index[:, None, :]
+    index = tf.broadcast_to(index, [batch, height + 1, width + 1])
+    inside: tuple = ()
+    if fill_mode == "constant":
+        mask = boundary.is_inside(rows, height)[:, :, None, None]
+        inside = (mask & boundary.is_inside(cols, width)[:, None, :, None],)
+    weights = (bottom[:, :, None, None], right[:, :, None, None])
+    return _gather(images, index), weights, inside
+
+
+def fetch_fixed(images, row_terms, col_terms):
+    """Fetches for an affine transform, where `fixed_point.is_applicable`.
+
+    Args:
+        images: uint8 `[batch, height, width, channels]`.
+        row_terms: Terms of the source rows: `geometry.source_coordinates`.
+        col_terms: Terms of the source columns.
+
+    Returns:
+        `Taps`; compiled by XLA.
+    """
+    rows = fixed_point.from_terms(row_terms)
+    cols = fixed_point.from_terms(col_terms)
+    index = xla.compiled(fixed_point.pixel_index, True)(rows, cols)
+    index = tf.broadcast_to(index, geometry.sizes(images)[:3])
+    table = xla.compiled(_pack, True)(images)
+    pixels = xla.compiled(_gather, True)(table, index)
+    return Taps(FIXED, pixels, (rows, cols))
+
+
+def fetch_plane(
+    images, row_terms, col_terms, fill_mode, *, order, weight_dtype, jit_compile
+):
+    """Fetches for any affine transform.
+
+    Args:
+        images: `[batch, height, width, channels]`, any numeric dtype.
+        row_terms: Terms of the source rows: `geometry.source_coordinates`.
+        col_terms: Terms of the source columns.
+        fill_mode: One of `config.FILL_MODES`.
+        order: 0 or 1.
+        weight_dtype: float32, or float64 to interpolate as exactly as SciPy.
+        jit_compile: Whether XLA compiles the kernels.
+
+    Returns:
+        `Taps`.
+    """
+    locate = xla.compiled(_locate, jit_compile)
+    gather = xla.compiled(_gather, jit_compile)
+    if order == 0:
+        layout, table = PIXEL, images
+    elif images.dtype == tf.uint8:
+        layout, table = PACKED, xla.compiled(_pack, jit_compile)(images)
+    else:
+        layout, table = CORNERS, tf.stack(_cell_corners(images), axis=-1)
+    index, weights, inside = locate(
+        row_terms, col_terms, fill_mode, order, weight_dtype
+    )
+    index = tf.broadcast_to(index, geometry.sizes(images)[:3])
+    return Taps(layout, gather(table, index), weights, inside)
+
+
+def _corners(taps):
+    """Returns top left, top right, bottom left and bottom right pixels."""
+    pixels = taps.pixels
+    if taps.layout == CELL:
+        upper, lower = pixels[:, :-1], pixels[:, 1:]
+        return (
+            upper[:, :, :-1],
+            upper[:, :, 1:],
+            lower[:, :, :-1],
+            lower[:, :, 1:],
+        )
+    if taps.layout == CORNERS:
+        return tf.unstack(pixels, axis=-1)
+    byte = tf.constant(255, tf.uint32)
+    return [
+        # Through int32: conversion from uint32 has no vector instruction.
+        tf.cast(
+            tf.bitwise.right_shift(pixels, tf.constant(bits, tf.uint32)) & byte,
+            tf.int32,
+        )
+        for bits in _CORNER_BITS
+    ]
+
+
+def _cell_corners(images):
+    """Returns the four corners of every pixel's cell, outermost repeated."""
+    padded = tf.pad(images, [[0, 0], [0, 1], [0, 1], [0, 0]], "SYMMETRIC")
+    return _corners(Taps(CELL, padded))
+
+
+def _pack(images):
+    """Packs the corners of each cell, so that one gather fetches all four."""
+    packed = tf.zeros([], tf.uint32)
+    for corner, bits in zip(_cell_corners(images), _CORNER_BITS):
+        packed |= tf.bitwise.left_shift(
+            tf.cast(corner, tf.uint32), tf.constant(bits, tf.uint32)
+        )
+    return packed
+
+
+def _crop_axis(coords, size, fill_mode):
+    """Returns pixel indices `[batch, size + 1]` and weights `[batch, 1]`."""
+    first, last = coords[:, :1], coords[:, -1:]
+    start = tf.floor(tf.minimum(first, last))
+    weight = tf.minimum(first, last) - start
+    descending = first > last
+    weight = tf.where(descending, 1 - weight, weight)
+    length = tf.cast(size, coords.dtype)
+    if fill_mode == "reflect":
+        start -= 2 * length * tf.floor(start / (2 * length))
+    else:
+        # Far outside all is the outermost pixel; keeps int32 from overflow.
+        start = tf.clip_by_value(start, -length - 1, length)
+    step = tf.reshape(tf.range(size + 1), [1, -1])
+    step = tf.where(descending, size - step, step)
+    index = tf.cast(start, tf.int32) + step
+    if fill_mode == "reflect":
+        index = boundary.reflect_index(index, size)
+    index = tf.clip_by_value(index, 0, size - 1)
+    return index, tf.cast(weight, tf.float32)
+
+
+def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):
+    """Returns flat indices `[batch, height, width]`, weights and mask."""
+    height = geometry.sizes(row_terms[0])[1]
+    width = geometry.sizes(row_terms[1])[1]
+    rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
+    cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
+    inside: tuple = ()
+    if fill_mode == "constant":
+        mask = boundary.is_inside(rows, height)
+        inside = ((mask & boundary.is_inside(cols, width))[..., None],)
+    # Between a pixel and its mirror image there is nothing to interpolate.
+    rows = boundary.clip(boundary.fold(rows, height, fill_mode), height)
+    cols = boundary.clip(boundary.fold(cols, width, fill_mode), width)
+    if order == 0:
+        top, left = tf.floor(rows + 0.5), tf.floor(cols + 0.5)
+        weights: tuple = ()
+    else:
+        top, left = tf.floor(rows), tf.floor(cols)
+        weights = tuple(
+            tf.cast(weight, weight_dtype)[..., None]
+            for weight in (rows - top, cols - left)
+        )
+    index = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    return index, weights, inside
+
+
+def _gather(table, index):
+    """Gathers pixels of `table` at flat indices `[batch, rows, columns]`."""
+    batch, height, width, *rest = geometry.sizes(table)
+    index_shape = geometry.sizes(index)
+    flat = tf.gather(
+        tf.reshape(table, [batch, height * width, *rest]),
+        tf.reshape(index, [index_shape[0], -1]),
+        axis=1,
+        batch_dims=1,
+    )
+    return tf.reshape(flat, index_shape + rest)

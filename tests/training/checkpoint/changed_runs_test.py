@@ -1,0 +1,147 @@
+"""Runs whose settings, data or directory are not what they were."""
+
+import json
+
+import keras
+import pytest
+
+import pipeline
+from tests.helpers import loop_runs
+from training import config as config_lib
+from training import loop
+from training.workdir import directory as directory_lib
+from training.workdir import metrics_file
+
+
+def test_changed_settings_are_refused_with_what_has_changed(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(2)])
+    before = sorted(path.rglob("*"))
+    augment = pipeline.AugmentConfig(rescale=1 / 255, vertical_flip=True)
+    with pytest.raises(ValueError, match="--resume=force") as error:
+        loop_runs.run(path, learning_rate=0.5, augment=augment, seed=3)
+    lines = [line.strip() for line in str(error.value).splitlines()]
+    assert lines[1:4] == [
+        "learning_rate: 0.005 -> 0.5",
+        "seed: 0 -> 3",
+        "vertical_flip: False -> True",
+    ]
+    assert sorted(path.rglob("*")) == before
+
+
+def test_epochs_matter_where_the_schedule_depends_on_them(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, schedule="cosine", callbacks=[loop_runs.stop_at(2)])
+    with pytest.raises(ValueError, match="epochs: 2 -> 3"):
+        loop_runs.run(path, schedule="cosine", epochs=3)
+
+
+def test_forced_learning_rate_is_used_and_remembered(tmp_path, capsys):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(6)])
+    forced = loop_runs.run(path, learning_rate=1e-9, resume="force")
+    assert "learning_rate: 0.005 -> 1e-09" in capsys.readouterr().out
+    rate = float(forced.model.optimizer.learning_rate)
+    assert rate == pytest.approx(1e-9)
+    assert len(forced.records) == 2
+    # The epoch began anew: all its examples count.
+    assert int(forced.model.optimizer.iterations.numpy()) == 6 + 4
+    # It is now a run with this learning rate.
+    again = loop_runs.run(path, learning_rate=1e-9)
+    assert again.records == [
+        metrics_file.plain_record(r) for r in forced.records
+    ]
+
+
+def test_forced_run_that_is_ended_at_once_is_still_forced(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(6)])
+
+    def crash(batch, logs):
+        raise ZeroDivisionError
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=crash)
+    fields = {"learning_rate": 1e-9}
+    with pytest.raises(ZeroDivisionError):
+        loop_runs.run(path, resume="force", callbacks=[callback], **fields)
+    # Nobody has to force it twice, and no checkpoint of it is there yet.
+    result = loop_runs.run(path, **fields)
+    rate = float(result.model.optimizer.learning_rate)
+    assert rate == pytest.approx(1e-9)
+    assert int(result.model.optimizer.iterations.numpy()) == 6 + 4
+
+
+def test_best_epoch_on_other_images_is_forgotten(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, epochs=1, splits=loop_runs.make_splits(contrast=140))
+    result = loop_runs.run(
+        path,
+        epochs=2,
+        resume="force",
+        splits=loop_runs.make_splits(contrast=30),
+    )
+    info = json.loads((path / "model.json").read_text())
+    assert info["best_epoch"] == 1 and len(result.records) == 2
+
+
+@pytest.mark.parametrize(
+    "fields", [{"batch_size": 5}, {"optimizer": "sgd"}, {"ema_decay": 0.5}]
+)
+def test_forced_run_goes_on_with_other_batches_or_optimizer(fields, tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(6)])
+    result = loop_runs.run(path, resume="force", **fields)
+    assert [record["epoch"] for record in result.records] == [1, 2]
+
+
+def test_forced_run_with_another_network_says_that_it_cannot(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(2)])
+    with pytest.raises(ValueError, match="network of the checkpoint"):
+        loop_runs.run(path, model="residual", resume="force")
+
+
+def test_never_begins_in_a_new_directory_and_leaves_the_old(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, epochs=1)
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    result = loop_runs.run(path, epochs=1, resume="never")
+    assert result.workdir == tmp_path / "run-2"
+    after = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    assert before == after
+
+
+def test_changed_data_are_refused(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(2)])
+    with pytest.raises(ValueError, match="the images or labels"):
+        loop_runs.run(path, splits=loop_runs.make_splits(contrast=30))
+
+
+def test_same_settings_without_a_directory_find_the_unfinished_run(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = {"workdir": None, "epochs": 1}
+    stopped = run_anywhere(config, callbacks=[loop_runs.stop_at(2)])
+    other = run_anywhere(config | {"seed": 1}, callbacks=[loop_runs.stop_at(2)])
+    assert other.workdir != stopped.workdir
+    again = run_anywhere(config)
+    assert again.workdir == stopped.workdir
+    # That one is finished: the next is a new one.
+    assert run_anywhere(config).workdir not in (again.workdir, other.workdir)
+
+
+def run_anywhere(fields, **kwargs):
+    options = {"batch_size": loop_runs.BATCH_SIZE, "augment": loop_runs.PLAIN}
+    options["jit_compile"] = False
+    config = config_lib.TrainConfig(**(options | fields))
+    return loop.train_and_evaluate(config, loop_runs.make_splits(), **kwargs)
+
+
+def test_directory_in_use_is_refused(tmp_path):
+    with_lock = directory_lib.open_directory(tmp_path, matches=bool)
+    with pytest.raises(ValueError, match="in use by another process"):
+        loop_runs.run(tmp_path)
+    with_lock.close()
+    loop_runs.run(tmp_path, epochs=1)

@@ -1,0 +1,186 @@
+"""Several processes train as one; one device, two and three, the same."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from training import errors
+
+pytestmark = pytest.mark.slow
+
+ROOT = pathlib.Path(__file__).parents[3]
+FLAGS = (
+    "--image_size=64",
+    "--epochs=6",
+    "--batch_size=8",
+    "--rescale=1/255",
+    "--width_shift_range=0.1",
+    "--vertical_flip",
+    "--nojit_compile",
+)
+
+
+def command(module, *flags):
+    return [sys.executable, "-u", *module, *map(str, flags)]
+
+
+def launch(data, workdir, *flags):
+    """Starts two workers by the launcher."""
+    return subprocess.Popen(
+        command(
+            ("-m", "training.launch", "--num_workers=2", "--"),
+            *FLAGS,
+            *data,
+            f"--workdir={workdir}",
+            *flags,
+        ),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read(workdir):
+    timings = ("seconds", "images_per_second", "input_wait_share")
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    metrics = [
+        {k: v for k, v in r.items() if k not in timings} for r in records
+    ]
+    model = keras.models.load_model(workdir / "model.keras")
+    return metrics, model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def data(image_tree, tmp_path_factory):
+    return (
+        f"--images_dir={image_tree}",
+        f"--data_dir={tmp_path_factory.mktemp('records')}",
+    )
+
+
+@pytest.fixture(scope="module")
+def untouched(data, tmp_path_factory):
+    """Directory of a run of two workers, and what they said."""
+    workdir = tmp_path_factory.mktemp("workers") / "run"
+    process = launch(data, workdir)
+    output, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return workdir, output
+
+
+def test_two_workers_give_the_numbers_of_one_process(untouched, data, tmp_path):
+    workdir, output = untouched
+    assert "on 2 devices" in output
+    # The chief alone speaks.
+    assert all(line.startswith("[0]") for line in output.splitlines())
+    subprocess.run(
+        command(
+            ("train.py",), *FLAGS, *data, f"--workdir={tmp_path}", "--epochs=1"
+        ),
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    (one,), _ = read(tmp_path)
+    first = read(workdir)[0][0]
+    for name, value in one.items():
+        assert first[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
+    untouched, data, tmp_path
+):
+    process = launch(data, tmp_path / "run")
+    for line in process.stdout:
+        # By then the first epoch has its checkpoint.
+        if "Epoch 2/" in line:
+            break
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    victim = int(children.read_text().split()[1])
+    os.kill(victim, signal.SIGKILL)
+    # What is promised: within half a minute.
+    _, error = process.communicate(timeout=30)
+    assert "Worker 1 has ended by SIGKILL" in error
+    assert process.returncode in (137, errors.WORKER_LOST_STATUS)
+    again = launch(data, tmp_path / "run")
+    output, error = again.communicate(timeout=300)
+    assert again.returncode == 0, error
+    assert "Goes on in" in output
+    for ours, theirs in zip(
+        read(tmp_path / "run"), read(untouched[0]), strict=True
+    ):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_equal(a, b)
+
+
+def _small_normalizing_network(input_shape, num_classes):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Conv2D(4, 5, strides=4, use_bias=False),
+            layers.BatchNormalization(synchronized=True, momentum=0.9),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(num_classes, activation="softmax", dtype="float32"),
+        ],
+        name="normalizing",
+    )
+
+
+_RUN_ON = """
+import sys
+import numpy as np
+from tests.helpers import loop_runs
+from tests.training.cluster import multi_worker_test
+from training.loop import strategy
+from training.model import lesson
+lesson.build = multi_worker_test._small_normalizing_network
+devices = int(sys.argv[2])
+fields = {}
+if devices > 1:
+    fields = {"strategy": "mirrored", "num_virtual_devices": devices}
+    strategy.create_virtual_cpus(devices)
+result = loop_runs.run(
+    sys.argv[1], splits=loop_runs.make_splits(contrast=140), epochs=1,
+    augment=loop_runs.AUGMENT, optimizer="sgd", learning_rate=0.1,
+    clip_norm=1.0, ema_decay=0.9, **fields,
+)
+logs = loop_runs.without_timings(result.records)[0]
+np.savez(sys.argv[1] + "/x.npz", *result.model.get_weights(),
+         logs=np.array([logs[k] for k in sorted(logs)]))
+"""
+
+
+def test_one_device_two_and_three_give_the_same_with_normalization(tmp_path):
+    # 25 examples in batches of 8 over 3 replicas: padding in every batch, and
+    # a last one with fewer examples than replicas.
+    found = []
+    for devices in (1, 2, 3):
+        path = tmp_path / str(devices)
+        subprocess.run(
+            [sys.executable, "-c", _RUN_ON, str(path), str(devices)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
+        with np.load(path / "x.npz") as arrays:
+            found.append({name: arrays[name] for name in arrays.files})
+    # A sum over replicas rounds otherwise than one over the batch. The lesson's
+    # network holds 1e-6 all the same, one with normalisation twice that, also
+    # where the variance is computed from centred values.
+    for other in found[1:]:
+        for name, array in found[0].items():
+            atol = 2e-6 if name == "logs" else 1e-5
+            np.testing.assert_allclose(other[name], array, rtol=0, atol=atol)

@@ -1,0 +1,169 @@
+"""DICOM decoding, against pydicom's own LUTs and the formulas of PS3.3."""
+
+import io
+
+import numpy as np
+import pytest
+
+from xray_tfds.decode import quality
+
+pydicom = pytest.importorskip("pydicom")
+
+from tests.helpers import dicom_files  # noqa: E402
+
+
+def _pixels(ds):
+    return np.asarray(quality.decode(dicom_files.written(ds)).image)
+
+
+_SIGNED = np.random.default_rng(1).integers(-2048, 2048, (40, 56), np.int16)
+_RESCALE = {"RescaleSlope": 2.5, "RescaleIntercept": -1024}
+_WINDOW = {"WindowCenter": 1800.5, "WindowWidth": 2000}
+_CURVE = (np.linspace(0, 1, 4096) ** 0.7 * 1023).astype(np.uint16)
+
+# Elements -> values, and the lowest and highest that the last step can give.
+_GREY_SCALES = {
+    "nothing": ({}, None, (0, 4095)),
+    "rescale": (_RESCALE, None, (-1024, 4095 * 2.5 - 1024)),
+    "signed": ({}, _SIGNED, (-2048, 2047)),
+    "window": (_WINDOW, None, (0, 4095)),
+    "several windows": (
+        {"WindowCenter": [1800, 300], "WindowWidth": [2000, 90]},
+        None,
+        (0, 4095),
+    ),
+    "exact window": (
+        {**_WINDOW, "VOILUTFunction": "LINEAR_EXACT"},
+        None,
+        (0, 4095),
+    ),
+    "sigmoid": ({**_WINDOW, "VOILUTFunction": "SIGMOID"}, None, (0, 4095)),
+    "signed window": (
+        {"WindowCenter": -40, "WindowWidth": 900},
+        _SIGNED,
+        (-2048, 2047),
+    ),
+    "rescale, window": (
+        {**_RESCALE, **_WINDOW},
+        None,
+        (-1024, 4095 * 2.5 - 1024),
+    ),
+    "voi lut": (
+        {"VOILUTSequence": dicom_files.lut(_CURVE, 0, 10)},
+        None,
+        (0, 1023),
+    ),
+    "short voi lut": (
+        {"VOILUTSequence": dicom_files.lut(_CURVE[:900], 700, 10)},
+        None,
+        (0, 1023),
+    ),
+    "voi lut, window": (
+        {"VOILUTSequence": dicom_files.lut(_CURVE, 0, 10), **_WINDOW},
+        None,
+        (0, 1023),
+    ),
+    "modality lut, window": (
+        {
+            "ModalityLUTSequence": dicom_files.lut(_CURVE * 4, 0, 16),
+            "RescaleType": "US",
+            **_WINDOW,
+        },
+        None,
+        (0, 65535),
+    ),
+}
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("name", _GREY_SCALES)
+def test_grey_scale_equals_pydicoms(name, photometric):
+    elements, values, (low, high) = _GREY_SCALES[name]
+    ds = dicom_files.dataset(
+        values, PhotometricInterpretation=photometric, **elements
+    )
+    read = pydicom.dcmread(io.BytesIO(dicom_files.written(ds)))
+    voi = pydicom.pixels.apply_voi_lut(
+        pydicom.pixels.apply_modality_lut(read.pixel_array, read), read
+    )
+    expected = np.rint(255 * (voi.astype(np.float64) - low) / (high - low))
+    if photometric == "MONOCHROME1":
+        expected = 255 - expected
+    # A value in the middle between two levels may go to either.
+    difference = np.abs(_pixels(ds) - expected)
+    assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
+    assert len(np.unique(expected)) > 50
+
+
+def test_window_follows_the_standards_formula():
+    # PS3.3, C.11.2.1.2.1, with center c and width w.
+    center, width = 1800.5, 2000
+    ds = dicom_files.dataset(WindowCenter=center, WindowWidth=width)
+    x = ds.pixel_array.astype(np.float64)
+    y = ((x - (center - 0.5)) / (width - 1) + 0.5) * 255
+    np.testing.assert_array_equal(_pixels(ds), np.rint(np.clip(y, 0, 255)))
+
+
+def test_voi_lut_of_many_8_bit_entries_is_looked_up():
+    # pydicom 3.0.2 fails at more than 256 entries of 8 bits.
+    curve = (np.linspace(0, 1, 4096) ** 0.7 * 255).astype(np.uint16)
+    ds = dicom_files.dataset(VOILUTSequence=dicom_files.lut(curve, 0, 8))
+    np.testing.assert_array_equal(_pixels(ds), curve[ds.pixel_array])
+    packed = dicom_files.lut(curve, 0, 8)
+    packed[0].LUTData = curve.astype(np.uint8).tobytes()
+    ds.VOILUTSequence = packed
+    np.testing.assert_array_equal(_pixels(ds), curve[ds.pixel_array])
+
+
+def test_voi_lut_starts_at_its_first_mapped_value():
+    ds = dicom_files.dataset(
+        _SIGNED, VOILUTSequence=dicom_files.lut(np.arange(1000) * 4, -500, 12)
+    )
+    steps = np.clip(_SIGNED.astype(np.int64) + 500, 0, 999) * 4
+    np.testing.assert_array_equal(_pixels(ds), np.rint(255 * steps / 4095))
+
+
+@pytest.mark.parametrize("elements", [{}, _WINDOW], ids=["plain", "window"])
+def test_negative_slope_shows_the_lowest_value_as_black(elements):
+    ds = dicom_files.dataset(RescaleSlope=-1, RescaleIntercept=4095, **elements)
+    pixels = _pixels(ds)
+    assert pixels[ds.pixel_array > 4090].max() <= 1
+    assert pixels[ds.pixel_array < 5].min() >= 254
+
+
+@pytest.mark.parametrize("bits, dtype", [(8, np.uint8), (16, np.uint16)])
+def test_full_bit_depths_are_scaled(bits, dtype):
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 2**bits, (40, 56)).astype(dtype)
+    expected = np.rint(values / (2**bits - 1) * 255)
+    np.testing.assert_array_equal(
+        _pixels(dicom_files.dataset(values, bits=bits)), expected
+    )
+
+
+def test_empty_window_and_function_are_as_none():
+    ds = dicom_files.dataset(
+        WindowCenter=None, WindowWidth=None, VOILUTFunction=""
+    )
+    np.testing.assert_array_equal(_pixels(ds), _pixels(dicom_files.dataset()))
+    ds = dicom_files.dataset(VOILUTFunction="", **_WINDOW)
+    np.testing.assert_array_equal(
+        _pixels(ds), _pixels(dicom_files.dataset(**_WINDOW))
+    )
+
+
+@pytest.mark.parametrize("planar", [0, 1])
+def test_rgb_is_kept(planar):
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 256, (40, 56, 3)).astype(np.uint8)
+    ds = dicom_files.dataset(
+        values,
+        bits=8,
+        PhotometricInterpretation="RGB",
+        PlanarConfiguration=planar,
+    )
+    if planar:
+        ds.PixelData = np.moveaxis(values, 2, 0).tobytes()
+    decoded = quality.decode(dicom_files.written(ds))
+    np.testing.assert_array_equal(decoded.image, values)
+    assert (decoded.format, decoded.mode) == ("DICOM", "RGB")

@@ -1,0 +1,98 @@
+"""The variables of a run as arrays, and back."""
+
+import numpy as np
+
+from training import errors
+
+_LEARNING_RATE = "learning_rate"
+
+
+def take(model, averages=None):
+    """Returns the values of all variables of a run.
+
+    Args:
+        model: A compiled `keras.Model`, its optimizer built.
+        averages: `averaging.WeightAverages`, if there are any.
+
+    Returns:
+        Dict of names to NumPy arrays.
+
+    Raises:
+        NotFiniteError: If a weight of the model is NaN or infinite.
+    """
+    arrays = {
+        name: variable.numpy()
+        for name, variable in _variables(model, averages).items()
+    }
+    for name, array in arrays.items():
+        is_weight = name.startswith("model/") and array.dtype.kind == "f"
+        if is_weight and not np.isfinite(array).all():
+            raise errors.NotFiniteError(
+                f"The weight {name} is not finite any more."
+            )
+    return arrays
+
+
+def restore(arrays, model, averages=None, *, keep_learning_rate=False):
+    """Gives all variables of a run the values that `take` returned.
+
+    Args:
+        arrays: Dict of names to NumPy arrays.
+        model: A `keras.Model` of the same network, its optimizer built.
+        averages: `averaging.WeightAverages`, if there are any.
+        keep_learning_rate: Leave the learning rate as it is.
+
+    Returns:
+        Whether the optimizer and the averages were restored: not where they
+        are of another kind than the arrays.
+
+    Raises:
+        ValueError: If the arrays are of another network; nothing is changed.
+    """
+    variables = _variables(model, averages)
+    of_model = {n: v for n, v in variables.items() if n.startswith("model/")}
+    others = {n: v for n, v in variables.items() if n not in of_model}
+    if not _fit(arrays, of_model, "model/"):
+        raise ValueError(
+            "`model` must be the network of the checkpoint. Begin a new run "
+            f"with --resume=never. Received: model={model.name}, whose weights "
+            "have other shapes or another number"
+        )
+    whole = all(_fit(arrays, others, kind) for kind in ("optimizer/", "ema/"))
+    chosen = variables if whole else of_model
+    for name, variable in chosen.items():
+        if not (keep_learning_rate and name.endswith(_LEARNING_RATE)):
+            variable.assign(arrays[name])
+    return whole
+
+
+def _variables(model, averages):
+    """Returns all variables by names that do not change between processes.
+
+    By their places, that is: Keras numbers layers through a process, and names
+    variables after them.
+    """
+    metrics = {id(variable) for variable in model.metrics_variables}
+    groups = {
+        "model": [v for v in model.variables if id(v) not in metrics],
+        "optimizer": model.optimizer.variables,
+        "ema": averages.variables if averages else [],
+    }
+    return {
+        f"{group}/{place:04d}{_known_name(variable)}": variable
+        for group, variables in groups.items()
+        for place, variable in enumerate(variables)
+    }
+
+
+def _known_name(variable):
+    is_rate = variable.name == _LEARNING_RATE
+    return f"/{_LEARNING_RATE}" if is_rate else ""
+
+
+def _fit(arrays, variables, kind):
+    """Whether the arrays of a kind are just those of its variables."""
+    ours = {n: tuple(v.shape) for n, v in variables.items()}
+    ours = {n: shape for n, shape in ours.items() if n.startswith(kind)}
+    theirs = {n: a.shape for n, a in arrays.items() if n.startswith(kind)}
+    return ours == theirs

@@ -1,0 +1,1 @@
+"""Several workers: how they find each other, agree, and notice an end."""

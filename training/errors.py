@@ -1,0 +1,35 @@
+"""What ends a run for good reasons, and the exit statuses of a process.
+
+| status | |
+|---|---|
+| 0 | finished |
+| 2 | something is wrong with an option, the data or the work directory |
+| 3 | the loss, or a weight, is not a number |
+| 4 | files of the run could not be written |
+| 76 | another worker has ended (`training.cluster.addresses.rendezvous`) |
+| 128 + n | signal n ended it; after SIGTERM and SIGINT with a checkpoint |
+"""
+
+WORKER_LOST_STATUS = 76
+
+
+class TrainingError(Exception):
+    """A run cannot go on. Its text says what happened and what to do.
+
+    Attributes:
+        status: The exit status of the process.
+    """
+
+    status = 1
+
+
+class NotFiniteError(TrainingError):
+    """The loss or a weight is NaN or infinite."""
+
+    status = 3
+
+
+class StorageError(TrainingError):
+    """The files of a run cannot be written, or not be read again."""
+
+    status = 4

@@ -1,0 +1,5 @@
+"""The training loop, one for every strategy."""
+
+from training.loop.loop import TrainResult
+from training.loop.loop import make_reproducible
+from training.loop.loop import train_and_evaluate

@@ -1,0 +1,102 @@
+"""The files of a run that are more than a line of text."""
+
+import dataclasses
+import importlib
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from training.workdir import atomic
+from training.workdir import files
+
+_CONTACT_SHEET_IMAGES = 24
+
+
+def save_model(model, directory, name=files.MODEL_FILE):
+    """Saves weights, architecture and optimizer in Keras's own format."""
+    with atomic.replacing(directory / name) as path:
+        model.save(path)
+
+
+def save_model_info(config, inputs, directory, **progress):
+    """Saves what the model file does not say: what to feed it, what it means.
+
+    Args:
+        config: `TrainConfig` of the run.
+        inputs: `training.data.splits.inputs.Inputs` of the run.
+        directory: The run's directory.
+        **progress: How far training came, by name.
+    """
+    splits, augment = inputs.splits, inputs.augment
+    height, width, channels = splits.image_shape
+    info = {
+        "model": config.model,
+        "class_names": list(splits.class_names),
+        "image_size": [height, width],
+        "channels": channels,
+        "color_mode": splits.metadata.get("color_mode"),
+        "interpolation": splits.metadata.get("interpolation"),
+        "rescale": augment.rescale,
+        "preprocessing": _plain(augment.without_augmentation()),
+        "statistics": files.STATISTICS_FILE if inputs.statistics else None,
+        "dataset": {"name": splits.name, **splits.metadata},
+        **progress,
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "tensorflow": tf.__version__,
+            "tensorflow_datasets": tfds.__version__,
+            "keras": keras.__version__,
+        },
+    }
+    atomic.write_json(directory / files.MODEL_INFO_FILE, info)
+
+
+def save_statistics(statistics, directory):
+    """Saves the arrays of `pipeline.Statistics`; nothing for None."""
+    if statistics is None:
+        return
+    arrays = {
+        field.name: getattr(statistics, field.name)
+        for field in dataclasses.fields(statistics)
+        if getattr(statistics, field.name) is not None
+    }
+    with atomic.replacing(directory / files.STATISTICS_FILE) as path:
+        np.savez(path, **arrays)
+
+
+def save_curves(records, directory):
+    """Draws the metrics of all epochs; nothing where there are none."""
+    if records:
+        with atomic.replacing(directory / files.CURVES_FILE) as path:
+            _plots().plot_curves(records, path)
+
+
+def save_contact_sheet(inputs, directory):
+    """Draws the first training images as they are in the first epoch.
+
+    Args:
+        inputs: `training.data.splits.inputs.Inputs` of the run.
+        directory: The run's directory.
+    """
+    images, labels = inputs.first_train_images(_CONTACT_SHEET_IMAGES)
+    titles = [inputs.splits.class_names[label] for label in labels]
+    with atomic.replacing(directory / files.CONTACT_SHEET_FILE) as path:
+        _plots().plot_contact_sheet(images, titles, path)
+
+
+def _plots():
+    """Imports what draws, with Matplotlib: not before the first step."""
+    return importlib.import_module("evaluation.plots")
+
+
+def _plain(augment):
+    """Returns the fields of an `AugmentConfig` as JSON has them."""
+    values = dataclasses.asdict(augment)
+    return {
+        name: getattr(value, "__qualname__", value)
+        for name, value in values.items()
+    }

@@ -1,0 +1,33 @@
+"""The metrics of a run on disk: a line of JSON an epoch."""
+
+import json
+import math
+import pathlib
+
+from training.workdir import atomic
+from training.workdir import files
+
+
+def write_metrics(directory, records):
+    """Writes the metrics of a run, a line an epoch; NaN becomes null.
+
+    Args:
+        directory: The run's directory.
+        records: One dict of names to numbers for each epoch.
+    """
+    with atomic.replacing(
+        pathlib.Path(directory, files.METRICS_FILE)
+    ) as temporary:
+        lines = (json.dumps(plain_record(r), allow_nan=False) for r in records)
+        text = "".join(line + "\n" for line in lines)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def plain_record(record):
+    """Returns a record with None for the numbers that JSON does not have."""
+    return {name: _finite_or_none(value) for name, value in record.items()}
+
+
+def _finite_or_none(value):
+    is_number = not isinstance(value, float) or math.isfinite(value)
+    return value if is_number else None

@@ -1,0 +1,1 @@
+"""All files together: which stay, and in which split."""

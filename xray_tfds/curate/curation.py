@@ -1,0 +1,300 @@
+"""Which files are kept, and in which split: decided over all findings.
+
+Pure: from what `intake` found and the options to a `Curation`, or an error that
+lists what has to be put right.
+"""
+
+import collections
+import dataclasses
+from typing import Optional
+
+from xray_tfds.curate import duplicates
+from xray_tfds.curate import split_assignment as split_assignment_lib
+from xray_tfds.source import scan
+
+# Reasons for which good files are left out.
+DUPLICATE = "duplicate"
+CONFLICT = "duplicate with another label"
+
+# How many files or patients an error lists.
+_MAX_LISTED = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Leak:
+    """A patient, or a duplicate, in more than one of the given splits."""
+
+    kind: str
+    members: tuple[int, ...]
+    splits: tuple[str, ...]
+
+
+@dataclasses.dataclass
+class Curation:
+    """What was decided of each finding, by index.
+
+    Attributes:
+        split: Name of the split; of no meaning where a file is left out.
+        reason: Why a file is left out; empty where it is kept.
+        detail: The same in more words.
+        clusters: The `duplicates.Cluster` of good files.
+        conflicts: Which of them have files of several labels, by position.
+        leaks: What given splits share.
+        assignment: Dict of hashed patient to split, of the patients whose
+            split was chosen here; empty where all splits were given.
+        num_earlier: How many of these were in an earlier assignment.
+    """
+
+    split: list[Optional[str]]
+    reason: list[str]
+    detail: list[str]
+    clusters: list = dataclasses.field(default_factory=list)
+    conflicts: set = dataclasses.field(default_factory=set)
+    leaks: list = dataclasses.field(default_factory=list)
+    assignment: dict = dataclasses.field(default_factory=dict)
+    num_earlier: int = 0
+
+    def exclude(self, index, reason, detail):
+        """Leaves a file out."""
+        self.reason[index], self.detail[index] = reason, detail
+
+    def kept(self):
+        """Returns the indices of the files that are kept."""
+        return [i for i, reason in enumerate(self.reason) if not reason]
+
+
+def curate(findings, config, earlier=None):
+    """Decides which files are kept, and in which split.
+
+    Args:
+        findings: List of `examine.Finding`, in the order of the files.
+        config: `XrayConfig`.
+        earlier: Dict of hashed patient to split, of an earlier build.
+
+    Returns:
+        A `Curation`.
+
+    Raises:
+        SourceError: If the options tell to stop at what was found, or if a
+            class has too few files or patients left.
+    """
+    curation = Curation(
+        split=[finding.file.split for finding in findings],
+        reason=[finding.reason for finding in findings],
+        detail=[finding.detail for finding in findings],
+    )
+    _check_bad(findings, config)
+    good = [i for i, finding in enumerate(findings) if not finding.reason]
+    curation.clusters = _find_clusters(findings, good)
+    _check_duplicates(findings, curation, config)
+    groups = _group(findings, good, curation.clusters)
+    if findings[0].file.split is not None:
+        _settle_leaks(findings, curation, groups, config)
+    if config.on_duplicate == "keep_one":
+        _leave_out_duplicates(findings, curation)
+    _divide(findings, curation, groups, config, earlier)
+    _check_classes(findings, curation, config)
+    return curation
+
+
+def _check_bad(findings, config):
+    """Raises if there are bad files and they are not wanted, or too many."""
+    bad = [finding for finding in findings if finding.reason]
+    if bad and config.on_bad == "error":
+        raise scan.SourceError(
+            f"Files that cannot be used: {len(bad)}\n{_list_bad(bad)}\nReplace"
+            " or remove them, or leave them out with on_bad='quarantine'."
+        )
+    totals = collections.Counter(finding.file.label for finding in findings)
+    for label, count in collections.Counter(f.file.label for f in bad).items():
+        if count > config.max_bad_fraction * totals[label]:
+            of_label = [f for f in bad if f.file.label == label]
+            raise scan.SourceError(
+                f"{count} of the {totals[label]} files of {label!r} cannot be"
+                f" used, more than max_bad_fraction={config.max_bad_fraction}:"
+                f"\n{_list_bad(of_label)}\nReplace or remove them, or raise"
+                " `max_bad_fraction`."
+            )
+
+
+def _find_clusters(findings, good):
+    """Returns clusters of findings that are good, by index of all."""
+    clusters = duplicates.find_clusters(
+        [findings[i].file.digest for i in good],
+        [findings[i].pixel_digest or findings[i].file.digest for i in good],
+        [findings[i].signature for i in good],
+    )
+    return [
+        duplicates.Cluster(c.kind, tuple(good[m] for m in c.members))
+        for c in clusters
+    ]
+
+
+def _check_duplicates(findings, curation, config):
+    """Notes conflicts of labels; raises if duplicates are not wanted."""
+    for position, cluster in enumerate(curation.clusters):
+        if len({findings[i].file.label for i in cluster.members}) > 1:
+            curation.conflicts.add(position)
+    if curation.clusters and config.on_duplicate == "error":
+        raise scan.SourceError(
+            f"Groups of duplicates: {len(curation.clusters)}\n"
+            + _list(
+                f"{cluster.kind}: {_names(findings, cluster.members)}"
+                for cluster in curation.clusters
+            )
+            + "\nRemove them, or set on_duplicate='keep_one'."
+        )
+
+
+def _group(findings, good, clusters):
+    """Returns index -> name of what must stay in one split.
+
+    Patients who share a film are one group: they are one person, or one film
+    is filed under a wrong name.
+    """
+    parents: dict[str, str] = {}
+
+    def root(key):
+        while parents.setdefault(key, key) != key:
+            key = parents[key]
+        return key
+
+    for cluster in clusters:
+        first, *others = (
+            root(findings[i].patient.key) for i in cluster.members
+        )
+        for other in others:
+            a, b = sorted((root(first), root(other)))
+            parents[b] = a
+    return {i: root(findings[i].patient.key) for i in good}
+
+
+def _settle_leaks(findings, curation, groups, config):
+    """Finds groups in several given splits, and does as `on_leak` says."""
+    curation.leaks = _find_leaks(findings, groups, curation.clusters)
+    if curation.leaks and config.on_leak == "error":
+        raise scan.SourceError(
+            f"{len(curation.leaks)} patients or duplicates are in more than one"
+            " of the given splits:\n"
+            + _list(
+                f"{leak.kind} in {' and '.join(leak.splits)}: "
+                + _names(findings, leak.members)
+                for leak in curation.leaks
+            )
+            + "\nRemove them from one, or set on_leak='move' to move each to"
+            " the first of its splits, or on_leak='allow'."
+        )
+    if config.on_leak != "move":
+        return
+    of_group = collections.defaultdict(list)
+    for index, group in groups.items():
+        of_group[group].append(index)
+    for members in of_group.values():
+        first = _ordered({findings[i].file.split for i in members})[0]
+        for index in members:
+            curation.split[index] = first
+
+
+def _find_leaks(findings, groups, clusters):
+    leaks = []
+    of_patient = collections.defaultdict(list)
+    for index in groups:
+        of_patient[findings[index].patient.key].append(index)
+    kinds = [("patient", tuple(members)) for members in of_patient.values()]
+    kinds += [("duplicate", cluster.members) for cluster in clusters]
+    for kind, members in kinds:
+        shared = {findings[i].file.split for i in members}
+        if len(shared) > 1:
+            leaks.append(Leak(kind, members, tuple(_ordered(shared))))
+    return leaks
+
+
+def _leave_out_duplicates(findings, curation):
+    """Keeps the first of each cluster and split; none where labels differ."""
+    for position, cluster in enumerate(curation.clusters):
+        firsts: dict = {}
+        for index in cluster.members:
+            if position in curation.conflicts:
+                other = next(
+                    findings[i].file.filename
+                    for i in cluster.members
+                    if findings[i].file.label != findings[index].file.label
+                )
+                curation.exclude(index, CONFLICT, f"{cluster.kind}: {other}")
+                continue
+            first = firsts.setdefault(curation.split[index], index)
+            if first != index:
+                name = findings[first].file.filename
+                curation.exclude(index, DUPLICATE, f"{cluster.kind}: {name}")
+
+
+def _divide(findings, curation, groups, config, earlier):
+    """Divides what no given split decides, by patient and class."""
+    given = {finding.file.split for finding in findings}
+    if split_assignment_lib.VALIDATION in given:
+        return
+    fractions = {split_assignment_lib.VALIDATION: config.validation_fraction}
+    if given == {None}:
+        fractions[split_assignment_lib.TEST] = config.test_fraction
+    divided = [
+        index
+        for index in curation.kept()
+        if curation.split[index] in (None, split_assignment_lib.TRAIN)
+    ]
+    hashes = {
+        i: split_assignment_lib.hash_patient(findings[i].patient.key)
+        for i in divided
+    }
+    known = collections.defaultdict(set)
+    for index in divided:
+        if split := (earlier or {}).get(hashes[index]):
+            known[groups[index]].add(split)
+    assignment = split_assignment_lib.assign_splits(
+        ((groups[i], findings[i].file.label) for i in divided),
+        fractions,
+        seed=config.seed,
+        earlier={group: _ordered(found)[0] for group, found in known.items()},
+    )
+    for index in divided:
+        split = assignment[groups[index]]
+        curation.split[index] = curation.assignment[hashes[index]] = split
+    curation.num_earlier = len(set(curation.assignment) & set(earlier or {}))
+
+
+def _check_classes(findings, curation, config):
+    """Raises unless each split has files of each class."""
+    counts = collections.Counter(
+        (curation.split[i], findings[i].file.label) for i in curation.kept()
+    )
+    for split in {split for split in curation.split if split is not None}:
+        for label in config.class_names:
+            if not counts[split, label]:
+                raise scan.SourceError(
+                    f"No files of the class {label!r} are left for the split"
+                    f" {split}: all are bad, duplicates or moved. Add images,"
+                    " or change `on_bad`, `on_duplicate` or `on_leak`."
+                )
+
+
+def _ordered(names):
+    return sorted(names, key=split_assignment_lib.SPLITS.index)
+
+
+def _names(findings, members):
+    files = [findings[i].file for i in members]
+    return ", ".join(
+        f"{file.split}/{file.filename}" if file.split else file.filename
+        for file in files
+    )
+
+
+def _list_bad(findings):
+    return _list(f"{f.file.path}: {f.reason}: {f.detail}" for f in findings)
+
+
+def _list(lines):
+    lines = list(lines)
+    shown = lines[:_MAX_LISTED]
+    if len(lines) > len(shown):
+        shown.append(f"and {len(lines) - len(shown)} more")
+    return "\n".join(f"  {line}" for line in shown)

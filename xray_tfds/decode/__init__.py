@@ -1,0 +1,1 @@
+"""One file: its pixels, or the reason why there are none."""

@@ -1,0 +1,133 @@
+"""Checks of JPEG, PNG and TIFF files that PIL does not make.
+
+All raise `BadFile`.
+"""
+
+import re
+import struct
+import zlib
+
+import numpy as np
+
+from xray_tfds.decode import errors
+
+# In the compressed data of a JPEG FF is followed by 00, or begins a marker. D0
+# to D7, the restart markers, may be inside of it if a DRI marker says so (ITU-T
+# T.81, B.1.1.2, B.1.1.5 and B.2.4.4).
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_JPEG_OTHER_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_JPEG_RESTARTS = b"\xff\xdd"
+_JPEG_END = b"\xff\xd9"
+_JPEG_ARITHMETIC = b"\xff\xc9"
+
+# libjpeg-turbo fills a register of 64 bits before it decodes the last symbol.
+_JPEG_LOOK_AHEAD = 8
+
+_PNG_SIGNATURE_SIZE = 8
+
+
+def check_png(data):
+    """Walks the chunks: PIL does not look at the checksums of pixels."""
+    view = memoryview(data)
+    position = _PNG_SIGNATURE_SIZE
+    kind = b""
+    while kind != b"IEND":
+        where = f"the chunk at byte {position}"
+        if position + 12 > len(data):
+            raise errors.BadFile("truncated", f"{where} is missing")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if not kind.isalpha():
+            raise errors.BadFile("unreadable", f"{where} has no name")
+        if end + 4 > len(data):
+            raise errors.BadFile("truncated", f"{where} ends early")
+        (checksum,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(view[position + 4 : end]) != checksum:
+            raise errors.BadFile("unreadable", f"{where} has a wrong checksum")
+        position = end + 4
+
+
+def check_coverage(image):
+    """Refuses an image whose parts, as listed by PIL, do not cover it.
+
+    The strips of a TIFF may leave rows out, which PIL shows as black.
+    """
+    extents = {tile[1] for tile in image.tile}
+    covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
+    if covered < image.width * image.height:
+        raise errors.BadFile("truncated", "its parts do not cover the image")
+
+
+def points_behind_end(data):
+    """Whether a TIFF's first directory lies where the file has ended."""
+    if len(data) < 16:
+        return True
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = b"+" in data[2:4]
+    layout, offset = ("Q", 8) if is_big else ("I", 4)
+    (directory,) = struct.unpack_from(order + layout, data, offset)
+    return directory >= len(data)
+
+
+def expose_jpeg_end(image, stream, data):
+    """Makes PIL see where a JPEG's data ends, before it decodes it.
+
+    What is missing before the end marker PIL's decoder fills with grey, without
+    a word; but it raises where the file itself ends. So the end marker gives
+    way to a few bytes of padding. Up to as many missing bytes go unseen: some
+    blocks of 8x8 pixels. Files of several scans (progressive ones) and of
+    arithmetic coding cannot be decoded without their end marker and keep it.
+
+    Args:
+        image: `JpegImageFile`, opened and not loaded.
+        stream: `io.BytesIO` that it was opened from, and will read.
+        data: The content of the stream, bytes.
+
+    Returns:
+        `(start, end)` of the compressed data, or `None` where nothing was done.
+    """
+    start = stream.tell()
+    end = data.rfind(_JPEG_END)
+    if end < start:
+        raise errors.BadFile("truncated", "no end marker behind the pixels")
+    # The header of the first scan, of 6 + 2 n bytes, says of how many of the
+    # components it is: ITU-T T.81, B.2.3.
+    is_only_scan = data[start - 4 - 2 * image.layers] == image.layers
+    is_progressive = image.info.get("progressive")
+    if is_progressive or not is_only_scan or _has_arithmetic(data, start):
+        return None
+    stream.seek(end)
+    stream.write(bytes(_JPEG_LOOK_AHEAD))
+    stream.truncate()
+    return start, end
+
+
+def _has_arithmetic(data, start):
+    return data.find(_JPEG_ARITHMETIC, 0, start) >= 0
+
+
+def check_jpeg_filling(image, data, start, end):
+    """Refuses a JPEG whose data a stray marker ends before its last pixel.
+
+    Args:
+        image: `JpegImageFile`, loaded.
+        data: The content of the file.
+        start: As `expose_jpeg_end` returned it.
+        end: As `expose_jpeg_end` returned it.
+    """
+    # Missing data are the grey 128, so the last 8x8 block is flat.
+    width, height = image.size
+    if image.getpixel((width - 1, height - 1)) not in (128, (128, 128, 128)):
+        return
+    left, top = (width - 1) // 8 * 8, (height - 1) // 8 * 8
+    extrema = image.crop((left, top, width, height)).getextrema()
+    if not np.all(np.asarray(extrema) == 128):
+        return
+    has_restarts = data.find(_JPEG_RESTARTS, 0, start) >= 0
+    markers = _JPEG_OTHER_MARKER if has_restarts else _JPEG_MARKER
+    marker = markers.search(data, start, end)
+    if marker:
+        raise errors.BadFile(
+            "truncated",
+            f"its pixels end at the marker at byte {marker.start()}",
+        )

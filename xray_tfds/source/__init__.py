@@ -1,0 +1,1 @@
+"""What is in a folder: its files, their classes, splits and patients."""
