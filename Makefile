@@ -15,14 +15,17 @@ PYTEST_FLAGS ?=
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 STAMP := .venv/installed-for-python$(VERSION)
 
+# A folder's name may hold spaces and quotes.
+quote = '$(subst ','\'',$(1))'
+
 .PHONY: help train test lint clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-train: $(STAMP) $(filter data/sample,$(IMAGES))
+train: $(STAMP) $(if $(subst data/sample,,$(IMAGES)),,data/sample)
 	.venv/bin/python train.py --flagfile=recipes/lesson.flags \
-	    --images_dir=$(IMAGES) --data_dir=data/records $(FLAGS)
+	    $(call quote,--images_dir=$(IMAGES)) --data_dir=data/records $(FLAGS)
 
 test: $(STAMP)
 	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist worksteal \
@@ -41,8 +44,11 @@ $(STAMP): setup.cfg pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@echo "Installing into .venv (a few minutes, once)"
 	.venv/bin/python -m pip install --quiet --upgrade pip
-	.venv/bin/python -m pip install --quiet --editable '.[test]'
+	@# setuptools warns that a clone's folders are found before installed ones.
+	PYTHONWARNINGS=ignore::UserWarning \
+	    .venv/bin/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
+# Records in data/ and models in runs/ stay: they are the user's.
 clean:
-	rm -rf .venv build data runs *.egg-info
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .hypothesis
