@@ -194,24 +194,30 @@ def documented(config_class: type[_T]) -> type[_T]:
 
 def _read_field(field: "dataclasses.Field[Any]") -> Option:
     about = dict(field.metadata)
-    members = _members(field.type)
-    is_optional = type(None) in members
-    (annotation,) = [m for m in members if m is not type(None)][:1]
+    annotation, is_optional = _without_none(field.type)
     choices: tuple[str, ...] = ()
     if typing.get_origin(annotation) is Literal:
         choices = typing.get_args(annotation)
+    if choices and about["check"] is None:
         check = checks.one_of(choices)
-        about["check"] = about["check"] or (
-            checks.optional(check) if is_optional else check
+        about["check"] = checks.optional(check) if is_optional else check
+    if about["kind"] is None:
+        about["kind"] = "enum" if choices else _KINDS.get(annotation)
+    if about["kind"] is None:
+        raise TypeError(
+            f"`{field.name}` must be declared with `kind`, which its type does "
+            f"not tell. Received: {annotation!r}"
         )
-    about["kind"] = about["kind"] or ("enum" if choices else _KINDS[annotation])
     return Option(
         name=field.name, default=field.default, choices=choices, **about
     )
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
-    """Returns the types of a union, or the one that it is."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return typing.get_args(annotation)
-    return (annotation,)
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """Returns the type that may be left out, and whether it may."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation, False
+    members = typing.get_args(annotation)
+    others = tuple(m for m in members if m is not type(None))
+    # A union of several has no kind of its own.
+    return others[0] if len(others) == 1 else others, len(others) < len(members)
