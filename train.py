@@ -29,7 +29,7 @@ _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
 _RECORDS_DIR = os.path.join("data", "records")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     if len(argv) > 1:
         return _fail(f"Options begin with --. Received: {' '.join(argv[1:])}")

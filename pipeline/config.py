@@ -250,16 +250,9 @@ class AugmentConfig:
         return dataclasses.replace(self, **defaults)
 
 
+# What is drawn anew for each image; Keras names all of it alike.
 AUGMENTATION_FIELDS = frozenset(
-    {
-        "rotation_range",
-        "width_shift_range",
-        "height_shift_range",
-        "brightness_range",
-        "shear_range",
-        "zoom_range",
-        "channel_shift_range",
-        "horizontal_flip",
-        "vertical_flip",
-    }
+    name
+    for name in options.options_of(AugmentConfig)
+    if name.endswith(("_range", "_flip"))
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pipeline
+from pipeline import config as config_lib
 
 
 def test_names_and_defaults_are_those_of_keras():
@@ -129,6 +130,20 @@ def test_lazy_names_are_those_that_type_checkers_see():
 def test_name_that_pipeline_does_not_have_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'pipeline'.*'make_dataset'"):
         pipeline.make_dataset
+
+
+def test_fields_of_the_augmentation_are_those_that_draw():
+    assert config_lib.AUGMENTATION_FIELDS == {
+        "rotation_range",
+        "width_shift_range",
+        "height_shift_range",
+        "brightness_range",
+        "shear_range",
+        "zoom_range",
+        "channel_shift_range",
+        "horizontal_flip",
+        "vertical_flip",
+    }
 
 
 def test_without_augmentation_keeps_normalisation_alone():
