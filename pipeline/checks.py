@@ -59,19 +59,20 @@ def integer(lowest: int, highest: int | None = None) -> Check:
     return check
 
 
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """Returns `value`, or raises ValueError if it is none of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        # Without quotes, as it stands on a command line.
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}. "
+            f"Received: {name}={value}"
+        )
+    return value
+
+
 def one_of(choices: Collection[str]) -> Check:
     """Returns the check of one of several names."""
-
-    def check(name: str, value: Any) -> Any:
-        if not isinstance(value, str) or value not in choices:
-            # Without quotes, as it stands on a command line.
-            raise ValueError(
-                f"`{name}` must be one of {', '.join(choices)}. "
-                f"Received: {name}={value}"
-            )
-        return value
-
-    return check
+    return lambda name, value: check_choice(name, value, choices)
 
 
 def optional(check: Check, default: Any = None) -> Check:

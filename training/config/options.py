@@ -14,11 +14,13 @@ from pipeline import options as options_lib
 from training.config import data
 from training.config import train
 
+Option = options_lib.Option
+
 _WIDTH = 80
 _INDENT = 28
 
 
-def _flags_of(config_class: type) -> tuple[options_lib.Option, ...]:
+def _flags_of(config_class: type) -> tuple[Option, ...]:
     declared = options_lib.options_of(config_class).values()
     return tuple(option for option in declared if option.is_flag)
 
@@ -46,7 +48,7 @@ AUGMENTATION = GROUPS[augment_lib.AUGMENTATION.title]
 
 
 def parse_group(
-    group: Iterable[options_lib.Option], given: Mapping[str, Any]
+    group: Iterable[Option], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Returns the values of some options as their configuration has them.
 
@@ -74,7 +76,7 @@ def describe() -> str:
     return "\n".join(lines[1:])
 
 
-def _describe(option: options_lib.Option) -> list[str]:
+def _describe(option: Option) -> list[str]:
     name = option.name
     usage = f"--[no]{name}" if option.kind == "boolean" else f"--{name}"
     text = option.help

@@ -33,8 +33,7 @@ def _check_class_weight(name: str, value: Any) -> str | dict[str, float]:
     # The names are compared with the classes when those are known.
     if isinstance(value, dict):
         return value
-    choice: str = checks.one_of(("none", "balanced"))(name, value)
-    return choice
+    return checks.check_choice(name, value, ("none", "balanced"))
 
 
 def _check_profile(name: str, value: Any) -> tuple[int, int]:
