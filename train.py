@@ -2,12 +2,11 @@
 
     python train.py --flagfile=recipes/lesson.flags --images_dir=my/xrays
 
-The options are those of `training.config.options`, the work is that of
-`training.loop`. What is wrong with an option is said before TensorFlow loads.
-The exit status is one of `training.errors`.
+Each option is a field of a configuration in `training.config`, the work is that
+of `training.loop`. What is wrong with an option is reported before TensorFlow
+loads. The exit status is one of `training.errors`.
 """
 
-import dataclasses
 import os
 import sys
 import time
@@ -16,35 +15,33 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from training import config as config_lib
 from training import errors
 from training import quiet_import
 from training.cluster import addresses as addresses_lib
 from training.cluster import rendezvous
+from training.config import flags as flags_lib
 from training.config import options
 from training.config import weight_files
 from training.workdir import directory as directory_lib
 
 _STARTED = time.monotonic()
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
-# What belongs to one process and not to a run that repeats another.
-_NOT_REPEATED = ("workdir", "resume", "workers", "worker_index")
 _RECORDS_DIR = os.path.join("data", "records")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     if len(argv) > 1:
         return _fail(f"Options begin with --. Received: {' '.join(argv[1:])}")
     channel = None
     try:
-        data_config, config, augment = _read_flags()
+        data_config, config = flags_lib.read(flags.FLAGS)
         cluster = _find_cluster(config)
         if cluster is None or cluster.is_chief:
             _check_files(config)
         channel = rendezvous.meet(cluster, config.start_timeout)
         quiet_import.import_tensorflow()
-        result = _train(data_config, config, augment, cluster, channel)
+        result = _train(data_config, config, cluster, channel)
     except (ValueError, errors.TrainingError) as error:
         if channel is not None:
             channel.fail(str(error))
@@ -54,21 +51,6 @@ def main(argv):
     channel.close()
     # A process that a signal ends has this status in a shell.
     return 128 + result.signum if result.signum else 0
-
-
-def _read_flags():
-    """Returns `DataConfig`, `TrainConfig` and the augmentation's fields."""
-    for name in ("images_dir", "data_dir", "weights"):
-        flag = flags.FLAGS[name]
-        if flag.value is not None:
-            # So that the flag file says the same from any directory.
-            flag.value = os.path.abspath(os.path.expanduser(flag.value))
-    values = flags.FLAGS.flag_values_dict()
-    return (
-        config_lib.DataConfig(**options.parse_group(options.DATA, values)),
-        config_lib.TrainConfig(**options.parse_group(options.TRAIN, values)),
-        options.parse_group(options.AUGMENTATION, values),
-    )
 
 
 def _check_files(config):
@@ -90,22 +72,18 @@ def _find_cluster(config):
     )
 
 
-def _train(data_config, config, augment, cluster, channel):
+def _train(data_config, config, cluster, channel):
     """Loads the data and trains; returns the loop's `TrainResult`.
 
     The modules that need TensorFlow are imported here, not to keep a user who
     has mistyped a flag waiting for it.
     """
-    import pipeline
     from training import loop
     from training.data import splits as splits_lib
     from training.loop import strategy as strategy_lib
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)
-    config = dataclasses.replace(
-        config, augment=pipeline.AugmentConfig(**augment)
-    )
     # Before the data is read: TensorFlow's devices are fixed when it starts.
     strategy = strategy_lib.build_strategy(
         config.strategy,
@@ -121,7 +99,7 @@ def _train(data_config, config, augment, cluster, channel):
     return loop.train_and_evaluate(
         config,
         splits,
-        flagfile=_flagfile(),
+        flagfile=flags_lib.write(flags.FLAGS),
         strategy=strategy,
         channel=channel,
         started=_STARTED,
@@ -161,31 +139,6 @@ def _open_builder(data_config):
     return builder
 
 
-def _flagfile():
-    """Returns the text of a flag file that repeats this run."""
-    lines = ["# Repeats this run: python train.py --flagfile=THIS_FILE"]
-    for group, group_options in options.GROUPS.items():
-        lines += ["", f"# {group}"]
-        for option in group_options:
-            flag = flags.FLAGS[option.name]
-            if option.name not in _NOT_REPEATED and flag.value is not None:
-                lines.append(flag.serialize())
-    return "\n".join(lines) + "\n"
-
-
-def _define_flags():
-    for option in sum(options.GROUPS.values(), ()):
-        default = option.default
-        if option.kind == "enum":
-            flags.DEFINE_enum(option.name, default, option.choices, option.help)
-        elif option.kind == "boolean":
-            flags.DEFINE_boolean(option.name, default, option.help)
-        else:
-            # Text, which the option itself knows to read.
-            text = None if default is None else str(default)
-            flags.DEFINE_string(option.name, text, option.help)
-
-
 def _parse_flags(argv):
     """Returns what is left of `argv`; prints help, or what is wrong, and exits.
 
@@ -193,7 +146,7 @@ def _parse_flags(argv):
     together. Its `--helpfull` is left as it is.
     """
     if _HELP_FLAGS.intersection(argv[1:]):
-        print(__doc__.split("\n\nThe options")[0] + "\n")
+        print(__doc__.split("\n\nEach option")[0] + "\n")
         print(options.describe())
         print("\n--flagfile=FILE reads options from a file, one a line.")
         sys.exit(0)
@@ -208,7 +161,7 @@ def _fail(error, status=2):
     return status
 
 
-_define_flags()
+flags_lib.define(flags)
 
 if __name__ == "__main__":
     app.run(main, flags_parser=_parse_flags)

@@ -1,16 +1,19 @@
-"""Checks of the arguments of `AugmentConfig`, which name what they received.
+"""Checks of single values, which name what they received.
 
-Each takes a value in any form that Keras accepts and returns its canonical one.
+Each takes the name and the value of a field in any form that is accepted,
+returns the form in which a configuration keeps it, and raises ValueError for
+all else. Imports no TensorFlow: what is mistyped is reported without waiting.
 """
 
+from collections.abc import Callable
+from collections.abc import Collection
 import math
 import numbers
-import operator
 from typing import Any
 
-MAX_INTERPOLATION_ORDER = 5
+Check = Callable[[str, Any], Any]
 
-Shift = float | int | tuple[float | int, ...]
+MAX_INTERPOLATION_ORDER = 5
 
 _DTYPES = (
     "float16",
@@ -23,122 +26,151 @@ _DTYPES = (
 )
 
 
-def _received(name: str, value: Any) -> str:
-    return f"Received: {name}={value!r}"
+def _number(is_allowed: Callable[[float], bool], what: str) -> Check:
+    def check(name: str, value: Any) -> float:
+        if not (_is_number(value) and is_allowed(value)):
+            raise _error(name, f"be {what}", value)
+        return _plain(value)
+
+    return check
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and math.isfinite(value)
+number = _number(lambda value: True, "a finite number")
+positive = _number(lambda value: value > 0, "a positive number")
+not_negative = _number(lambda value: value >= 0, "a number of 0 or more")
+share = _number(lambda value: 0 <= value < 1, "a number from 0 to below 1")
 
 
-def check_number(name: str, value: Any) -> Any:
-    """Returns a finite number as it is."""
-    if not _is_number(value):
+def integer(lowest: int, highest: int | None = None) -> Check:
+    """Returns the check of an int within bounds, both included."""
+    bounds = f"of at least {lowest}"
+    if highest is not None:
+        bounds = f"from {lowest} to {highest}"
+
+    def check(name: str, value: Any) -> int:
+        if not (
+            _is_int(value)
+            and lowest <= value
+            and (highest is None or value <= highest)
+        ):
+            raise _error(name, f"be an int {bounds}", value)
+        return int(value)
+
+    return check
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """Returns `value`, or raises ValueError if it is none of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        # Without quotes, as it stands on a command line.
         raise ValueError(
-            f"`{name}` must be a finite number. {_received(name, value)}"
+            f"`{name}` must be one of {', '.join(choices)}. "
+            f"Received: {name}={value}"
         )
     return value
 
 
-def check_number_or_zero(name: str, value: Any) -> Any:
-    """Returns `value`, or 0 for the falsy values that mean "off" in Keras."""
-    return 0 if value is None else check_number(name, value)
+def one_of(choices: Collection[str]) -> Check:
+    """Returns the check of one of several names."""
+    return lambda name, value: check_choice(name, value, choices)
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raises unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(choices)}. "
-            f"{_received(name, value)}"
-        )
+def optional(check: Check, default: Any = None) -> Check:
+    """Returns a check by which None and False stand for `default`."""
+
+    def check_if_given(name: str, value: Any) -> Any:
+        # By identity: 0 is a value, and arrays have no truth.
+        if value is None or value is False:
+            return default
+        return check(name, value)
+
+    return check_if_given
 
 
-def check_shift(name: str, value: Any) -> Shift:
+def shift(name: str, value: Any) -> float | tuple[float, ...]:
     """Returns a shift as a Python int, float or tuple, whose laws differ."""
-    if value is None:
-        return 0.0
     if getattr(value, "ndim", 0) == 1 and len(value) == 1:
         value = value.tolist()  # Keras takes only one-element arrays
-    is_list = isinstance(value, (list, tuple))
-    if is_list and all(_is_number(v) for v in value):
-        return tuple(_plain(v) for v in value)
-    if is_list or not _is_number(value):
-        raise ValueError(
-            f"`{name}` must be a float (a fraction if below 1, else pixels), "
-            f"an int (pixels) or a list of numbers. {_received(name, value)}"
+    if isinstance(value, (list, tuple)) and all(map(_is_number, value)):
+        return tuple(map(_plain, value))
+    if not _is_number(value):
+        raise _error(
+            name,
+            "be a float (a fraction if below 1, else pixels), an int (pixels) "
+            "or a list of numbers",
+            value,
         )
     return _plain(value)
 
 
-def _plain(value: Any) -> float | int:
+def zoom(name: str, value: Any) -> tuple[float, float]:
+    """Returns the range of zoom factors as a pair."""
+    if _is_number(value):
+        return (1 - value, 1 + value)
+    if not _is_pair(value):
+        raise _error(
+            name, "be a float or a pair of floats, such as 0.8,1.2", value
+        )
+    return (value[0], value[1])
+
+
+def pair(name: str, value: Any) -> tuple[float, float]:
+    """Returns two numbers as a tuple."""
+    if not _is_pair(value):
+        raise _error(name, "be a pair of floats, such as 0.8,1.2", value)
+    return (value[0], value[1])
+
+
+def size(name: str, value: Any) -> tuple[int, int]:
+    """Returns a height and a width, in pixels."""
+    is_size = isinstance(value, (list, tuple)) and len(value) == 2
+    if not (is_size and all(_is_int(side) and side > 0 for side in value)):
+        raise _error(name, "be two positive ints, height and width", value)
+    return (int(value[0]), int(value[1]))
+
+
+def dtype(name: str, value: Any) -> str:
+    """Returns the name of a dtype given as a string, NumPy or TF dtype."""
+    found = value if isinstance(value, str) else getattr(value, "name", None)
+    found = found or getattr(value, "__name__", None)
+    if found not in _DTYPES:
+        raise _error(name, f"be one of {', '.join(_DTYPES)}", value)
+    return found
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Returns what can be called."""
+    if not callable(value):
+        raise _error(name, "be a function of one image, or None", value)
+    called: Callable[..., Any] = value
+    return called
+
+
+def _error(name: str, what: str, value: Any) -> ValueError:
+    return ValueError(f"`{name}` must {what}. Received: {name}={value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    # A truth value is a number to Python, and a slip of the pen to a user.
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond all floats
+        return False
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_pair(value: Any) -> bool:
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+    return is_pair and all(map(_is_number, value))
+
+
+def _plain(value: Any) -> float:
     """Returns a Python int or float: an integral *type* selects another law."""
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value)
-
-
-def check_zoom(name: str, value: Any) -> tuple[float, float]:
-    """Returns the range of zoom factors as a pair."""
-    if _is_number(value):
-        return (1 - value, 1 + value)
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        if all(_is_number(v) for v in value):
-            return (value[0], value[1])
-    raise ValueError(
-        f"`{name}` must be a float or a pair of floats. "
-        f"{_received(name, value)}"
-    )
-
-
-def check_brightness(name: str, value: Any) -> tuple[float, float] | None:
-    """Returns the range of brightness factors as a pair, or None."""
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        if all(_is_number(v) for v in value):
-            return (value[0], value[1])
-    raise ValueError(
-        f"`{name}` must be None or a pair of floats. "
-        f"{_received(name, value)}"
-    )
-
-
-def check_order(name: str, value: Any) -> int:
-    """Returns an interpolation order as a Python int."""
-    try:
-        order = operator.index(value)
-    except TypeError:
-        order = -1
-    if not 0 <= order <= MAX_INTERPOLATION_ORDER:
-        raise ValueError(
-            f"`{name}` must be an int from 0 to {MAX_INTERPOLATION_ORDER}. "
-            f"{_received(name, value)}"
-        )
-    return order
-
-
-def check_fraction(name: str, value: Any) -> float:
-    """Returns a fraction between 0 and 1; 0.0 if it is falsy."""
-    if not value:
-        return 0.0
-    if not _is_number(value) or not 0 < value < 1:
-        raise ValueError(
-            f"`{name}` must be strictly between 0 and 1, or 0 for "
-            f"none. {_received(name, value)}"
-        )
-    return value
-
-
-def check_dtype(name: str, value: Any) -> str:
-    """Returns the name of a dtype given as a string, NumPy or TF dtype."""
-    if value is None:
-        return "float32"
-    dtype = value if isinstance(value, str) else getattr(value, "name", None)
-    dtype = dtype or getattr(value, "__name__", None)
-    if dtype not in _DTYPES:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(_DTYPES)}. "
-            f"{_received(name, value)}"
-        )
-    return dtype

@@ -2,35 +2,33 @@
 
 Names, defaults, units and accepted forms are Keras's own. What differs is when
 a bad value is reported: here always at construction, with the value received.
+Imports no TensorFlow, so that a command line is checked before it loads.
 """
 
 from collections.abc import Callable
 import dataclasses
+import typing
 from typing import Any
+from typing import Literal
 import warnings
 
 from pipeline import checks
-from pipeline import statistics as statistics_lib
+from pipeline import options
 
-FILL_MODES = ("nearest", "constant", "reflect", "wrap")
-DATA_FORMATS = ("channels_last", "channels_first")
-_CHECKS = {
-    "rotation_range": checks.check_number_or_zero,
-    "shear_range": checks.check_number_or_zero,
-    "channel_shift_range": checks.check_number_or_zero,
-    "width_shift_range": checks.check_shift,
-    "height_shift_range": checks.check_shift,
-    "zoom_range": checks.check_zoom,
-    "brightness_range": checks.check_brightness,
-    "cval": checks.check_number,
-    "zca_epsilon": checks.check_number,
-    "rescale": checks.check_number_or_zero,
-    "interpolation_order": checks.check_order,
-    "validation_split": checks.check_fraction,
-    "dtype": checks.check_dtype,
-}
+if typing.TYPE_CHECKING:
+    from pipeline import statistics as statistics_lib
+
+FillMode = Literal["nearest", "constant", "reflect", "wrap"]
+DataFormat = Literal["channels_last", "channels_first"]
+FILL_MODES: tuple[FillMode, ...] = typing.get_args(FillMode)
+DATA_FORMATS: tuple[DataFormat, ...] = typing.get_args(DataFormat)
+
+AUGMENTATION = options.Group(
+    "Augmentation (of training images; names and units of Keras)"
+)
 
 
+@options.documented
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
     """How images are augmented and normalised; immutable and validated.
@@ -40,95 +38,159 @@ class AugmentConfig:
     scaling, featurewise centring and scaling, ZCA. So `cval`,
     `channel_shift_range` and `brightness_range` are in the units of the stored
     image, 0 to 255.
-
-    Attributes:
-        featurewise_center: Subtract the mean of each channel over the data set.
-        samplewise_center: Subtract each image's own mean.
-        featurewise_std_normalization: Divide by each channel's standard
-            deviation; switches `featurewise_center` on.
-        samplewise_std_normalization: Divide by each image's own standard
-            deviation; switches `samplewise_center` on.
-        zca_whitening: Apply ZCA whitening; switches `featurewise_center` on and
-            `featurewise_std_normalization` off.
-        zca_epsilon: Added to the singular values before division.
-        rotation_range: Degrees; the angle is uniform in plus or minus this.
-        width_shift_range: A float below 1 is a fraction of the width and one
-            from 1 up is pixels, both uniform in plus or minus this. An int `n`
-            is a whole number of pixels below `n`, either sign. A list is a
-            choice among its values, either sign; fractions if all are below 1.
-            Keras moves the image along its *rows* by this: `keras_quirks`.
-        height_shift_range: Likewise for the height; Keras moves along columns.
-        brightness_range: Pair; the factor is uniform between them. Truncates
-            pixels to whole grey levels, as Keras does.
-        shear_range: Degrees.
-        zoom_range: A float `z` means the pair `(1 - z, 1 + z)`; factors of the
-            two axes are drawn independently. Above 1 zooms out.
-        channel_shift_range: Grey levels; one draw for all channels of an image.
-        fill_mode: One of `FILL_MODES`; how points outside the image are filled.
-        cval: Value of points outside for `fill_mode="constant"`.
-        horizontal_flip: Whether to mirror left and right half of the time.
-        vertical_flip: Whether to mirror top and bottom half of the time.
-        rescale: Factor applied after augmentation, in float32; falsy is off.
-        preprocessing_function: TensorFlow function of one float32 image,
-            returning the same shape; runs after augmentation, before `rescale`.
-        data_format: One of `DATA_FORMATS`; None means `"channels_last"`.
-        validation_split: Fraction of each class held out as "validation".
-        interpolation_order: Spline order 0 (nearest pixel) to 5.
-        dtype: Of images and labels in batches; None means `"float32"`.
-            Arithmetic is float32 whatever it is.
-        keras_quirks: True reproduces Keras to the pixel. False does what its
-            documentation says: height shifts move vertically, the pivot is the
-            image's centre, and channel shifts clip each channel to itself.
-        statistics: Fitted `Statistics` for the featurewise steps, used where
-            none are passed; `from_keras` fills it in.
     """
 
-    featurewise_center: bool = False
-    samplewise_center: bool = False
-    featurewise_std_normalization: bool = False
-    samplewise_std_normalization: bool = False
-    zca_whitening: bool = False
-    zca_epsilon: float = 1e-6
-    rotation_range: float = 0
-    width_shift_range: Any = 0.0
-    height_shift_range: Any = 0.0
-    brightness_range: Any = None
-    shear_range: float = 0.0
-    zoom_range: Any = 0.0
-    channel_shift_range: float = 0.0
-    fill_mode: str = "nearest"
-    cval: float = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    rescale: float | None = None
-    preprocessing_function: Callable | None = None
-    data_format: str | None = None
-    validation_split: float | None = 0.0
-    interpolation_order: int = 1
-    dtype: Any = None
-    keras_quirks: bool = True
-    statistics: Any = None
+    featurewise_center: bool = AUGMENTATION.option(
+        False, "Subtract the mean of each channel over the data set."
+    )
+    samplewise_center: bool = AUGMENTATION.option(
+        False, "Subtract each image's own mean."
+    )
+    featurewise_std_normalization: bool = AUGMENTATION.option(
+        False,
+        "Divide by each channel's standard deviation over the data set.",
+        details="Switches `featurewise_center` on.",
+    )
+    samplewise_std_normalization: bool = AUGMENTATION.option(
+        False,
+        "Divide by each image's own standard deviation.",
+        details="Switches `samplewise_center` on.",
+    )
+    zca_whitening: bool = AUGMENTATION.option(
+        False,
+        "Whiten images of up to 64x64.",
+        details="Switches `featurewise_center` on and "
+        "`featurewise_std_normalization` off.",
+    )
+    zca_epsilon: float = AUGMENTATION.option(
+        1e-6,
+        "Added to the singular values before ZCA divides by them.",
+        check=checks.number,
+    )
+    rotation_range: float = AUGMENTATION.option(
+        0,
+        "Degrees; the angle is uniform in plus or minus this.",
+        check=checks.optional(checks.number, 0),
+    )
+    # Of this and others, the type says what is taken: more than what is kept.
+    width_shift_range: Any = AUGMENTATION.option(
+        0.0,
+        "Fraction of the width (0.05), pixels (8), or a choice (-8,0,8).",
+        details="A float below 1 is a fraction of the width and one from 1 up "
+        "is pixels, both uniform in plus or minus this. An int `n` is a whole "
+        "number of pixels below `n`, either sign. A list is a choice among its "
+        "values, either sign; fractions if all are below 1. Keras moves the "
+        "image along its *rows* by this: `keras_quirks`.",
+        kind="range",
+        check=checks.optional(checks.shift, 0.0),
+    )
+    height_shift_range: Any = AUGMENTATION.option(
+        0.0,
+        "Likewise for the height.",
+        details="Keras moves along columns.",
+        kind="range",
+        check=checks.optional(checks.shift, 0.0),
+    )
+    brightness_range: Any = AUGMENTATION.option(
+        None,
+        "Two factors, such as 0.8,1.2; the factor is uniform between them.",
+        details="Truncates pixels to whole grey levels, as Keras does.",
+        kind="pair",
+        check=checks.optional(checks.pair),
+    )
+    shear_range: float = AUGMENTATION.option(
+        0.0,
+        "Degrees, either way.",
+        check=checks.optional(checks.number, 0),
+    )
+    zoom_range: Any = AUGMENTATION.option(
+        0.0,
+        "0.2 for factors from 0.8 to 1.2, or the two; above 1 zooms out.",
+        details="A float `z` means the pair `(1 - z, 1 + z)`; factors of the "
+        "two axes are drawn independently.",
+        kind="pair",
+        check=checks.zoom,
+    )
+    channel_shift_range: float = AUGMENTATION.option(
+        0.0,
+        "Grey levels, either way; one draw for all channels of an image.",
+        check=checks.optional(checks.number, 0),
+    )
+    fill_mode: FillMode = AUGMENTATION.option(
+        "nearest", "How points outside the image are filled."
+    )
+    cval: float = AUGMENTATION.option(
+        0.0,
+        "Grey level of points outside, for fill_mode=constant.",
+        check=checks.number,
+    )
+    horizontal_flip: bool = AUGMENTATION.option(
+        False, "Mirror left and right half of the time."
+    )
+    vertical_flip: bool = AUGMENTATION.option(
+        False, "Mirror top and bottom half of the time."
+    )
+    rescale: float | None = AUGMENTATION.option(
+        None,
+        "Factor on all images after augmentation, such as 1/255.",
+        details="In float32; falsy is off.",
+        check=checks.optional(checks.number, 0),
+    )
+    preprocessing_function: Callable[..., Any] | None = AUGMENTATION.option(
+        None,
+        "TensorFlow function of one float32 image, returning the same shape; "
+        "runs after augmentation, before `rescale`.",
+        kind="python",
+        check=checks.optional(checks.function),
+    )
+    data_format: DataFormat | None = AUGMENTATION.option(
+        None,
+        'None means "channels_last".',
+        kind="python",
+        check=checks.optional(checks.one_of(DATA_FORMATS), DATA_FORMATS[0]),
+    )
+    validation_split: float | None = AUGMENTATION.option(
+        0.0,
+        'Fraction of each class held out as "validation".',
+        kind="python",
+        check=checks.optional(checks.share, 0.0),
+    )
+    interpolation_order: int = AUGMENTATION.option(
+        1,
+        "Spline order, from 0 (the nearest pixel) to 5.",
+        check=checks.integer(0, checks.MAX_INTERPOLATION_ORDER),
+    )
+    dtype: Any = AUGMENTATION.option(
+        None,
+        'Of images and labels in batches; None means "float32".',
+        details="Arithmetic is float32 whatever it is.",
+        kind="python",
+        check=checks.optional(checks.dtype, "float32"),
+    )
+    keras_quirks: bool = AUGMENTATION.option(
+        True,
+        "Reproduce ImageDataGenerator to the pixel, or do what its "
+        "documentation says.",
+        details="If False, height shifts move vertically, the pivot is the "
+        "image's centre, and channel shifts clip each channel to itself.",
+    )
+    # Fitted to the training images: it changes only with them, which a run has
+    # the fingerprint of.
+    statistics: "statistics_lib.Statistics | None" = AUGMENTATION.option(
+        None,
+        "Fitted `Statistics` for the featurewise steps, used where none are "
+        "passed; `from_keras` fills it in.",
+        kind="python",
+        scope="course",
+    )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Validates every field and brings it to its canonical form."""
-        for name, check in _CHECKS.items():
-            self._set(name, check(name, getattr(self, name)))
-        if self.data_format is None:
-            self._set("data_format", DATA_FORMATS[0])
-        checks.check_choice("fill_mode", self.fill_mode, FILL_MODES)
-        checks.check_choice("data_format", self.data_format, DATA_FORMATS)
-        if self.preprocessing_function is not None and not callable(
-            self.preprocessing_function
-        ):
-            raise ValueError(
-                "`preprocessing_function` must be a function of one image, or "
-                "None. Received: preprocessing_function="
-                f"{self.preprocessing_function!r}"
-            )
+        options.check_fields(self)
         self._couple_flags()
 
     @classmethod
-    def from_keras(cls, image_data_generator) -> "AugmentConfig":
+    def from_keras(cls, image_data_generator: Any) -> "AugmentConfig":
         """Takes the arguments of a live `ImageDataGenerator`.
 
         Args:
@@ -139,6 +201,9 @@ class AugmentConfig:
         Returns:
             `AugmentConfig`.
         """
+        # TensorFlow loads with it, and is there already with a live generator.
+        from pipeline import statistics as statistics_lib
+
         names = {field.name for field in dataclasses.fields(cls)}
         names -= {"validation_split", "keras_quirks", "statistics"}
         fitted = {
@@ -151,9 +216,6 @@ class AugmentConfig:
             validation_split=image_data_generator._validation_split,
             statistics=statistics_lib.Statistics(**fitted) if has_any else None,
         )
-
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
 
     def _couple_flags(self) -> None:
         """Switches what one flag implies for another, as Keras does."""
@@ -176,7 +238,7 @@ class AugmentConfig:
             "silence this warning.",
             stacklevel=5,
         )
-        self._set(name, value)
+        object.__setattr__(self, name, value)
 
     def without_augmentation(self) -> "AugmentConfig":
         """Returns the configuration for evaluation: normalisation alone."""
@@ -188,16 +250,9 @@ class AugmentConfig:
         return dataclasses.replace(self, **defaults)
 
 
+# What is drawn anew for each image; Keras names all of it alike.
 AUGMENTATION_FIELDS = frozenset(
-    {
-        "rotation_range",
-        "width_shift_range",
-        "height_shift_range",
-        "brightness_range",
-        "shear_range",
-        "zoom_range",
-        "channel_shift_range",
-        "horizontal_flip",
-        "vertical_flip",
-    }
+    name
+    for name in options.options_of(AugmentConfig)
+    if name.endswith(("_range", "_flip"))
 )

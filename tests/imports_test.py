@@ -94,6 +94,9 @@ def test_importing_pipeline_does_not_import_keras():
         "import sys, tensorflow, tensorflow_datasets;"
         "before = {m for m in sys.modules if m.split('.')[0] == 'keras'};"
         "import pipeline;"
+        # Each name loads its module, and only when it is used.
+        "names = [getattr(pipeline, name) for name in pipeline.__all__];"
+        "assert 'pipeline.streaming' in sys.modules;"
         "after = {m for m in sys.modules if m.split('.')[0] == 'keras'};"
         "print(sorted(after - before))"
     )

@@ -1,17 +1,16 @@
 """Command lines that pass options on to `train.py` behind a `--`."""
 
 import argparse
+from collections.abc import Collection
+from collections.abc import Sequence
 
 
-def make_parser(program, description):
+def make_parser(program: str, description: str) -> argparse.ArgumentParser:
     """Returns a parser whose `flags` are what stands behind `--`.
 
     Args:
         program: How the program is called, such as "python -m training.launch".
         description: Its help.
-
-    Returns:
-        An `argparse.ArgumentParser`, for `parse`.
     """
     parser = argparse.ArgumentParser(
         prog=program,
@@ -24,12 +23,14 @@ def make_parser(program, description):
     return parser
 
 
-def parse(parser, arguments):
+def parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> argparse.Namespace:
     """Returns the options; `flags` is a list without the `--` itself.
 
     Args:
         parser: As `make_parser` returns it.
-        arguments: List of str; None for those of the process.
+        arguments: None for those of the process.
     """
     options = parser.parse_args(arguments)
     if options.flags and options.flags[0] == "--":
@@ -37,7 +38,11 @@ def parse(parser, arguments):
     return options
 
 
-def refuse_flags(parser, flags, names):
+def refuse_flags(
+    parser: argparse.ArgumentParser,
+    flags: Sequence[str],
+    names: Collection[str],
+) -> None:
     """Ends the program where flags are among those that it sets itself.
 
     Args:
@@ -50,6 +55,6 @@ def refuse_flags(parser, flags, names):
         parser.error(f"this program itself sets {' '.join(taken)}")
 
 
-def name_of(flag):
+def name_of(flag: str) -> str:
     """Returns the option's name in `--name=value`."""
     return flag.lstrip("-").partition("=")[0]

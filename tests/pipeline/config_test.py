@@ -1,12 +1,17 @@
 """`AugmentConfig` takes what Keras takes and refuses the rest clearly."""
 
+import ast
 import dataclasses
 import inspect
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import pipeline
+from pipeline import config as config_lib
 
 
 def test_names_and_defaults_are_those_of_keras():
@@ -42,6 +47,9 @@ def test_names_and_defaults_are_those_of_keras():
         {"height_shift_range": [[1, 2]]},
         {"rotation_range": "ten"},
         {"rotation_range": float("nan")},
+        {"rotation_range": True},
+        {"channel_shift_range": float("inf")},
+        {"shear_range": 10**400},
         {"fill_mode": "nearst"},
         {"data_format": "channels"},
         {"validation_split": 1.0},
@@ -80,6 +88,64 @@ def test_shift_keeps_the_type_that_selects_its_law(value, expected):
     assert type(actual) is type(expected)
 
 
+@pytest.mark.parametrize("name", ["rescale", "rotation_range", "shear_range"])
+@pytest.mark.parametrize("value", [None, False, 0])
+def test_falsy_value_is_off_as_in_keras(name, value):
+    assert getattr(pipeline.AugmentConfig(**{name: value}), name) == 0
+
+
+def test_docstring_says_what_each_argument_is():
+    lines = pipeline.AugmentConfig.__doc__.splitlines()
+    assert max(map(len, lines)) <= 80
+    for field in dataclasses.fields(pipeline.AugmentConfig):
+        assert any(line.startswith(f"        {field.name}: ") for line in lines)
+
+
+def test_configuration_is_built_without_tensorflow():
+    code = (
+        "import sys, pipeline;"
+        "pipeline.AugmentConfig(rotation_range=10, zoom_range=0.2);"
+        "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lazy_names_are_those_that_type_checkers_see():
+    # They are written twice, since neither can read the other's.
+    tree = ast.parse(pathlib.Path(pipeline.__file__).read_text())
+    seen = {
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    lazy = {
+        (f"pipeline.{module}", name)
+        for name, module in pipeline._MODULES.items()
+    }
+    assert lazy == seen
+    assert set(pipeline.__all__) < set(dir(pipeline))
+
+
+def test_name_that_pipeline_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'pipeline'.*'make_dataset'"):
+        pipeline.make_dataset
+
+
+def test_fields_of_the_augmentation_are_those_that_draw():
+    assert config_lib.AUGMENTATION_FIELDS == {
+        "rotation_range",
+        "width_shift_range",
+        "height_shift_range",
+        "brightness_range",
+        "shear_range",
+        "zoom_range",
+        "channel_shift_range",
+        "horizontal_flip",
+        "vertical_flip",
+    }
+
+
 def test_without_augmentation_keeps_normalisation_alone():
     config = pipeline.AugmentConfig(
         rescale=1 / 255,
@@ -111,8 +177,9 @@ def test_without_augmentation_keeps_normalisation_alone():
     ids=("zca", "featurewise", "samplewise"),
 )
 def test_flag_that_implies_another_says_so(kwargs, expected):
-    with pytest.warns(UserWarning, match="sets `"):
+    with pytest.warns(UserWarning, match="sets `") as caught:
         config = pipeline.AugmentConfig(**kwargs)
+    assert {warning.filename for warning in caught} == {__file__}
     for name, value in expected.items():
         assert getattr(config, name) is value
 

@@ -11,3 +11,13 @@ from training.config.identity import describe_changes
 from training.config.identity import settings_of
 from training.config.train import MONITORS
 from training.config.train import TrainConfig
+
+__all__ = [
+    "COLOR_MODES",
+    "DataConfig",
+    "INTERPOLATIONS",
+    "MONITORS",
+    "TrainConfig",
+    "describe_changes",
+    "settings_of",
+]

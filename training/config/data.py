@@ -1,46 +1,87 @@
 """Where the images of a run come from."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
+import typing
 from typing import Any
+from typing import Literal
 
-from training.config import checks
+from pipeline import checks
+from pipeline import options
 
-COLOR_MODES = ("grayscale", "rgb", "rgba")
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
+ColorMode = Literal["grayscale", "rgb", "rgba"]
+Interpolation = Literal[
+    "nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"
+]
+COLOR_MODES: tuple[ColorMode, ...] = typing.get_args(ColorMode)
+INTERPOLATIONS: tuple[Interpolation, ...] = typing.get_args(Interpolation)
+
+# Other images would be other validation images: no sweep compares those. A run
+# is resumed with the same images by their fingerprint.
+DATA = options.Group("Data", scope="shared")
 
 
+def _check_class_names(name: str, value: Any) -> tuple[str, ...]:
+    names = tuple(value)
+    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+        raise ValueError(
+            f"`{name}` must be at least two different folder names. "
+            f"Received: {name}={','.join(names)}"
+        )
+    return names
+
+
+@options.documented
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Where the images come from: a folder of images, or a prepared dataset.
 
-    Attributes:
-        images_dir: Folder of class folders, with or without split folders; it
-            is prepared first if need be. Exactly one of this and `dataset`.
-        dataset: Name of a prepared TFDS dataset, e.g. `"xray_tfds"`.
-        data_dir: Where prepared records are written or found; None for TFDS's
-            own place.
-        image_size: `(height, width)` in pixels. None, here and below, means
-            the builder's default for `images_dir`, and whatever it was
-            prepared with for `dataset`.
-        color_mode: One of `COLOR_MODES`.
-        interpolation: One of `INTERPOLATIONS`.
-        class_names: Folder names in label order.
-        builder_config: Further options of the builder, by name.
+    Exactly one of `images_dir` and `dataset` is given. None, from `image_size`
+    on, means the builder's default for `images_dir`, and whatever it was
+    prepared with for `dataset`.
     """
 
-    images_dir: str | None = None
-    dataset: str | None = None
-    data_dir: str | None = None
-    image_size: tuple[int, int] | None = None
-    color_mode: str | None = None
-    interpolation: str | None = None
-    class_names: tuple[str, ...] | None = None
-    builder_config: dict[str, Any] | None = None
+    images_dir: str | None = DATA.option(
+        None,
+        "Folder of class folders, with or without train/, validation/ and "
+        "test/ above them; prepared first if need be.",
+        kind="path",
+    )
+    dataset: str | None = DATA.option(
+        None,
+        "Instead of images_dir: name of a prepared TFDS dataset, such as "
+        "xray_tfds or xray_tfds/<config>.",
+    )
+    data_dir: str | None = DATA.option(
+        None,
+        "Where prepared records are. With images_dir data/records if left "
+        "out, with dataset TFDS's own directory.",
+        kind="path",
+    )
+    image_size: tuple[int, int] | None = DATA.option(
+        None,
+        "Height and width in pixels, one number for a square. Preparing uses "
+        "256,256 if this is left out.",
+        kind="size",
+        check=checks.optional(checks.size),
+    )
+    color_mode: ColorMode | None = DATA.option(
+        None, "Colours of the prepared images; grayscale if left out."
+    )
+    interpolation: Interpolation | None = DATA.option(
+        None,
+        "How images are resized; bilinear if left out, nearest as Keras does.",
+    )
+    class_names: tuple[str, ...] | None = DATA.option(
+        None,
+        "The classes' folders in label order; normal,pneumonia if left out.",
+        check=checks.optional(_check_class_names),
+    )
+    builder_config: dict[str, Any] | None = DATA.option(
+        None, "Further options of the builder, as of tfds build --config."
+    )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.images_dir is None) == (self.dataset is None):
             raise ValueError(
                 "Exactly one of `images_dir` (a folder of images) and "
@@ -52,34 +93,11 @@ class DataConfig:
                 "`images_dir` must be an existing directory. Received: "
                 f"images_dir={self.images_dir}"
             )
-        if self.image_size is not None and not checks.is_size(self.image_size):
-            raise ValueError(
-                "`image_size` must be two positive ints, height and width. "
-                f"Received: image_size={self.image_size}"
-            )
-        checks.check_choice("color_mode", self.color_mode, (None, *COLOR_MODES))
-        checks.check_choice(
-            "interpolation", self.interpolation, (None, *INTERPOLATIONS)
-        )
-        _check_class_names(self.class_names)
+        options.check_fields(self)
 
-    def image_options(self):
-        """Returns the options that were given, as a dict by name."""
-        options = {
-            "image_size": self.image_size,
-            "color_mode": self.color_mode,
-            "interpolation": self.interpolation,
-            "class_names": self.class_names,
-        }
-        given = {name: v for name, v in options.items() if v is not None}
+    def image_options(self) -> dict[str, Any]:
+        """Returns the builder's options that were given, by name."""
+        names = ("image_size", "color_mode", "interpolation", "class_names")
+        values = {name: getattr(self, name) for name in names}
+        given = {name: v for name, v in values.items() if v is not None}
         return {**(self.builder_config or {}), **given}
-
-
-def _check_class_names(names):
-    if names is None:
-        return
-    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
-        raise ValueError(
-            "`class_names` must be at least two different folder names. "
-            f"Received: class_names={','.join(names)}"
-        )

@@ -1,59 +1,34 @@
-"""What of a configuration must stay the same for a run to go on with."""
+"""What of a configuration must stay the same for a run to be resumed."""
 
-import dataclasses
+from __future__ import annotations
 
-# What may change between two parts of a run: where it runs and how fast, what
-# is written when, and when it ends. The bits of its numbers may depend on the
-# devices; what is computed does not.
-_FREE = frozenset(
-    {
-        "workdir",
-        "early_stopping_patience",
-        "strategy",
-        "devices",
-        "num_virtual_devices",
-        "workers",
-        "worker_index",
-        "start_timeout",
-        "tpu",
-        "deterministic",
-        "jit_compile",
-        "steps_per_execution",
-        "checkpoint_every_steps",
-        "checkpoint_every_minutes",
-        "keep_checkpoints",
-        "resume",
-        "profile",
-        "augment_on",
-        "cache_on",
-    }
-)
+from collections.abc import Mapping
+import typing
+from typing import Any
+
+from pipeline import options
+
+if typing.TYPE_CHECKING:
+    from training.config import train
 
 
-def settings_of(config):
-    """Returns the values that decide what is computed, as JSON has them.
+def settings_of(config: train.TrainConfig) -> dict[str, Any]:
+    """Returns the values that decide what is computed, by name, as JSON does.
 
-    Args:
-        config: `TrainConfig`.
-
-    Returns:
-        Dict of names to values. The epochs are no part of it, unless the
-        schedule depends on how many there are: more of them are the same run,
-        longer.
+    The epochs are no part of it, unless the schedule depends on how many there
+    are: more of them are the same run, longer.
     """
-    settings = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.name not in _FREE | {"augment", "epochs"}:
-            settings[field.name] = _plain(value)
+    settings = _identity_of(config)
     if config.schedule == "cosine":
         settings["epochs"] = config.epochs
-    for name, value in _augmentation(config.augment).items():
-        settings[name] = _plain(value)
+    if config.augment is not None:
+        settings.update(_identity_of(config.augment))
     return settings
 
 
-def describe_changes(before, after):
+def describe_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[str]:
     """Returns a line for each setting that differs, by name.
 
     Args:
@@ -67,19 +42,15 @@ def describe_changes(before, after):
     ]
 
 
-def _augmentation(augment):
-    if augment is None:
-        return {}
-    values = {
-        field.name: getattr(augment, field.name)
-        for field in dataclasses.fields(augment)
+def _identity_of(config: Any) -> dict[str, Any]:
+    return {
+        name: _plain(getattr(config, name))
+        for name, option in options.options_of(type(config)).items()
+        if option.in_identity
     }
-    # Fitted to the training images: it changes only with them.
-    values.pop("statistics", None)
-    return values
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if callable(value):

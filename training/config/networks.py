@@ -37,10 +37,10 @@ _SMALLEST_SIZE = {
 _SMALLEST_OF_OTHERS = 32
 
 
-def check_name(name):
-    """Raises ValueError, with the most similar names, for an unknown one."""
+def check_name(name: str) -> str:
+    """Returns the name; ValueError, with similar ones, if it is unknown."""
     if name in NETWORKS:
-        return
+        return name
     lower = {known.lower(): known for known in NETWORKS}
     similar = difflib.get_close_matches(str(name).lower(), lower, n=3)
     meant = " or ".join(lower[match] for match in similar)
@@ -52,6 +52,6 @@ def check_name(name):
     )
 
 
-def smallest_size(name):
+def smallest_size(name: str) -> int:
     """Returns how many pixels the sides of images must have at least."""
     return _SMALLEST_SIZE.get(name, _SMALLEST_OF_OTHERS)

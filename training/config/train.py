@@ -1,241 +1,273 @@
 """How a network is trained, on what devices, and where the results go."""
 
-from __future__ import annotations
-
 import dataclasses
 import typing
 from typing import Any
+from typing import Literal
 
-from training.config import checks
+from pipeline import checks
+from pipeline import config as augment_lib
+from pipeline import options
+from training.config import combinations
 from training.config import networks
 
-if typing.TYPE_CHECKING:
-    import pipeline
+Strategy = Literal["default", "mirrored", "multi_worker", "tpu"]
+Place = Literal["host", "device"]
+Precision = Literal["none", "float16", "bfloat16"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["constant", "cosine", "exponential"]
+Sampling = Literal["natural", "balanced"]
+Monitor = Literal["val_loss", "val_accuracy", "val_auc"]
+Resume = Literal["auto", "force", "never"]
+MONITORS: tuple[Monitor, ...] = typing.get_args(Monitor)
 
-STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
-PLACES = ("host", "device")
-PRECISIONS = ("none", "float16", "bfloat16")
-OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "exponential")
-SAMPLINGS = ("natural", "balanced")
-RESUMES = ("auto", "force", "never")
-METRICS = ("loss", "accuracy", "auc")
-MONITORS = tuple(f"val_{name}" for name in METRICS)
+MODEL = options.Group("Model")
+TRAINING = options.Group("Training")
+# Where and how fast a run goes, and what it writes when. The bits of its
+# numbers may depend on the devices; what is computed does not.
+DEVICES = options.Group("Devices", scope="course")
+RUN = options.Group("Run", scope="course")
 
 
+def _check_class_weight(name: str, value: Any) -> str | dict[str, float]:
+    # The names are compared with the classes when those are known.
+    if isinstance(value, dict):
+        return value
+    return checks.check_choice(name, value, ("none", "balanced"))
+
+
+def _check_profile(name: str, value: Any) -> tuple[int, int]:
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+    if not is_pair or not 0 < value[0] < value[1]:
+        received = ",".join(map(str, value)) if is_pair else value
+        raise ValueError(
+            f"`{name}` must be two steps, START,STOP, with 0 < START < STOP. "
+            f"Received: {name}={received}"
+        )
+    return (value[0], value[1])
+
+
+@options.documented
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How to train: model, hyper-parameters, augmentation, devices, output.
+    """How to train: model, hyper-parameters, augmentation, devices, output."""
 
-    Attributes:
-        workdir: Directory of the run's files. One with a run in it is gone on
-            with. None for the unfinished run with the same settings under
-            `runs/`, or a new one there, named by the time.
-        model: One of `training.config.networks.NETWORKS`.
-        weights: File of initial weights, as `model.load_initial_weights` takes
-            it; None for random ones.
-        mixed_precision: One of `PRECISIONS`: what is computed in, with weights
-            and probabilities in float32; "none" for float32 throughout.
-        batch_size: Global batch size: the replicas share it.
-        epochs: How many times the training split is gone through.
-        optimizer: One of `OPTIMIZERS`.
-        learning_rate: The highest that the schedule reaches.
-        schedule: One of `SCHEDULES`: what becomes of the learning rate after
-            the warm-up: it stays, falls to 0 at the end of the last epoch along
-            a cosine, or is multiplied by `decay_rate` an epoch, step by step.
-        warmup_epochs: Epochs, or a fraction of one, in which the learning rate
-            rises linearly from 0.
-        decay_rate: Of the exponential schedule.
-        weight_decay: Decoupled, of AdamW and SGD; biases and normalisation are
-            left alone.
-        momentum: Of SGD.
-        label_smoothing: Share of the label given to all classes alike; in
-            training only.
-        clip_norm: Largest norm of all gradients of the global batch together;
-            0 for no clipping.
-        ema_decay: If positive, what is validated and saved are the moving
-            averages of the weights with this decay, such as 0.999.
-        class_weight: What an example counts in the training loss: "none",
-            "balanced" (inverse to how frequent its class is), or a dictionary
-            from class names to weights.
-        sampling: "natural", each example once an epoch; or "balanced", as many
-            draws an epoch, but each class equally often.
-        monitor: One of `MONITORS`: what the best epoch is the best of.
-        early_stopping_patience: Epochs without a better one after which
-            training ends; 0 for never.
-        seed: Of everything random: initial weights, order, augmentation.
-        strategy: One of `STRATEGIES`.
-        devices: Devices to mirror over, such as `("gpu:0", "gpu:1")`; None for
-            all GPUs.
-        num_virtual_devices: Split the CPU into so many logical devices, for
-            trying `strategy="mirrored"` without GPUs. 0 for real devices.
-        workers: Addresses `host:port` of all workers, the chief first; None
-            where the environment tells (`training.cluster.addresses`).
-        worker_index: Which of them this process is.
-        start_timeout: Seconds to wait for workers that have not started.
-        tpu: Name of a TPU, or "local".
-        deterministic: Whether equal seeds give bit-identical results on GPUs
-            too, at some cost in speed. On CPUs they always do.
-        jit_compile: Whether XLA compiles the training step; None for where it
-            can and is of use.
-        steps_per_execution: Steps between two looks at signals, checkpoints
-            and callbacks; more than one saves time where steps are short.
-        checkpoint_every_steps: Steps between checkpoints; 0 for none but those
-            at the end of each epoch.
-        checkpoint_every_minutes: Likewise by time.
-        keep_checkpoints: How many are kept.
-        resume: "auto" goes on with the run in `workdir` if nothing that
-            matters has changed, "force" even so, "never" begins a new run in a
-            new directory.
-        profile: `(start, stop)`: the steps of which a profile is written.
-        augment: What is done to training images, and how all images are
-            scaled. None for `pipeline.AugmentConfig()`.
-        augment_on: "host", or "device" to transform images within the training
-            step, for hosts that cannot keep up. The values are the same.
-        cache_on: "host", or "device" to keep the uint8 images there; only with
-            `augment_on="device"` and splits within the memory budget.
-        memory_budget_gb: Most GiB that the images of a split may take in the
-            host's memory; beyond it they are read as needed.
-    """
-
-    workdir: str | None = None
-    model: str = "lesson"
-    weights: str | None = None
-    mixed_precision: str = "none"
-    batch_size: int = 32
-    epochs: int = 5
-    optimizer: str = "adam"
-    learning_rate: float = 0.005
-    schedule: str = "constant"
-    warmup_epochs: float = 0.0
-    decay_rate: float = 0.9
-    weight_decay: float = 0.0
-    momentum: float = 0.9
-    label_smoothing: float = 0.0
-    clip_norm: float = 0.0
-    ema_decay: float = 0.0
-    class_weight: str | dict[str, float] = "none"
-    sampling: str = "natural"
-    monitor: str = "val_auc"
-    early_stopping_patience: int = 0
-    seed: int = 0
-    strategy: str = "default"
-    devices: tuple[str, ...] | None = None
-    num_virtual_devices: int = 0
-    workers: tuple[str, ...] | None = None
-    worker_index: int | None = None
-    start_timeout: float = 120.0
-    tpu: str | None = None
-    deterministic: bool = True
-    jit_compile: bool | None = None
-    steps_per_execution: int = 1
-    checkpoint_every_steps: int = 0
-    checkpoint_every_minutes: float = 0.0
-    keep_checkpoints: int = 2
-    resume: str = "auto"
-    profile: tuple[int, int] | None = None
-    augment: pipeline.AugmentConfig | None = None
-    augment_on: str = "host"
-    cache_on: str = "host"
-    memory_budget_gb: float = 4.0
-
-    def __post_init__(self):
-        networks.check_name(self.model)
-        _check_learning(self)
-        _check_selection(self)
-        _check_devices(self)
-        _check_running(self)
-
-
-def _check_learning(config):
-    checks.check_choice("mixed_precision", config.mixed_precision, PRECISIONS)
-    checks.check_int("batch_size", config.batch_size, 1)
-    checks.check_int("epochs", config.epochs, 1)
-    checks.check_choice("optimizer", config.optimizer, OPTIMIZERS)
-    checks.check_positive("learning_rate", config.learning_rate)
-    checks.check_choice("schedule", config.schedule, SCHEDULES)
-    checks.check_not_negative("warmup_epochs", config.warmup_epochs)
-    if config.warmup_epochs >= config.epochs:
-        raise ValueError(
-            "`warmup_epochs` must be less than `epochs`. Received: "
-            f"warmup_epochs={config.warmup_epochs}, epochs={config.epochs}"
-        )
-    checks.check_positive("decay_rate", config.decay_rate)
-    checks.check_not_negative("weight_decay", config.weight_decay)
-    if config.weight_decay and config.optimizer == "adam":
-        raise ValueError(
-            "`weight_decay` needs optimizer=adamw or sgd. Received: "
-            f"weight_decay={config.weight_decay}, optimizer=adam"
-        )
-    for name in ("momentum", "label_smoothing", "ema_decay"):
-        checks.check_share(name, getattr(config, name))
-    checks.check_not_negative("clip_norm", config.clip_norm)
-    if not isinstance(config.class_weight, dict):
-        checks.check_choice(
-            "class_weight", config.class_weight, ("none", "balanced")
-        )
-    checks.check_choice("sampling", config.sampling, SAMPLINGS)
-    # Keras seeds NumPy, whose seeds are 32 bits wide.
-    checks.check_int("seed", config.seed, 0, 2**32 - 1)
-
-
-def _check_selection(config):
-    checks.check_choice("monitor", config.monitor, MONITORS)
-    checks.check_int(
-        "early_stopping_patience", config.early_stopping_patience, 0
+    workdir: str | None = RUN.option(
+        None,
+        "Directory for all files of the run; one that holds a run is resumed. "
+        "If left out, the unfinished run of these options under runs/, or a "
+        "new one there, named by the time.",
+        kind="path",
+        scope="process",
     )
 
-
-def _check_devices(config):
-    checks.check_choice("strategy", config.strategy, STRATEGIES)
-    checks.check_int("num_virtual_devices", config.num_virtual_devices, 0)
-    checks.check_positive("start_timeout", config.start_timeout)
-    for name, needed in _NEEDED_STRATEGY.items():
-        value: Any = getattr(config, name)
-        # A worker's index of 0 is an answer, too.
-        if value not in (None, (), "") and (value or name == "worker_index"):
-            if config.strategy != needed:
-                raise ValueError(
-                    f"`{name}` needs strategy={needed}. Received: "
-                    f"{name}={value}, strategy={config.strategy}"
-                )
-    if config.devices and config.num_virtual_devices:
-        raise ValueError(
-            "`devices` and `num_virtual_devices` must not both be given. "
-            f"Received: devices={','.join(config.devices)}, "
-            f"num_virtual_devices={config.num_virtual_devices}"
-        )
-
-
-_NEEDED_STRATEGY = {
-    "devices": "mirrored",
-    "num_virtual_devices": "mirrored",
-    "workers": "multi_worker",
-    "worker_index": "multi_worker",
-    "tpu": "tpu",
-}
-
-
-def _check_running(config):
-    checks.check_int("steps_per_execution", config.steps_per_execution, 1)
-    checks.check_int("checkpoint_every_steps", config.checkpoint_every_steps, 0)
-    checks.check_not_negative(
-        "checkpoint_every_minutes", config.checkpoint_every_minutes
+    model: str = MODEL.option(
+        "lesson",
+        "The network: lesson, residual, or any of keras.applications, such as "
+        "EfficientNetB0.",
+        check=lambda _, model: networks.check_name(model),
     )
-    checks.check_int("keep_checkpoints", config.keep_checkpoints, 1)
-    checks.check_choice("resume", config.resume, RESUMES)
-    if config.profile is not None:
-        start, stop = config.profile
-        if not 0 < start < stop:
-            raise ValueError(
-                "`profile` must be two steps, START,STOP, with 0 < START < "
-                f"STOP. Received: profile={start},{stop}"
-            )
-    checks.check_choice("augment_on", config.augment_on, PLACES)
-    checks.check_choice("cache_on", config.cache_on, PLACES)
-    if config.cache_on == "device" and config.augment_on == "host":
-        raise ValueError(
-            "`cache_on` must be host unless augment_on=device. Received: "
-            f"cache_on={config.cache_on}, augment_on={config.augment_on}"
-        )
-    checks.check_positive("memory_budget_gb", config.memory_budget_gb)
+    weights: str | None = MODEL.option(
+        None,
+        "File of initial weights: a model.keras of another run, or weights "
+        "published for the network (.weights.h5, *_notop.h5). Random weights "
+        "if left out.",
+        kind="path",
+    )
+    mixed_precision: Precision = MODEL.option(
+        "none",
+        "What is computed in, with weights and probabilities in float32.",
+    )
+
+    batch_size: int = TRAINING.option(
+        32, "Images in a step, over all devices.", check=checks.integer(1)
+    )
+    epochs: int = TRAINING.option(
+        5,
+        "How many times the training images are gone through.",
+        check=checks.integer(1),
+        # More of them are the same run, longer; but see `settings_of`.
+        scope="course",
+    )
+    optimizer: Optimizer = TRAINING.option("adam", "What changes the weights.")
+    learning_rate: float = TRAINING.option(
+        0.005, "The highest that the schedule reaches.", check=checks.positive
+    )
+    schedule: Schedule = TRAINING.option(
+        "constant",
+        "What becomes of the learning rate after the warm-up: it stays, falls "
+        "to 0 at the end of the last epoch along a cosine, or is multiplied by "
+        "decay_rate an epoch, step by step.",
+    )
+    warmup_epochs: float = TRAINING.option(
+        0.0,
+        "Epochs in which the learning rate rises linearly from 0; fractions "
+        "too.",
+        check=checks.not_negative,
+    )
+    decay_rate: float = TRAINING.option(
+        0.9,
+        "Factor an epoch, with schedule=exponential.",
+        check=checks.positive,
+    )
+    weight_decay: float = TRAINING.option(
+        0.0,
+        "Decoupled weight decay of adamw and sgd; biases and normalisation are "
+        "left alone.",
+        check=checks.not_negative,
+    )
+    momentum: float = TRAINING.option(
+        0.9, "Momentum of sgd, as Nesterov has it.", check=checks.share
+    )
+    label_smoothing: float = TRAINING.option(
+        0.0,
+        "Share of each training label that is given to all classes alike.",
+        check=checks.share,
+    )
+    clip_norm: float = TRAINING.option(
+        0.0,
+        "Largest norm of all gradients of the global batch together; 0 for "
+        "any.",
+        check=checks.not_negative,
+    )
+    ema_decay: float = TRAINING.option(
+        0.0,
+        "Validate and save moving averages of the weights with this decay, "
+        "such as 0.999; 0 for the weights themselves.",
+        check=checks.share,
+    )
+    class_weight: str | dict[str, float] = TRAINING.option(
+        "none",
+        "What an example counts in the training loss: none, balanced (inverse "
+        "to how frequent its class is), or JSON such as "
+        '{"normal": 2, "pneumonia": 1}.',
+        kind="class_weight",
+        check=_check_class_weight,
+    )
+    sampling: Sampling = TRAINING.option(
+        "natural",
+        "Each example once an epoch, or as many draws with each class equally "
+        "often.",
+    )
+    monitor: Monitor = TRAINING.option(
+        "val_auc",
+        "What the best epoch is the best of; its model is kept as best.keras.",
+    )
+    early_stopping_patience: int = TRAINING.option(
+        0,
+        "Stop after so many epochs without a better one; 0 for never.",
+        check=checks.integer(0),
+        scope="course",
+    )
+
+    strategy: Strategy = DEVICES.option(
+        "default",
+        "One device; all GPUs of this machine (its CPU if it has none); "
+        "several processes or machines; a TPU.",
+    )
+    devices: tuple[str, ...] | None = DEVICES.option(
+        None,
+        "Devices to mirror over, such as gpu:0,gpu:1; all GPUs if left out.",
+    )
+    num_virtual_devices: int = DEVICES.option(
+        0,
+        "Mirror over so many logical CPU devices, to try it without GPUs; 0 "
+        "for real devices.",
+        check=checks.integer(0),
+    )
+    workers: tuple[str, ...] | None = DEVICES.option(
+        None,
+        "host:port of each worker, the chief first, the same on all; if left "
+        "out, TF_CONFIG or Slurm tells.",
+        scope="process",
+    )
+    worker_index: int | None = DEVICES.option(
+        None, "Which of the workers this process is.", scope="process"
+    )
+    start_timeout: float = DEVICES.option(
+        120.0,
+        "Seconds to wait for workers that have not started.",
+        check=checks.positive,
+    )
+    tpu: str | None = DEVICES.option(
+        None, "Name of the TPU, or local on a TPU machine.", scope="shared"
+    )
+    deterministic: bool = DEVICES.option(
+        True,
+        "Bit-identical results on GPUs too, at some cost in speed. On CPUs "
+        "they always are.",
+    )
+    jit_compile: bool | None = DEVICES.option(
+        None,
+        "Compile the step with XLA; where it can be and helps, if left out.",
+    )
+    steps_per_execution: int = DEVICES.option(
+        1,
+        "Steps between two looks at signals, checkpoints and callbacks; more "
+        "than one saves time where steps are short.",
+        check=checks.integer(1),
+    )
+    augment_on: Place = DEVICES.option(
+        "host",
+        "Where images are transformed: device for hosts that cannot keep up. "
+        "The values are the same.",
+    )
+    cache_on: Place = DEVICES.option(
+        "host",
+        "Where images are kept: device if they fit there, with "
+        "augment_on=device.",
+    )
+    memory_budget_gb: float = DEVICES.option(
+        4.0,
+        "GiB of memory for the images of a split; larger ones are read as "
+        "needed.",
+        check=checks.positive,
+        scope="result",
+    )
+
+    resume: Resume = RUN.option(
+        "auto",
+        "Resume the run in workdir if the options are its own, or even so, or "
+        "never: a new run in a new directory.",
+        scope="process",
+    )
+    checkpoint_every_steps: int = RUN.option(
+        0,
+        "Steps between checkpoints, besides one an epoch; 0 for none.",
+        check=checks.integer(0),
+    )
+    checkpoint_every_minutes: float = RUN.option(
+        0.0,
+        "Minutes between checkpoints, likewise.",
+        check=checks.not_negative,
+    )
+    keep_checkpoints: int = RUN.option(
+        2, "How many checkpoints are kept.", check=checks.integer(1)
+    )
+    seed: int = RUN.option(
+        0,
+        "Of the weights, the order and the augmentation.",
+        # Keras seeds NumPy, whose seeds are 32 bits wide.
+        check=checks.integer(0, 2**32 - 1),
+        scope="result",
+    )
+    profile: tuple[int, int] | None = RUN.option(
+        None,
+        "Write a profile of the steps START,STOP to the TensorBoard files.",
+        kind="steps",
+        check=checks.optional(_check_profile),
+        scope="shared",
+    )
+
+    augment: augment_lib.AugmentConfig | None = TRAINING.option(
+        None,
+        "What is done to training images, and how all images are scaled; None "
+        "for `pipeline.AugmentConfig()`.",
+        kind="python",
+        # The identity has the options in it instead.
+        scope="course",
+    )
+
+    def __post_init__(self) -> None:
+        options.check_fields(self)
+        combinations.check(self)

@@ -7,7 +7,7 @@ import zipfile
 _H5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def check_weights_path(path):
+def check_weights_path(path: str | os.PathLike[str]) -> None:
     """Raises where a file cannot hold weights; what it holds is read later.
 
     Args:
@@ -35,10 +35,10 @@ def check_weights_path(path):
         )
 
 
-def _is_archive(path):
+def _is_archive(path: pathlib.Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def _is_h5(path):
+def _is_h5(path: pathlib.Path) -> bool:
     with open(path, "rb") as file:
         return file.read(len(_H5_SIGNATURE)) == _H5_SIGNATURE

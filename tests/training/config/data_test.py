@@ -1,0 +1,43 @@
+"""`DataConfig`: what it takes, what it says when it does not."""
+
+import pytest
+
+from training import config as config_lib
+from xray_tfds.decode import images
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({}, "Exactly one.*images_dir=None, dataset=None"),
+        ({"images_dir": ".", "dataset": "x"}, "images_dir=., dataset=x"),
+        ({"images_dir": "no/such"}, "existing directory.*images_dir=no/such"),
+        ({"dataset": "x", "image_size": (0, 4)}, r"image_size=\(0, 4\)"),
+        ({"dataset": "x", "image_size": (1, 2, 3)}, r"image_size=\(1, 2, 3\)"),
+        ({"dataset": "x", "color_mode": "cmyk"}, "color_mode=cmyk"),
+        ({"dataset": "x", "interpolation": "area"}, "interpolation=area"),
+        ({"dataset": "x", "class_names": ("a",)}, "class_names=a"),
+        ({"dataset": "x", "class_names": ("a", "a")}, "class_names=a,a"),
+        ({"dataset": "x", "class_names": ("a", "")}, "class_names=a,"),
+    ],
+)
+def test_data_config_names_what_it_received_when_wrong(fields, message):
+    with pytest.raises(ValueError, match=message):
+        config_lib.DataConfig(**fields)
+
+
+def test_data_config_passes_on_only_what_was_given():
+    config = config_lib.DataConfig(dataset="x", image_size=(64, 48))
+    assert config.image_options() == {"image_size": (64, 48)}
+
+
+def test_data_config_adds_options_of_the_builder():
+    config = config_lib.DataConfig(
+        dataset="x", color_mode="rgb", builder_config={"on_leak": "move"}
+    )
+    assert config.image_options() == {"color_mode": "rgb", "on_leak": "move"}
+
+
+def test_choices_are_those_of_the_builder():
+    assert set(config_lib.COLOR_MODES) == set(images.COLOR_MODES)
+    assert set(config_lib.INTERPOLATIONS) == set(images.INTERPOLATIONS)

@@ -1,0 +1,55 @@
+"""Checks of values that are right by themselves, and not together."""
+
+from __future__ import annotations
+
+import typing
+
+if typing.TYPE_CHECKING:
+    from training.config import train
+
+# What each of these options is an option of.
+_NEEDED_STRATEGY = {
+    "devices": "mirrored",
+    "num_virtual_devices": "mirrored",
+    "workers": "multi_worker",
+    "worker_index": "multi_worker",
+    "tpu": "tpu",
+}
+
+
+def check(config: train.TrainConfig) -> None:
+    """Raises ValueError where options of a run contradict each other."""
+    if config.warmup_epochs >= config.epochs:
+        raise ValueError(
+            "`warmup_epochs` must be less than `epochs`. Received: "
+            f"warmup_epochs={config.warmup_epochs}, epochs={config.epochs}"
+        )
+    if config.weight_decay and config.optimizer == "adam":
+        raise ValueError(
+            "`weight_decay` needs optimizer=adamw or sgd. Received: "
+            f"weight_decay={config.weight_decay}, optimizer=adam"
+        )
+    if config.cache_on == "device" and config.augment_on == "host":
+        raise ValueError(
+            "`cache_on` must be host unless augment_on=device. Received: "
+            f"cache_on={config.cache_on}, augment_on={config.augment_on}"
+        )
+    _check_devices(config)
+
+
+def _check_devices(config: train.TrainConfig) -> None:
+    for name, needed in _NEEDED_STRATEGY.items():
+        value = getattr(config, name)
+        # A worker's index of 0 is an answer, too.
+        if value not in (None, (), "") and (value or name == "worker_index"):
+            if config.strategy != needed:
+                raise ValueError(
+                    f"`{name}` needs strategy={needed}. Received: "
+                    f"{name}={value}, strategy={config.strategy}"
+                )
+    if config.devices and config.num_virtual_devices:
+        raise ValueError(
+            "`devices` and `num_virtual_devices` must not both be given. "
+            f"Received: devices={','.join(config.devices)}, "
+            f"num_virtual_devices={config.num_virtual_devices}"
+        )

@@ -1,0 +1,75 @@
+"""The options as flags of absl, for the program that reads its command line.
+
+That program passes `absl.flags` in: nothing else depends on a command line.
+"""
+
+import os
+from typing import Any
+
+from pipeline import config as augment_lib
+from training.config import data
+from training.config import options
+from training.config import train
+
+
+def define(flags: Any) -> None:
+    """Defines a flag for each option.
+
+    Args:
+        flags: The module `absl.flags`.
+    """
+    for option in options.ALL:
+        name, default, text = option.name, option.default, option.help
+        if option.kind == "enum":
+            flags.DEFINE_enum(name, default, option.choices, text)
+        elif option.kind == "boolean":
+            flags.DEFINE_boolean(name, default, text)
+        else:
+            # Text, which the option itself knows to read.
+            written = None if default is None else str(default)
+            flags.DEFINE_string(name, written, text)
+
+
+def read(flag_values: Any) -> tuple[data.DataConfig, train.TrainConfig]:
+    """Returns what the flags say.
+
+    Args:
+        flag_values: The parsed `absl.flags.FLAGS`. Its paths become absolute,
+            so that a flag file says the same from any directory.
+
+    Raises:
+        ValueError: If a value is not what its option takes.
+    """
+    given = {}
+    for option in options.ALL:
+        flag = flag_values[option.name]
+        if not flag.present:
+            continue
+        if option.kind == "path":
+            path = option.parse(flag.value)
+            flag.value = os.path.abspath(path) if option.in_flagfile else path
+        given[option.name] = flag.value
+    augment = options.parse_group(options.AUGMENTATION, given)
+    return (
+        data.DataConfig(**options.parse_group(options.DATA, given)),
+        train.TrainConfig(
+            **options.parse_group(options.TRAIN, given),
+            augment=augment_lib.AugmentConfig(**augment),
+        ),
+    )
+
+
+def write(flag_values: Any) -> str:
+    """Returns the text of a flag file that repeats this run.
+
+    Args:
+        flag_values: As `read` left it.
+    """
+    lines = ["# Repeats this run: python train.py --flagfile=THIS_FILE"]
+    for title, group in options.GROUPS.items():
+        lines += ["", f"# {title}"]
+        for option in group:
+            flag = flag_values[option.name]
+            if option.in_flagfile and flag.value is not None:
+                lines.append(flag.serialize())
+    return "\n".join(lines) + "\n"
