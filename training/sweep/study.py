@@ -84,9 +84,9 @@ class _Sweep:
         self._space = space
         self._directory = directory
         self._script = script
+        self._storage = _open_storage(directory)
         is_loss = options.metric.endswith("loss")
         self._best = min if is_loss else max
-        self._storage = _open_storage(directory)
         pruners = optuna.pruners
         self._study = optuna.create_study(
             storage=self._storage,
@@ -131,18 +131,22 @@ class _Sweep:
 
     def _unfinished(self, num_trials: int) -> Iterator[optuna.Trial]:
         """Yields the trial that was interrupted, if any, then new ones."""
-        study, storage = self._study, self._storage
+        study, storage, options = self._study, self._storage, self._options
         study_id = storage.get_study_id_from_name(_STUDY_NAME)
-        for frozen in study.get_trials(states=(TrialState.RUNNING,)):
+        running = study.get_trials(states=(TrialState.RUNNING,))
+        resumed = [trial.number for trial in running]
+        for number in [*resumed, *range(len(study.trials), num_trials)]:
+            study.sampler = space_lib.make_sampler(
+                self._space, options.search, options.seed, number
+            )
+            if number not in resumed:
+                yield study.ask()
+                continue
+            # A study itself has no way to take up a trial again.
             trial_id = storage.get_trial_id_from_study_id_trial_number(
-                study_id, frozen.number
+                study_id, number
             )
             yield optuna.Trial(study, trial_id)
-        for number in range(len(study.trials), num_trials):
-            study.sampler = space_lib.make_sampler(
-                self._space, self._options.search, self._options.seed, number
-            )
-            yield study.ask()
 
     def _run_trial(self, trial: optuna.Trial, params: dict[str, Any]) -> str:
         """Runs a trial with all seeds; returns what came of it, in words."""

@@ -87,21 +87,21 @@ def _wait(
     """Waits for a process; returns whether it was ended as hopeless."""
     is_pruned, num_stops = False, 0
     try:
-        while process.poll() is None:
+        while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_SECONDS)
-                break
+                return is_pruned
             is_pruned = is_pruned or is_hopeless()
-            # Once to have it write a checkpoint, twice to end it at once. Counted
-            # before: the next signal may come while this one is passed on.
+            # Once to have it write a checkpoint, twice to end it at once.
+            # Counted first: the next may come while this one is passed on.
             wanted = len(received) + is_pruned
             if wanted > num_stops:
                 process.terminate()
             num_stops = wanted
     finally:
-        # Whatever has ended the loop; nothing where the process has ended.
+        # Does nothing unless an error has ended the loop.
         process.terminate()
-    return is_pruned
+        process.wait()
 
 
 @contextlib.contextmanager
