@@ -1,4 +1,4 @@
 """A small search over the options of `train.py`, with Optuna.
 
-What is chosen is chosen by the validation split; the test split is not read.
+Trials are compared by the validation split; the test split is not read.
 """

@@ -1,17 +1,22 @@
-"""Searches over options of `train.py`, with one table at the end.
+"""Sweeps over options of `train.py`, with one table at the end.
 
     python -m training.sweep --sweep_dir=runs/sweep \\
         --try learning_rate=0.001,0.01 --try optimizer=adam,sgd \\
         -- --images_dir=DIR --epochs=5
 
 tries all combinations. `--search=random --num_trials=20` draws them, also from
-ranges: `--try learning_rate=0.0001:0.01:log`. Values that hold commas
-themselves are parted by semicolons: `--try 'zoom_range=0.8,1.2;0.9,1.1'`. The
-same command goes on with a sweep that was ended. Trials are compared by their
-best epoch's `--metric` on the validation split. What stands behind `--` are the
-options of all trials.
+ranges: `--try learning_rate=0.0001:0.01:log`; `--search=tpe` draws where
+earlier trials were good. Values that hold commas themselves are separated by
+semicolons: `--try 'zoom_range=0.8,1.2;0.9,1.1'`. Trials are compared by their
+best epoch's `--metric` on the validation split, with `--seeds=3` by the mean of
+three runs. The same command resumes a sweep that was interrupted. What stands
+behind `--` are the options of all trials.
 """
 
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
 import pathlib
 import sys
 
@@ -19,7 +24,9 @@ from training import command_line
 from training import config as config_lib
 
 
-def main(arguments=None, script=None):
+def main(
+    arguments: Sequence[str] | None = None, script: pathlib.Path | None = None
+) -> int:
     """Runs the sweep; returns the exit status.
 
     Args:
@@ -31,32 +38,20 @@ def main(arguments=None, script=None):
         import optuna
     except ModuleNotFoundError:
         return _fail("Optuna is needed: pip install --editable '.[sweep]'.")
-    from training.sweep import running
+    from training.sweep import study
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    directory = pathlib.Path(options.sweep_dir)
     try:
-        sweep = running.Sweep(
-            directory,
-            tries=options.tries,
-            search=options.search,
-            num_trials=options.num_trials,
-            metric=options.metric,
-            seed=options.seed,
-            flags=options.flags,
-            script=script,
-        )
-        return sweep.run()
-    except ValueError as error:
+        return study.run(options, script)
+    except (ValueError, OSError) as error:
         return _fail(error)
 
 
-def _parse(arguments):
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser("python -m training.sweep", __doc__)
-    parser.add_argument(
-        "--sweep_dir", required=True, help="directory of all files of the sweep"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--sweep_dir", required=True, help="directory of the sweep's files")
+    add(
         "--try",
         dest="tries",
         action="append",
@@ -64,22 +59,30 @@ def _parse(arguments):
         metavar="OPTION=VALUES",
         help="an option and what to try for it",
     )
-    parser.add_argument(
-        "--search", choices=("grid", "random"), default="grid"
+    add("--search", choices=("grid", "random", "tpe"), default="grid")
+    add("--num_trials", type=int, help="of a search that is no grid")
+    add("--metric", choices=config_lib.MONITORS, default="val_auc")
+    add("--seed", type=int, default=0, help="of the search")
+    add("--seeds", type=int, default=1, help="runs of each trial, to average")
+    add(
+        "--prune",
+        action="store_true",
+        help="end trials that are worse than the median at the same epoch",
     )
-    parser.add_argument(
-        "--num_trials", type=int, help="of a random search; a grid has its own"
-    )
-    parser.add_argument(
-        "--metric", choices=config_lib.MONITORS, default="val_auc"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the search")
     options = command_line.parse(parser, arguments)
     command_line.refuse_flags(parser, options.flags, ("workdir", "resume"))
+    if options.seeds < 1 or not 0 <= options.seed < 2**32:
+        parser.error(
+            "--seeds must be at least 1, and --seed from 0 to 2**32 - 1. "
+            f"Received: seeds={options.seeds}, seed={options.seed}"
+        )
+    if options.seeds > 1:
+        given = options.flags + options.tries
+        command_line.refuse_flags(parser, given, ("seed",))
     return options
 
 
-def _fail(error):
+def _fail(error: Exception | str) -> int:
     print(f"sweep: {error}", file=sys.stderr)
     return 2
 

@@ -1,44 +1,51 @@
 """What came of a sweep: a table, files, and the options of the best trial."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import csv
-import json
 import pathlib
 import shutil
+import statistics
+from typing import Any
+
+import optuna
 
 from training.workdir import atomic
 from training.workdir import files
 
 _METRICS = ("val_auc", "val_accuracy", "val_loss", "epoch")
 
+Row = dict[str, Any]
 
-def collect(found, params, metric):
-    """Returns a row for each trial that succeeded, best first.
+
+def collect(
+    trials: Sequence[optuna.trial.FrozenTrial], metric: str
+) -> list[Row]:
+    """Returns a row for each trial.
 
     Args:
-        found: Dict of numbers of trials, from 1, to what `trials.read_result`
-            returns.
-        params: Dicts of the parameters of all trials, in order.
-        metric: What to sort by.
+        trials: Whose attribute `"runs"` has the best epoch of each run and its
+            `"workdir"`. Of several runs a row has means, and the first one's
+            directory.
+        metric: Whose standard deviation over several runs is added.
     """
-    rows = [
-        {
-            "trial": number,
-            **params[number - 1],
-            **{name: result["best"][name] for name in _METRICS},
-            "workdir": result["workdir"],
-        }
-        for number, result in found.items()
-        if result["best"]
-    ]
-    lower = metric.endswith("loss")
-    return sorted(rows, key=lambda row: row[metric] * (1 if lower else -1))
+    rows = []
+    for trial in trials:
+        runs = trial.user_attrs["runs"]
+        row = {"trial": trial.number + 1, **trial.params}
+        row |= {name: _mean([run[name] for run in runs]) for name in _METRICS}
+        if len(runs) > 1:
+            row[f"{metric}_std"] = statistics.stdev(r[metric] for r in runs)
+        rows.append(row | {"workdir": runs[0]["workdir"]})
+    return rows
 
 
-def write(rows, directory):
-    """Writes the rows as CSV and JSON, and the flag file of the best trial.
+def write(rows: Sequence[Row], directory: pathlib.Path) -> None:
+    """Writes the rows as CSV and JSON, and the flag file of the first.
 
     Args:
-        rows: As `collect` returns them, at least one.
+        rows: As `collect` returns them, at least one, best first.
         directory: The sweep's.
     """
     with atomic.replacing(directory / "results.csv") as path:
@@ -47,37 +54,25 @@ def write(rows, directory):
             writer.writeheader()
             writer.writerows(rows)
     atomic.write_json(directory / "results.json", rows)
-    flags = pathlib.Path(rows[0]["workdir"])
-    if (flags / files.FLAGS_FILE).exists():
-        shutil.copyfile(flags / files.FLAGS_FILE, directory / "best.flagfile")
+    flags = pathlib.Path(rows[0]["workdir"]) / files.FLAGS_FILE
+    if flags.exists():
+        shutil.copyfile(flags, directory / "best.flagfile")
 
 
-def print_table(rows):
+def print_table(rows: Sequence[Row]) -> None:
     """Prints the rows in columns."""
     cells = [list(rows[0]), *([_text(v) for v in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     for line in cells:
-        print(
-            "  ".join(
-                f"{cell:>{width}}" for cell, width in zip(line, widths)
-            ).rstrip()
-        )
+        columns = (f"{cell:>{width}}" for cell, width in zip(line, widths))
+        print("  ".join(columns).rstrip())
 
 
-def _text(value):
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Returns the mean; None, which JSON has, where one is undefined."""
+    defined = [value for value in values if value is not None]
+    return statistics.mean(defined) if len(defined) == len(values) else None
+
+
+def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def print_failures(failures):
-    """Prints why trials have failed.
-
-    Args:
-        failures: Dict of numbers to reasons.
-    """
-    for number, reason in failures.items():
-        print(f"Trial {number} failed, {reason}")
-
-
-def describe(params):
-    """Returns the options of a trial as text."""
-    return json.dumps(params).strip("{}").replace('"', "")

@@ -1,58 +1,63 @@
 """What a sweep tries: options of `train.py` and their values."""
 
-import itertools
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import functools
+import math
 from typing import Any
+import zlib
 
 import optuna
 
 from training import command_line
 from training.config import options as options_lib
 
-# Options whose values may hold commas, so that semicolons part them.
+# By option, what to ask a trial for: one of its `suggest_` methods.
+Space = dict[str, functools.partial[Any]]
+
+# Options whose values may hold commas, so that semicolons separate them.
 _KINDS_WITH_COMMAS = ("range", "pair", "names", "class_weight")
 
+# As absl reads them.
+_BOOLEANS = ("true", "false", "t", "f", "1", "0")
+
 # What the sweep gives each trial itself, and what makes no other result.
-_NOT_TRIED = ("workdir", "resume", "workers", "worker_index", "tpu", "profile")
+_NOT_SWEPT = ("workdir", "resume", "workers", "worker_index", "tpu", "profile")
 
 
-def parse(texts):
-    """Returns Optuna's distributions of some options, by name.
+def parse(texts: Sequence[str]) -> Space:
+    """Returns what to try for some options.
 
     Args:
-        texts: `"learning_rate=0.001,0.01"` for a choice, or, for a random
-            search, `"learning_rate=0.0001:0.01:log"` for a range, of whole
-            numbers if its bounds are.
+        texts: `"learning_rate=0.001,0.01"` for choices, or, if the search is
+            no grid, `"learning_rate=0.0001:0.01:log"` for a range.
 
     Raises:
         ValueError: If an option does not exist, or not take such a value.
     """
-    known = {
-        option.name: option
-        for group in options_lib.GROUPS.values()
-        # Other images would be other validation images.
-        if group is not options_lib.DATA
-        for option in group
-    }
-    space = {}
+    known = {o.name: o for group in options_lib.GROUPS.values() for o in group}
+    space: Space = {}
     for text in texts:
-        name, equals, values = text.partition("=")
-        if name not in known or name in _NOT_TRIED or not equals or not values:
+        name, _, values = text.partition("=")
+        if not values or name not in known or not _can_sweep(known[name]):
             raise ValueError(
                 "`--try` must be an option of train.py and its values, such as "
                 f"learning_rate=0.001,0.01. Received: {text}"
             )
-        space[name] = _parse_values(known[name], values, text)
+        if name in space:
+            raise ValueError(
+                f"`--try` must name each option once. Received: {text}"
+            )
+        space[name] = _parse_values(known[name], values)
     if not space:
         raise ValueError("`--try` must be given at least once.")
     return space
 
 
-def check_flags(flags):
-    """Raises ValueError where a flag is no option of `train.py`.
-
-    Args:
-        flags: As they stand behind `--`.
-    """
+def check_flags(flags: Sequence[str]) -> None:
+    """Raises ValueError where a flag behind `--` is no option of `train.py`."""
     known = {o.name for group in options_lib.GROUPS.values() for o in group}
     known |= {f"no{name}" for name in known} | {"flagfile"}
     for flag in flags:
@@ -63,80 +68,105 @@ def check_flags(flags):
             )
 
 
-def draw(space, search, num_trials, seed):
-    """Returns the parameters of all trials, a list of dicts.
-
-    Args:
-        space: As `parse` returns it.
-        search: "grid", all combinations, the last option fastest; or "random",
-            of which the first do not depend on how many follow.
-        num_trials: Of a random search.
-        seed: Of a random search.
+def count_trials(space: Space, search: str, num_trials: int | None) -> int:
+    """Returns how many trials a search has.
 
     Raises:
-        ValueError: If `num_trials` does not fit the search, or a grid has a
-            range.
+        ValueError: If `num_trials` does not fit it, or a grid has a range.
     """
     if search == "grid":
-        return _draw_grid(space, num_trials)
+        count = math.prod(len(choices) for choices in _grid(space).values())
+        if num_trials is not None:
+            raise ValueError(
+                "`--num_trials` must be left out of a grid, which has "
+                f"{count}. Received: num_trials={num_trials}"
+            )
+        return count
     if num_trials is None or num_trials < 1:
         raise ValueError(
-            "`--num_trials` must be at least 1 for a random search. "
+            f"`--num_trials` must be at least 1 with --search={search}. "
             f"Received: num_trials={num_trials}"
         )
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
-    return [study.ask(space).params for _ in range(num_trials)]
+    return num_trials
 
 
-def _draw_grid(space, num_trials):
-    kind = optuna.distributions.CategoricalDistribution
-    if not all(isinstance(values, kind) for values in space.values()):
-        raise ValueError(
-            "A range needs `--search=random`; a grid takes choices, such as "
-            "learning_rate=0.001,0.01."
-        )
-    choices = (values.choices for values in space.values())
-    found = [dict(zip(space, values)) for values in itertools.product(*choices)]
-    if num_trials is not None:
-        raise ValueError(
-            "`--num_trials` must be left out of a grid, which has "
-            f"{len(found)}. Received: num_trials={num_trials}"
-        )
-    return found
+def make_sampler(
+    space: Space, search: str, seed: int, number: int
+) -> optuna.samplers.BaseSampler:
+    """Returns the sampler of the trial with a number.
+
+    Each has its own: one for all, made anew when a sweep is resumed, would
+    repeat its first draws.
+    """
+    if search == "grid":
+        return _GridSampler(_grid(space), seed)
+    seed = zlib.crc32(f"{seed} {number}".encode())
+    if search == "random":
+        return optuna.samplers.RandomSampler(seed)
+    return optuna.samplers.TPESampler(seed=seed)
 
 
-def _parse_values(option, values, text):
-    low, colon, high = values.partition(":")
-    if colon and option.kind in ("integer", "number"):
-        high, _, scale = high.partition(":")
-        return _parse_range(low, high, scale, text)
+class _GridSampler(optuna.samplers.GridSampler):
+    """A grid for a study without a loop, which Optuna's own tries to stop.
+
+    See https://github.com/optuna/optuna/issues/4121.
+    """
+
+    def after_trial(self, *args: Any) -> None:
+        del args
+
+
+def _grid(space: Space) -> dict[str, Sequence[str]]:
+    for name, suggest in space.items():
+        if "choices" not in suggest.keywords:
+            raise ValueError(
+                "A range needs `--search=random` or tpe; a grid takes choices, "
+                f"such as learning_rate=0.001,0.01. Received: range of {name}"
+            )
+    return {name: s.keywords["choices"] for name, s in space.items()}
+
+
+def _can_sweep(option: options_lib.Option) -> bool:
+    # Other data would be other validation images.
+    return option not in options_lib.DATA and option.name not in _NOT_SWEPT
+
+
+def _parse_values(
+    option: options_lib.Option, values: str
+) -> functools.partial[Any]:
+    if ":" in values and option.kind in ("integer", "number"):
+        return _parse_range(option, *values.split(":"))
     comma = ";" if option.kind in _KINDS_WITH_COMMAS else ","
     choices = [value.strip() for value in values.split(comma)]
+    allowed = _BOOLEANS if option.kind == "boolean" else option.choices
     for choice in choices:
-        # As train.py would: what is wrong is told before anything is trained.
+        # As train.py would: what is wrong is said before anything is trained.
         option.parse(choice)
-        if option.choices and choice not in option.choices:
+        if allowed and choice not in allowed:
             raise ValueError(
-                f"`{option.name}` must be one of {', '.join(option.choices)}. "
-                f"Received: {text}"
+                f"`{option.name}` must be one of {', '.join(allowed)}. "
+                f"Received: {option.name}={choice}"
             )
-    return optuna.distributions.CategoricalDistribution(choices)
+    suggest = optuna.Trial.suggest_categorical
+    return functools.partial(suggest, name=option.name, choices=choices)
 
 
-def _parse_range(low, high, scale, text):
-    is_int = all(bound.lstrip("-").isdigit() for bound in (low, high))
-    kind: Any = (
-        optuna.distributions.IntDistribution
-        if is_int
-        else optuna.distributions.FloatDistribution
-    )
-    try:
-        if scale not in ("", "log"):
-            raise ValueError(scale)
-        number = int if is_int else float
-        return kind(low=number(low), high=number(high), log=scale == "log")
-    except ValueError as error:
+def _parse_range(
+    option: options_lib.Option, *parts: str
+) -> functools.partial[Any]:
+    low, high = (option.parse(bound) for bound in parts[:2])
+    scale = parts[2:]
+    is_log = scale == ("log",)
+    is_range = -math.inf < low < high < math.inf and (low > 0 or not is_log)
+    if not is_range or (scale and not is_log):
         raise ValueError(
-            "`--try` must have a range LOW:HIGH or LOW:HIGH:log, LOW below "
-            f"HIGH, and above 0 for log. Received: {text}"
-        ) from error
+            f"`{option.name}` must have a range LOW:HIGH or LOW:HIGH:log, LOW "
+            "below HIGH, and above 0 for log. "
+            f"Received: {option.name}={':'.join(parts)}"
+        )
+    suggest: Callable[..., Any] = optuna.Trial.suggest_float
+    if option.kind == "integer":
+        suggest = optuna.Trial.suggest_int
+    return functools.partial(
+        suggest, name=option.name, low=low, high=high, log=is_log
+    )

@@ -1,131 +1,134 @@
-"""One trial: a run of `train.py` in a directory of its own."""
+"""One run of a trial: a process of `train.py` in a directory of its own."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import json
-import math
 import pathlib
 import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
-from training.workdir import atomic
+import optuna
+
 from training.workdir import directory as directory_lib
 from training.workdir import files
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "train.py"
 LOG_FILE = "output.log"
-_RESULT_FILE = "result.json"
 _POLL_SECONDS = 0.5
 
 
 class Interrupted(Exception):
-    """The user has ended the sweep; the trial can be gone on with."""
+    """The user has stopped the sweep; the trial can be resumed."""
 
 
-def run(directory, flags, params, script=SCRIPT):
-    """Trains; returns None, or why it failed.
+class Failed(Exception):
+    """A run has no result; the text says why."""
 
-    A trial that was interrupted goes on from its checkpoint; one whose process
-    has outlived the sweep that started it is waited for.
+
+def train(
+    command: Sequence[str],
+    workdir: pathlib.Path,
+    received: Sequence[int],
+    is_hopeless: Callable[[], bool],
+) -> None:
+    """Trains in `workdir`, resuming what is there; output goes beside it.
+
+    A process that has outlived the sweep that started it is waited for.
 
     Args:
-        directory: The trial's.
-        flags: Options that all trials share.
-        params: Dict of names to values, this trial's own.
-        script: Which Python program to run.
+        command: A Python program and its options, but `--workdir`.
+        workdir: Of the run.
+        received: As `note_signals` gives it.
+        is_hopeless: Called every half second; whether to end the run.
 
     Raises:
-        Interrupted: After Ctrl-C, or SIGTERM, when the trial has ended.
+        Interrupted: After a signal, when the process has ended.
+        TrialPruned: Likewise, if it was hopeless.
+        Failed: If its exit status is not 0.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    while directory_lib.is_in_use(directory / "run"):
+    workdir.parent.mkdir(parents=True, exist_ok=True)
+    while directory_lib.is_in_use(workdir) and not received:
         time.sleep(_POLL_SECONDS)
-    command = [
-        sys.executable,
-        str(script),
-        *flags,
-        *(f"--{name}={value}" for name, value in params.items()),
-        f"--workdir={directory / 'run'}",
-    ]
-    with open(directory / LOG_FILE, "a", encoding="utf-8") as log:
+    if received:
+        raise Interrupted
+    log_file = workdir.parent / LOG_FILE
+    with open(log_file, "a", encoding="utf-8") as log:
         process = subprocess.Popen(
-            command,
+            [sys.executable, *command, f"--workdir={workdir}"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches the sweep alone, which passes it on.
             start_new_session=True,
         )
-        status = _wait(process)
-    if status == 0:
-        return None
-    lines = (directory / LOG_FILE).read_text(encoding="utf-8").split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "")
-    return f"status {status}: {last.strip()}"
+    is_pruned = _wait(process, received, is_hopeless)
+    if received:
+        raise Interrupted
+    if is_pruned:
+        raise optuna.TrialPruned("pruned: worse than the median")
+    if process.returncode:
+        lines = log_file.read_text("utf-8", errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        raise Failed(f"failed, status {process.returncode}: {last.strip()}")
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    received: Sequence[int],
+    is_hopeless: Callable[[], bool],
+) -> bool:
+    """Waits for a process; returns whether it was ended as hopeless."""
+    is_pruned, num_stops = False, 0
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_SECONDS)
+                return is_pruned
+            is_pruned = is_pruned or is_hopeless()
+            # Once to have it write a checkpoint, twice to end it at once.
+            # Counted first: the next may come while this one is passed on.
+            wanted = len(received) + is_pruned
+            if wanted > num_stops:
+                process.terminate()
+            num_stops = wanted
+    finally:
+        # Does nothing unless an error has ended the loop.
+        process.terminate()
+        process.wait()
 
 
 @contextlib.contextmanager
-def stoppable():
-    """Lets SIGTERM end a sweep as Ctrl-C does, in a block."""
+def note_signals() -> Iterator[list[int]]:
+    """Gives a list that grows by each signal that would end this process.
 
-    def interrupt(signum, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _wait(process):
-    """Returns the exit status of a process, which is ended by Ctrl-C first."""
-    interrupted = False
-    while True:
-        try:
-            status = process.wait()
-            break
-        except KeyboardInterrupt:
-            # Once to have it write a checkpoint, twice to end it at once.
-            interrupted = True
-            process.send_signal(signal.SIGINT)
-    if interrupted:
-        raise Interrupted
-    return status
-
-
-def write_result(directory, best, reason):
-    """Writes the record of a trial's best epoch, or why it has none."""
-    result = {"best": best, "reason": reason, "workdir": str(directory / "run")}
-    atomic.write_json(directory / _RESULT_FILE, result)
-
-
-def read_result(directory):
-    """Returns what `write_result` wrote, as a dict; None before that."""
-    path = directory / _RESULT_FILE
-    return atomic.read_json(path) if path.exists() else None
-
-
-def read_best(directory, metric):
-    """Returns the record of a trial's best epoch.
-
-    Args:
-        directory: The trial's.
-        metric: Such as "val_auc"; lower is better for losses.
-
-    Returns:
-        Dict of names to numbers, or None if the metric was never defined.
+    Those that are ignored stay so, as SIGHUP under `nohup`.
     """
-    path = directory / "run" / files.METRICS_FILE
+    received: list[int] = []
+    # Windows has no SIGHUP.
+    names = {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal))
+    previous = {
+        signum: signal.signal(signum, lambda s, frame: received.append(s))
+        for signum in (getattr(signal, name) for name in names)
+        if signal.getsignal(signum) is not signal.SIG_IGN
+    }
+    try:
+        yield received
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+
+
+def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the metrics of a run's epochs so far."""
+    path = workdir / files.METRICS_FILE
     if not path.exists():
-        return None
+        return []
     lines = path.read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    defined = [
-        r for r in records if r[metric] is not None and math.isfinite(r[metric])
-    ]
-    choose = min if metric.endswith("loss") else max
-    return choose(defined, key=lambda r: r[metric], default=None)
+    return [json.loads(line) for line in lines]
