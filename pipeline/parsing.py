@@ -60,6 +60,14 @@ def _path(text: str) -> str:
     return os.path.expanduser(text)
 
 
+def _boolean(text: str) -> bool:
+    """As absl reads it."""
+    is_true = text.lower() in ("true", "t", "1")
+    if not is_true and text.lower() not in ("false", "f", "0"):
+        raise ValueError(text)
+    return is_true
+
+
 def _number(text: str) -> float:
     numerator, slash, denominator = text.partition("/")
     value = float(numerator)
@@ -114,6 +122,7 @@ def _class_weight(text: str) -> str | dict[str, Any]:
 # error says that it must be.
 _FORMS: dict[str, tuple[Callable[[str], Any], str]] = {
     "path": (_path, "a path"),
+    "boolean": (_boolean, "true or false"),
     "integer": (int, "a whole number"),
     "number": (_number, "a number, such as 0.5 or 1/255"),
     "range": (_range, "a number, or several, such as -8,0,8"),

@@ -17,15 +17,6 @@ from training.config import options as options_lib
 # By option, what to ask a trial for: one of its `suggest_` methods.
 Space = dict[str, functools.partial[Any]]
 
-# Options whose values may hold commas, so that semicolons separate them.
-_KINDS_WITH_COMMAS = ("range", "pair", "names", "class_weight")
-
-# As absl reads them.
-_BOOLEANS = ("true", "false", "t", "f", "1", "0")
-
-# What the sweep gives each trial itself, and what makes no other result.
-_NOT_SWEPT = ("workdir", "resume", "workers", "worker_index", "tpu", "profile")
-
 
 def parse(texts: Sequence[str]) -> Space:
     """Returns what to try for some options.
@@ -37,11 +28,11 @@ def parse(texts: Sequence[str]) -> Space:
     Raises:
         ValueError: If an option does not exist, or not take such a value.
     """
-    known = {o.name: o for group in options_lib.GROUPS.values() for o in group}
+    known = {option.name: option for option in options_lib.ALL}
     space: Space = {}
     for text in texts:
         name, _, values = text.partition("=")
-        if not values or name not in known or not _can_sweep(known[name]):
+        if not values or name not in known or not known[name].can_sweep:
             raise ValueError(
                 "`--try` must be an option of train.py and its values, such as "
                 f"learning_rate=0.001,0.01. Received: {text}"
@@ -58,7 +49,7 @@ def parse(texts: Sequence[str]) -> Space:
 
 def check_flags(flags: Sequence[str]) -> None:
     """Raises ValueError where a flag behind `--` is no option of `train.py`."""
-    known = {o.name for group in options_lib.GROUPS.values() for o in group}
+    known = {option.name for option in options_lib.ALL}
     known |= {f"no{name}" for name in known} | {"flagfile"}
     for flag in flags:
         if flag.startswith("-") and command_line.name_of(flag) not in known:
@@ -126,27 +117,18 @@ def _grid(space: Space) -> dict[str, Sequence[str]]:
     return {name: s.keywords["choices"] for name, s in space.items()}
 
 
-def _can_sweep(option: options_lib.Option) -> bool:
-    # Other data would be other validation images.
-    return option not in options_lib.DATA and option.name not in _NOT_SWEPT
-
-
 def _parse_values(
     option: options_lib.Option, values: str
 ) -> functools.partial[Any]:
     if ":" in values and option.kind in ("integer", "number"):
         return _parse_range(option, *values.split(":"))
-    comma = ";" if option.kind in _KINDS_WITH_COMMAS else ","
+    comma = ";" if option.holds_commas else ","
     choices = [value.strip() for value in values.split(comma)]
-    allowed = _BOOLEANS if option.kind == "boolean" else option.choices
     for choice in choices:
         # As train.py would: what is wrong is said before anything is trained.
-        option.parse(choice)
-        if allowed and choice not in allowed:
-            raise ValueError(
-                f"`{option.name}` must be one of {', '.join(allowed)}. "
-                f"Received: {option.name}={choice}"
-            )
+        value = option.parse(choice)
+        if option.check is not None:
+            option.check(option.name, value)
     suggest = optuna.Trial.suggest_categorical
     return functools.partial(suggest, name=option.name, choices=choices)
 
