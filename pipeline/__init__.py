@@ -17,19 +17,19 @@ if typing.TYPE_CHECKING:
     from pipeline.fingerprints import fingerprint as fingerprint
     from pipeline.input_pipeline import make_eval_dataset as make_eval_dataset
     from pipeline.input_pipeline import make_train_dataset as make_train_dataset
+    from pipeline.loading import load_split as load_split
+    from pipeline.loading import open_split as open_split
     from pipeline.params import sample_params as sample_params
     from pipeline.plan import epoch_plan as epoch_plan
-    from pipeline.splits import Split as Split
-    from pipeline.splits import load_split as load_split
+    from pipeline.split import Split as Split
     from pipeline.statistics import Statistics as Statistics
     from pipeline.statistics import fit_statistics as fit_statistics
-    from pipeline.streaming import open_split as open_split
     from pipeline.subsets import select_subset as select_subset
 
 # What a type checker reads above, for Python: each name and its module.
 _MODULES = {
     "AugmentConfig": "config",
-    "Split": "splits",
+    "Split": "split",
     "Statistics": "statistics",
     "apply_transform": "augment",
     "augment_features": "augment",
@@ -37,10 +37,10 @@ _MODULES = {
     "filenames_of_step": "batch_files",
     "fingerprint": "fingerprints",
     "fit_statistics": "statistics",
-    "load_split": "splits",
+    "load_split": "loading",
     "make_eval_dataset": "input_pipeline",
     "make_train_dataset": "input_pipeline",
-    "open_split": "streaming",
+    "open_split": "loading",
     "random_transform": "augment",
     "sample_params": "params",
     "select_subset": "subsets",
