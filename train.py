@@ -75,8 +75,8 @@ def _check_files(config):
     """Raises ValueError where a run could not begin, before anything loads."""
     directory_lib.check(config.workdir)
     # A run that goes on has its weights in its checkpoint.
-    begins = (
-        config.workdir is None or directory_lib.read_run(config.workdir) is None
+    begins = config.workdir is None or not directory_lib.holds_run(
+        config.workdir
     )
     if config.weights is not None and begins:
         weight_files.check_weights_path(config.weights)

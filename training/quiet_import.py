@@ -1,5 +1,6 @@
 """Importing TensorFlow without its start-up messages."""
 
+from collections.abc import Iterator
 import contextlib
 import glob
 import importlib
@@ -8,7 +9,7 @@ import sys
 import tempfile
 
 
-def import_tensorflow():
+def import_tensorflow() -> None:
     """Imports TensorFlow, keeping what it has to say about itself off stderr.
 
     Its search for GPUs, printed on every machine without one, is more than a
@@ -30,7 +31,7 @@ def import_tensorflow():
 
 
 @contextlib.contextmanager
-def _stderr_held_back():
+def _stderr_held_back() -> Iterator[None]:
     """Diverts file descriptor 2 to a file, which is shown on an exception."""
     sys.stderr.flush()
     original = os.dup(2)

@@ -7,6 +7,8 @@ that a process killed at any moment leaves the old ones and no half new one.
 Imports neither TensorFlow nor Keras.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import hashlib
@@ -16,6 +18,7 @@ import os
 import pathlib
 import re
 import shutil
+from typing import Any
 
 import numpy as np
 
@@ -31,23 +34,23 @@ _DAMAGED = "damaged-"
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on.
+    """All that a run needs to be resumed.
 
     Attributes:
-        arrays: Dict of names to NumPy arrays.
+        arrays: By name.
         state: What JSON can hold.
     """
 
-    arrays: dict
-    state: dict
+    arrays: dict[str, np.ndarray]
+    state: dict[str, Any]
 
-    def to_bytes(self):
+    def to_bytes(self) -> bytes:
         """Returns the checkpoint as bytes, for another worker."""
         header = json.dumps(self.state).encode()
         return len(header).to_bytes(8, "big") + header + _pack(self.arrays)
 
     @classmethod
-    def from_bytes(cls, data):
+    def from_bytes(cls, data: bytes) -> Checkpoint:
         """Returns the checkpoint that `to_bytes` wrote."""
         end = 8 + int.from_bytes(data[:8], "big")
         return cls(_unpack(data[end:]), json.loads(data[8:end]))
@@ -56,7 +59,7 @@ class Checkpoint:
 class CheckpointStore:
     """The newest checkpoints of one run, in a directory of their own."""
 
-    def __init__(self, directory, keep=2):
+    def __init__(self, directory: str | pathlib.Path, keep: int = 2) -> None:
         """Creates nothing yet.
 
         Args:
@@ -66,11 +69,8 @@ class CheckpointStore:
         self._directory = pathlib.Path(directory)
         self._keep = keep
 
-    def save(self, checkpoint):
+    def save(self, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint, then removes those that are too many.
-
-        Args:
-            checkpoint: `Checkpoint`.
 
         Raises:
             StorageError: If it could not be written; the earlier ones are
@@ -86,14 +86,14 @@ class CheckpointStore:
         for path in self._list()[: -self._keep]:
             shutil.rmtree(path, ignore_errors=True)
 
-    def newest(self):
-        """Returns the newest checkpoint that is whole, and what was passed by.
+    def newest(self) -> tuple[Checkpoint | None, list[str]]:
+        """Returns the newest checkpoint that is whole, and what was skipped.
 
-        Damaged ones are set aside under a name that tells it, not deleted.
+        Damaged ones are set aside under a name that says so, not deleted.
 
         Returns:
-            Pair of the `Checkpoint`, None where there is none, and a list of
-            lines about the damaged ones.
+            The checkpoint, None where there is none, and a line about each
+            damaged one.
 
         Raises:
             StorageError: If there are checkpoints, and none of them is whole.
@@ -118,15 +118,15 @@ class CheckpointStore:
             )
         return None, damaged
 
-    def _list(self):
+    def _list(self) -> list[pathlib.Path]:
         """Returns the directories of checkpoints, oldest first."""
         if not self._directory.is_dir():
             return []
-        found = (p for p in self._directory.iterdir() if _number(p) is not None)
+        found = (p for p in self._directory.iterdir() if _number(p) >= 0)
         return sorted(found, key=_number)
 
-    def _write(self, checkpoint):
-        # Counted on, whatever their steps: a run that is forced to go on with
+    def _write(self, checkpoint: Checkpoint) -> None:
+        # Counted on, whatever their steps: a run that is resumed by force with
         # other batches counts its steps anew.
         number = max((_number(p) for p in self._list()), default=0) + 1
         name = f"checkpoint-{number:06d}"
@@ -142,13 +142,13 @@ class CheckpointStore:
         os.rename(temporary, self._directory / name)
         _sync_directory(self._directory)
 
-    def _remove_leftovers(self):
+    def _remove_leftovers(self) -> None:
         """Removes what killed processes were about to write."""
         with contextlib.suppress(OSError):
             for path in self._directory.glob(f"{_TEMPORARY}*"):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _set_aside(self, path):
+    def _set_aside(self, path: pathlib.Path) -> None:
         target = path.with_name(_DAMAGED + path.name)
         shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -159,13 +159,13 @@ class _Damage(Exception):
     """What is wrong with a checkpoint, in words."""
 
 
-def _number(path):
-    """Returns the number in the name of a checkpoint; None for other names."""
+def _number(path: pathlib.Path) -> int:
+    """Returns the number in the name of a checkpoint; -1 for other names."""
     match = _NAME.fullmatch(path.name)
-    return int(match.group(1)) if match else None
+    return int(match.group(1)) if match else -1
 
 
-def _read(path):
+def _read(path: pathlib.Path) -> Checkpoint:
     """Returns the `Checkpoint` of a directory; raises `_Damage`."""
     contents = {}
     try:
@@ -183,18 +183,18 @@ def _read(path):
         raise _Damage(f"it cannot be read ({error})") from error
 
 
-def _pack(arrays):
+def _pack(arrays: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
-def _unpack(data):
+def _unpack(data: bytes) -> dict[str, np.ndarray]:
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _write_file(path, data):
+def _write_file(path: pathlib.Path, data: bytes) -> str:
     """Writes and syncs a file; returns its line in the list of checksums."""
     with open(path, "wb") as file:
         file.write(data)
@@ -203,7 +203,7 @@ def _write_file(path, data):
     return f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
 
 
-def _sync_directory(path):
+def _sync_directory(path: pathlib.Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -211,7 +211,9 @@ def _sync_directory(path):
         os.close(descriptor)
 
 
-def _storage_error(directory, error):
+def _storage_error(
+    directory: pathlib.Path, error: OSError
+) -> errors.StorageError:
     reason = error.strerror or str(error)
     return errors.StorageError(
         f"A checkpoint could not be written to {directory}: {reason}. Those "

@@ -74,7 +74,7 @@ class Inputs:
         )
 
     def compilation(self):
-        """Returns what XLA should compile: arguments of `PassRunner`."""
+        """Returns what XLA should compile, fields of `StepOptions`."""
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         asked = self._config.jit_compile
         # XLA does not call oneDNN's convolutions, which train 1.5 to 2.6 times

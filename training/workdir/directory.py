@@ -1,12 +1,17 @@
 """The directory of a run: which one, and whether it can be used."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
 import contextlib
 import datetime
 import fcntl
 import pathlib
+from typing import Any
 
-from training.workdir import atomic
 from training.workdir import files
+from training.workdir import run_record
 
 _LOCK_FILE = ".lock"
 
@@ -15,12 +20,11 @@ class RunDirectory:
     """The directory of a run, which no other process uses meanwhile.
 
     Attributes:
-        path: `pathlib.Path`.
-        run: What `write_run` wrote when the run began, as a dict; None for a
-            new run.
+        path: Where it is.
+        run: What its `run.json` says; None for a new run.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | pathlib.Path) -> None:
         """Locks an existing directory.
 
         Raises:
@@ -38,23 +42,19 @@ class RunDirectory:
             ) from error
         except OSError as error:
             raise _unusable(self.path, error) from error
-        self.run = read_run(self.path)
+        self.run = run_record.read(self.path)
 
-    def write_run(self, run):
-        """Writes what says whose run this is.
+    def update_run(self, fields: Mapping[str, Any]) -> None:
+        """Writes what is new about the run."""
+        self.run = {**(self.run or {}), **fields}
+        run_record.write(self.path, self.run)
 
-        Args:
-            run: Dict of what JSON can hold.
-        """
-        atomic.write_json(self.path / files.RUN_FILE, run)
-        self.run = run
-
-    def close(self):
+    def close(self) -> None:
         """Lets other processes use the directory."""
         self._lock.close()
 
 
-def check(path):
+def check(path: str | pathlib.Path | None) -> None:
     """Raises where a run could not be kept in `path`; creates nothing.
 
     Args:
@@ -62,7 +62,7 @@ def check(path):
 
     Raises:
         ValueError: If it is not a directory, or holds files of a run that
-            cannot be gone on with.
+            cannot be resumed.
     """
     if path is None:
         return
@@ -71,24 +71,29 @@ def check(path):
         raise ValueError(
             f"`workdir` must be a directory. Received: workdir={path}"
         )
-    if not (path / files.RUN_FILE).exists():
+    if not holds_run(path):
         found = [name for name in files.ALL if (path / name).exists()]
         if found:
             raise ValueError(
                 f"`workdir` holds files of a run ({', '.join(found)}), but no "
-                f"{files.RUN_FILE} to go on by. Name another directory. "
+                f"{files.RUN_FILE} to resume it by. Name another directory. "
                 f"Received: workdir={path}"
             )
 
 
-def open_directory(path, *, matches, resume="auto"):
-    """Returns the `RunDirectory` of a new run, or of one to go on with.
+def open_directory(
+    path: str | pathlib.Path | None,
+    *,
+    matches: Callable[[Mapping[str, Any]], bool],
+    resume: str = "auto",
+) -> RunDirectory:
+    """Returns the directory of a new run, or of one to resume.
 
     Args:
         path: The directory asked for. None for the newest one under `runs/`
             that holds an unfinished run that `matches`, or a new one there,
             named by the time.
-        matches: Function from a `run` to whether it is this one.
+        matches: Whether what a `run.json` says is this run.
         resume: "never" for a new directory in any case: `path` with a number
             behind it, if it holds a run.
 
@@ -109,7 +114,7 @@ def open_directory(path, *, matches, resume="auto"):
     return RunDirectory(path)
 
 
-def is_in_use(path):
+def is_in_use(path: str | pathlib.Path) -> bool:
     """Whether another process works in a directory, which need not exist."""
     if not (pathlib.Path(path) / _LOCK_FILE).exists():
         return False
@@ -120,26 +125,25 @@ def is_in_use(path):
     return False
 
 
-def read_run(path):
-    """Returns what `write_run` wrote into a directory; None if nothing."""
-    try:
-        return atomic.read_json(pathlib.Path(path) / files.RUN_FILE)
-    except FileNotFoundError:
-        return None
+def holds_run(path: str | pathlib.Path) -> bool:
+    """Whether a directory, which need not exist, holds a run to resume."""
+    return (pathlib.Path(path) / files.RUN_FILE).exists()
 
 
-def _find_unfinished(matches):
+def _find_unfinished(
+    matches: Callable[[Mapping[str, Any]], bool],
+) -> RunDirectory | None:
     candidates = pathlib.Path(files.RUNS_DIR).glob(f"*/{files.RUN_FILE}")
     for file in sorted(candidates, reverse=True):
-        run = read_run(file.parent)
+        run = run_record.read(file.parent)
         if run and not run["finished"] and matches(run):
-            # A run that another process is busy with is not one to go on with.
+            # A run that another process is busy with is not one to resume.
             with contextlib.suppress(ValueError):
                 return RunDirectory(file.parent)
     return None
 
 
-def _create_by_time():
+def _create_by_time() -> RunDirectory:
     stem = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ["", *(f"-{n}" for n in range(2, 1000))]:
         path = pathlib.Path(files.RUNS_DIR, stem + suffix)
@@ -153,16 +157,16 @@ def _create_by_time():
     raise ValueError(f"No free name for a run like {path}")
 
 
-def _without_run(path):
+def _without_run(path: pathlib.Path) -> pathlib.Path:
     """Returns `path`, or its like with the first number that is free."""
     number, free = 1, path
-    while (free / files.RUN_FILE).exists():
+    while holds_run(free):
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
 
 
-def _unusable(path, error):
+def _unusable(path: pathlib.Path, error: OSError) -> ValueError:
     return ValueError(
         "`workdir` must be a directory that can be written to: "
         f"{error.strerror or error}. Received: workdir={path}"

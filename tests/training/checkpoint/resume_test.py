@@ -1,4 +1,4 @@
-"""Runs that are gone on with have the bits of runs that were not ended."""
+"""Runs that are resumed have the bits of runs that were not ended."""
 
 import json
 import signal
@@ -55,7 +55,7 @@ def test_run_after_a_signal_has_the_bits_of_one_without(step, whole, tmp_path):
     assert int(iterations.numpy()) == 3 * loop_runs.STEPS_PER_EPOCH
 
 
-def test_run_goes_on_from_a_checkpoint_within_an_epoch(whole, tmp_path):
+def test_run_is_resumed_from_a_checkpoint_within_an_epoch(whole, tmp_path):
     path = tmp_path / "run"
     fields = FIELDS | {"checkpoint_every_steps": 3, "keep_checkpoints": 9}
 
@@ -81,7 +81,7 @@ def test_run_goes_on_from_a_checkpoint_within_an_epoch(whole, tmp_path):
     assert_same_run(loop_runs.run(path, **fields), whole)
 
 
-def test_damaged_newest_checkpoint_is_told_and_passed_over(
+def test_damaged_newest_checkpoint_is_reported_and_skipped(
     whole, tmp_path, capsys
 ):
     path = tmp_path / "run"
@@ -92,7 +92,7 @@ def test_damaged_newest_checkpoint_is_told_and_passed_over(
     capsys.readouterr()
     second = loop_runs.run(path, **FIELDS)
     output = capsys.readouterr().out
-    assert f"Passed over a damaged checkpoint: {newest.name}" in output
+    assert f"Skipped a damaged checkpoint: {newest.name}" in output
     assert "in epoch 2 at its start" in output
     assert_same_run(second, whole)
 

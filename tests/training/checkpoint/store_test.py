@@ -66,7 +66,7 @@ def flip_bit(path):
 
 @pytest.mark.parametrize("damage", [truncate, flip_bit, pathlib.Path.unlink])
 @pytest.mark.parametrize("file", ["arrays.npz", "state.json", "SHA256SUMS"])
-def test_damaged_newest_is_passed_over_and_set_aside(file, damage, tmp_path):
+def test_damaged_newest_is_skipped_and_set_aside(file, damage, tmp_path):
     store = store_lib.CheckpointStore(tmp_path)
     store.save(make(1))
     store.save(make(2))

@@ -35,7 +35,7 @@ def test_loss_that_is_not_finite_names_step_and_images(tmp_path):
     )
     assert len(expected) == loop_runs.BATCH_SIZE
     assert f"Its images are: {', '.join(expected)}." in text
-    # The last good state is there, and is gone on from.
+    # The last good state is there, and is resumed.
     result = loop_runs.run(path, splits=splits)
     assert len(result.records) == 2
     assert np.isfinite(result.records[-1]["loss"])
