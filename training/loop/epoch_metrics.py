@@ -103,7 +103,7 @@ class Progress:
     @property
     def is_complete(self) -> bool:
         """Whether all steps are done."""
-        return self.step == self.num_steps
+        return self.step >= self.num_steps
 
     @property
     def is_finite(self) -> bool:

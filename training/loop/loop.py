@@ -109,9 +109,13 @@ def train_and_evaluate(
     start = resume.start_run(config, inputs.fingerprint(), channel)
     with contextlib.ExitStack() as stack:
         if start.directory:
+            path = start.directory.path
             stack.callback(start.directory.close)
-            with storage.reporting_errors(start.directory.path):
-                _write_flags(flagfile, start.directory.path)
+            # TensorFlow's own errors are those of TensorBoard and profiles.
+            stack.enter_context(
+                storage.reporting_errors(path, tf.errors.OpError)
+            )
+            _write_flags(flagfile, path)
             console.print_data(splits)
         parts = building.build_parts(
             config,
@@ -125,8 +129,8 @@ def train_and_evaluate(
             _print_start(config, strategy, parts, start, run)
         stop = stack.enter_context(signals.stop_on_signals())
         signum = run.train(stop, _first_step_printer(started, start))
-    path = start.directory.path if start.directory else None
-    return TrainResult(path, parts.model, run.records, signum)
+    workdir = start.directory.path if start.directory else None
+    return TrainResult(workdir, parts.model, run.records, signum)
 
 
 def make_reproducible(config: config_lib.TrainConfig) -> None:

@@ -239,15 +239,16 @@ class Run:
         if not trained.is_complete:
             record["partial"] = True
         state.records.append(record)
-        self._files.end_epoch(state.records)
         epoch = state.epoch
         state.epoch += 1
         state.progress = self._inputs.train_progress()
         # Before the checkpoint: a callback may change the learning rate.
         self._callbacks.on_epoch_end(epoch, logs)
-        # After it, too: the progress bar has left its line.
-        self._files.print_epoch(record)
+        # Before the metrics: where there are some, a checkpoint is missed.
         self._save_checkpoint()
+        self._files.end_epoch(state.records)
+        # Now that nothing can be lost: the progress bar has left its line.
+        self._files.print_epoch(record)
 
     def _save_checkpoint(self) -> None:
         try:

@@ -13,9 +13,9 @@ from training import config as config_lib
 from training.workdir import artifacts
 from training.workdir import console
 from training.workdir import directory as directory_lib
+from training.workdir import files
 from training.workdir import metrics_file
 from training.workdir import run_record
-from training.workdir import storage
 
 if typing.TYPE_CHECKING:
     from training.checkpoint import state as state_lib
@@ -25,8 +25,7 @@ if typing.TYPE_CHECKING:
 class RunFiles:
     """Writes the files of a run; on all workers but the chief, nothing.
 
-    All of its methods raise `StorageError` where the disk is full or cannot be
-    written to.
+    Errors of the disk are reported by the loop, whoever's files they are.
     """
 
     def __init__(
@@ -56,21 +55,20 @@ class RunFiles:
         if self._directory is None:
             return
         path = self._directory.path
-        with storage.reporting_errors(path):
-            if records:
-                metrics_file.write_metrics(path, records)
-            artifacts.save_statistics(self._inputs.statistics, path)
+        if records:
+            metrics_file.write_metrics(path, records)
+        artifacts.save_statistics(self._inputs.statistics, path)
 
     def end_epoch(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Writes the metrics, and what is drawn after the first epoch."""
         if self._directory is None:
             return
         path = self._directory.path
-        with storage.reporting_errors(path):
-            metrics_file.write_metrics(path, records)
-            if len(records) == 1:
-                # Only now: it would have kept the first step waiting.
-                artifacts.save_contact_sheet(self._inputs, path)
+        metrics_file.write_metrics(path, records)
+        is_drawn = (path / files.CONTACT_SHEET_FILE).exists()
+        if len(records) == 1 or not is_drawn:
+            # Only now: it would have kept the first step waiting.
+            artifacts.save_contact_sheet(self._inputs, path)
 
     def print_epoch(self, record: Mapping[str, Any]) -> None:
         """Prints the metrics of an epoch."""
@@ -80,8 +78,7 @@ class RunFiles:
     def save_model(self, model: keras.Model, name: str) -> None:
         """Writes a model as it is under a name of `files`."""
         if self._directory is not None:
-            with storage.reporting_errors(self._directory.path):
-                artifacts.save_model(model, self._directory.path, name)
+            artifacts.save_model(model, self._directory.path, name)
 
     def finish(
         self,
@@ -101,18 +98,17 @@ class RunFiles:
         if self._directory is None:
             return
         path = self._directory.path
-        with storage.reporting_errors(path):
-            artifacts.save_model_info(
-                self._config,
-                self._inputs,
-                path,
-                epochs=len(state.records),
-                best_epoch=state.early_stopping.best_epoch,
-                stopped_by=stopped_by,
-            )
-            artifacts.save_curves(state.records, path)
-            if stopped_by is None:
-                self._directory.update_run(run_record.ending(self._config))
+        artifacts.save_model_info(
+            self._config,
+            self._inputs,
+            path,
+            epochs=len(state.records),
+            best_epoch=state.early_stopping.best_epoch,
+            stopped_by=stopped_by,
+        )
+        artifacts.save_curves(state.records, path)
+        if stopped_by is None:
+            self._directory.update_run(run_record.ending(self._config))
         self.summarize(state, validation, stopped_by)
 
     def summarize(
