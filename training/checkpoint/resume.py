@@ -14,8 +14,11 @@ import pathlib
 import typing
 from typing import Any
 
+import numpy as np
+
 from training import config as config_lib
 from training.checkpoint import store as store_lib
+from training.checkpoint import validation
 from training.workdir import directory as directory_lib
 from training.workdir import files
 from training.workdir import run_record
@@ -108,12 +111,12 @@ def _find_start(
         now = datetime.datetime.now().astimezone()
         begun = {"begun": now.isoformat(timespec="seconds"), "finished": None}
         directory.update_run(identity | begun)
-        return Start(directory, identity)
+        return Start(directory, identity, notices=directory.notices)
     changes = _compare(run, identity)
     if changes and config.resume != "force":
         raise ValueError(_refusal(directory.path, changes))
     store = store_lib.CheckpointStore(directory.path / files.CHECKPOINTS_DIR)
-    checkpoint, damaged = store.newest()
+    checkpoint, damaged = store.newest(validation.check)
     if changes:
         directory.update_run(identity)
     if checkpoint is not None:
@@ -126,9 +129,10 @@ def _find_start(
         checkpoint,
         changed=tuple(line.partition(":")[0] for line in changes),
         is_finished=not changes and run_record.is_finished(run, config),
-        notices=tuple(
-            [f"Skipped a damaged checkpoint: {line}" for line in damaged]
-            + [f"Changed by force: {line}" for line in changes]
+        notices=(
+            *directory.notices,
+            *(f"Skipped a damaged checkpoint: {line}" for line in damaged),
+            *(f"Changed by force: {line}" for line in changes),
         ),
     )
 
@@ -155,30 +159,37 @@ def _refusal(path: pathlib.Path, changes: list[str]) -> str:
 
 
 def _send(channel: channel_lib.Channel, start: Start) -> None:
-    """Tells the other workers how the run starts."""
-    header = json.dumps(
-        {
-            "changed": start.changed,
-            "is_finished": start.is_finished,
-            "has_checkpoint": start.checkpoint is not None,
-        }
-    ).encode()
-    channel.broadcast(header)
-    if start.checkpoint is not None:
-        channel.broadcast(start.checkpoint.to_bytes())
+    """Tells the other workers how the run starts.
+
+    Each array by itself: a copy of one is not much.
+    """
+    checkpoint = start.checkpoint
+    header: dict[str, Any] = {
+        "changed": start.changed,
+        "is_finished": start.is_finished,
+        "state": None,
+    }
+    if checkpoint is not None:
+        header["state"] = checkpoint.state
+        header["arrays"] = [
+            (name, array.dtype.str, array.shape)
+            for name, array in checkpoint.arrays.items()
+        ]
+    channel.broadcast(json.dumps(header).encode())
+    if checkpoint is not None:
+        for array in checkpoint.arrays.values():
+            channel.broadcast(array.tobytes())
 
 
 def _receive(channel: channel_lib.Channel, identity: dict[str, Any]) -> Start:
     """Returns what `_send` sent, on another worker."""
     header = json.loads(channel.broadcast(None))
     checkpoint = None
-    if header["has_checkpoint"]:
-        data = channel.broadcast(None)
-        checkpoint = store_lib.Checkpoint.from_bytes(data)
-    return Start(
-        None,
-        identity,
-        checkpoint,
-        tuple(header["changed"]),
-        header["is_finished"],
-    )
+    if header["state"] is not None:
+        arrays = {
+            name: np.frombuffer(channel.broadcast(None), dtype).reshape(shape)
+            for name, dtype, shape in header["arrays"]
+        }
+        checkpoint = store_lib.Checkpoint(arrays, header["state"])
+    changed = tuple(header["changed"])
+    return Start(None, identity, checkpoint, changed, header["is_finished"])

@@ -9,20 +9,27 @@ Imports neither TensorFlow nor Keras.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import contextlib
 import dataclasses
+import errno
 import hashlib
-import io
 import json
 import os
 import pathlib
 import re
 import shutil
+import struct
 from typing import Any
+from typing import BinaryIO
+import zipfile
+import zlib
 
 import numpy as np
 
 from training import errors
+from training.workdir import format_version
 
 _ARRAYS_FILE = "arrays.npz"
 _STATE_FILE = "state.json"
@@ -30,6 +37,21 @@ _SUMS_FILE = "SHA256SUMS"
 _NAME = re.compile(r"checkpoint-(\d{6,})")
 _TEMPORARY = ".writing-"
 _DAMAGED = "damaged-"
+_CHUNK_BYTES = 2**20
+
+# What NumPy, `zipfile` and `json` raise at files that are not what they should
+# be. Running out of memory is not among them, nor what the system reports.
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,17 +65,6 @@ class Checkpoint:
 
     arrays: dict[str, np.ndarray]
     state: dict[str, Any]
-
-    def to_bytes(self) -> bytes:
-        """Returns the checkpoint as bytes, for another worker."""
-        header = json.dumps(self.state).encode()
-        return len(header).to_bytes(8, "big") + header + _pack(self.arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Checkpoint:
-        """Returns the checkpoint that `to_bytes` wrote."""
-        end = 8 + int.from_bytes(data[:8], "big")
-        return cls(_unpack(data[end:]), json.loads(data[8:end]))
 
 
 class CheckpointStore:
@@ -80,16 +91,22 @@ class CheckpointStore:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()
             self._write(checkpoint)
+            superfluous = self._list()[: -self._keep]
         except OSError as error:
             self._remove_leftovers()
             raise _storage_error(self._directory, error) from error
-        for path in self._list()[: -self._keep]:
+        for path in superfluous:
             shutil.rmtree(path, ignore_errors=True)
 
-    def newest(self) -> tuple[Checkpoint | None, list[str]]:
+    def newest(
+        self, check: Callable[[Checkpoint], None] | None = None
+    ) -> tuple[Checkpoint | None, list[str]]:
         """Returns the newest checkpoint that is whole, and what was skipped.
 
         Damaged ones are set aside under a name that says so, not deleted.
+
+        Args:
+            check: Raises ValueError at a checkpoint that is none of a run.
 
         Returns:
             The checkpoint, None where there is none, and a line about each
@@ -97,19 +114,22 @@ class CheckpointStore:
 
         Raises:
             StorageError: If there are checkpoints, and none of them is whole.
+            NewerFormatError: If the newest is of a later version.
         """
         damaged: list[str] = []
-        for path in reversed(self._list()):
-            try:
-                return _read(path), damaged
-            except _Damage as damage:
-                damaged.append(f"{path.name}: {damage}")
-                self._set_aside(path)
-            except OSError as error:
-                # Not damaged, for all that is known.
-                raise errors.StorageError(
-                    f"{path} cannot be read: {error.strerror}."
-                ) from error
+        path = self._directory
+        try:
+            for path in reversed(self._list()):
+                try:
+                    return _read(path, check), damaged
+                except _Damage as damage:
+                    damaged.append(f"{path.name}: {damage}")
+                    self._set_aside(path)
+        except OSError as error:
+            # Not damaged, for all that is known.
+            raise errors.StorageError(
+                f"{path} cannot be read: {error.strerror or error}."
+            ) from error
         if damaged:
             raise errors.StorageError(
                 f"No checkpoint in {self._directory} is whole "
@@ -132,12 +152,21 @@ class CheckpointStore:
         name = f"checkpoint-{number:06d}"
         temporary = self._directory / f"{_TEMPORARY}{name}"
         temporary.mkdir()
-        state = json.dumps(checkpoint.state, indent=1, allow_nan=False)
-        sums = [
-            _write_file(temporary / _ARRAYS_FILE, _pack(checkpoint.arrays)),
-            _write_file(temporary / _STATE_FILE, state.encode()),
-        ]
-        _write_file(temporary / _SUMS_FILE, "".join(sums).encode())
+        state = json.dumps(
+            {"format": format_version.VERSION, **checkpoint.state},
+            indent=1,
+            allow_nan=False,
+        ).encode()
+        sums = _write_file(
+            temporary / _ARRAYS_FILE,
+            lambda file: _write_arrays(file, checkpoint.arrays),
+        )
+        sums += _write_file(
+            temporary / _STATE_FILE, lambda file: file.write(state)
+        )
+        _write_file(
+            temporary / _SUMS_FILE, lambda file: file.write(sums.encode())
+        )
         _sync_directory(temporary)
         os.rename(temporary, self._directory / name)
         _sync_directory(self._directory)
@@ -165,48 +194,104 @@ def _number(path: pathlib.Path) -> int:
     return int(match.group(1)) if match else -1
 
 
-def _read(path: pathlib.Path) -> Checkpoint:
-    """Returns the `Checkpoint` of a directory; raises `_Damage`."""
-    contents = {}
+def _read(
+    path: pathlib.Path, check: Callable[[Checkpoint], None] | None
+) -> Checkpoint:
+    """Returns the checkpoint of a directory; raises `_Damage`."""
     try:
-        sums = (path / _SUMS_FILE).read_text(encoding="utf-8")
-        for line in sums.splitlines():
+        lines = (path / _SUMS_FILE).read_text(encoding="utf-8").splitlines()
+        digests = {}
+        for line in lines:
             digest, name = line.split("  ")
-            contents[name] = (path / name).read_bytes()
-            if hashlib.sha256(contents[name]).hexdigest() != digest:
+            digests[name] = digest
+        for name in (_ARRAYS_FILE, _STATE_FILE):
+            if _hash_file(path / name) != digests[name]:
                 raise _Damage(f"{name} does not have its checksum")
-        state = json.loads(contents[_STATE_FILE])
-        return Checkpoint(_unpack(contents[_ARRAYS_FILE]), state)
+        state = json.loads((path / _STATE_FILE).read_bytes())
+        format_version.check(state, path)
+        state.pop("format", None)
+        checkpoint = Checkpoint(_read_arrays(path / _ARRAYS_FILE), state)
+        if check is not None:
+            check(checkpoint)
+        return checkpoint
+    except format_version.NewerFormatError:
+        raise
     except FileNotFoundError as error:
         raise _Damage(f"{pathlib.Path(error.filename).name} is gone") from error
-    except (ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise _Damage(f"it cannot be read ({error})") from error
 
 
-def _pack(arrays: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+class _HashingFile:
+    """Hashes what goes into a file, front to back: it cannot be sought in."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
 
-def _unpack(data: bytes) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-def _write_file(path: pathlib.Path, data: bytes) -> str:
+def _write_file(path: pathlib.Path, write: Callable[[Any], Any]) -> str:
     """Writes and syncs a file; returns its line in the list of checksums."""
     with open(path, "wb") as file:
-        file.write(data)
+        hashing = _HashingFile(file)
+        write(hashing)
         file.flush()
         os.fsync(file.fileno())
-    return f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
+    return f"{hashing.hexdigest()}  {path.name}\n"
+
+
+def _write_arrays(file: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes what `numpy.load` reads, without a copy of the arrays.
+
+    `numpy.savez` needs a file to seek in, which would be hashed afterwards.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                array = np.lib.format.read_array(member, allow_pickle=False)
+            arrays[name.removesuffix(".npy")] = array
+    return arrays
+
+
+def _hash_file(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _sync_directory(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """Forces the names in a directory to disk, where a system can.
+
+    Windows opens no directories, and some network drives refuse to sync them.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 

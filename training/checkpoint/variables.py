@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from training import errors
 from training.model import averaging
@@ -68,7 +69,7 @@ def restore(
         raise ValueError(
             "`model` must be the network of the checkpoint. Begin a new run "
             f"with --resume=never. Received: model={model.name}, whose weights "
-            "have other shapes or another number"
+            "have other shapes or types, or another number"
         )
     restored_all = all(
         _fit(arrays, others, kind) for kind in ("optimizer/", "ema/")
@@ -110,7 +111,14 @@ def _fit(
     arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], kind: str
 ) -> bool:
     """Whether the arrays of a kind are just those of its variables."""
-    ours = {n: tuple(v.shape) for n, v in variables.items()}
-    ours = {n: shape for n, shape in ours.items() if n.startswith(kind)}
-    theirs = {n: a.shape for n, a in arrays.items() if n.startswith(kind)}
+    ours = {
+        name: (tuple(variable.shape), tf.as_dtype(variable.dtype).name)
+        for name, variable in variables.items()
+        if name.startswith(kind)
+    }
+    theirs = {
+        name: (array.shape, array.dtype.name)
+        for name, array in arrays.items()
+        if name.startswith(kind)
+    }
     return ours == theirs
