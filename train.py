@@ -18,6 +18,7 @@ from absl import logging
 
 from training import config as config_lib
 from training import errors
+from training import output
 from training import quiet_import
 from training.cluster import addresses as addresses_lib
 from training.cluster import rendezvous
@@ -211,4 +212,5 @@ def _fail(error, status=2):
 _define_flags()
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse_flags)
+    with output.surviving():
+        app.run(main, flags_parser=_parse_flags)

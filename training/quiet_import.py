@@ -32,10 +32,18 @@ def import_tensorflow() -> None:
 
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[None]:
-    """Diverts file descriptor 2 to a file, which is shown on an exception."""
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as held_back:
+    """Diverts file descriptor 2 to a file, which is shown on an exception.
+
+    Where it is closed, or there is no room for the file, it is left alone.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            held_back = stack.enter_context(tempfile.TemporaryFile())
+            original = os.dup(2)
+        except OSError:
+            yield
+            return
+        sys.stderr.flush()
         os.dup2(held_back.fileno(), 2)
         try:
             yield
