@@ -16,6 +16,7 @@ from absl import flags
 from absl import logging
 
 from training import errors
+from training import output
 from training import quiet_import
 from training.cluster import addresses as addresses_lib
 from training.cluster import rendezvous
@@ -57,8 +58,8 @@ def _check_files(config):
     """Raises ValueError where a run could not begin, before anything loads."""
     directory_lib.check(config.workdir)
     # A run that goes on has its weights in its checkpoint.
-    begins = (
-        config.workdir is None or directory_lib.read_run(config.workdir) is None
+    begins = config.workdir is None or not directory_lib.holds_run(
+        config.workdir
     )
     if config.weights is not None and begins:
         weight_files.check_weights_path(config.weights)
@@ -164,4 +165,5 @@ def _fail(error, status=2):
 flags_lib.define(flags)
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse_flags)
+    with output.surviving():
+        app.run(main, flags_parser=_parse_flags)

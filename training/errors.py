@@ -6,10 +6,12 @@
 | 2 | something is wrong with an option, the data or the work directory |
 | 3 | the loss, or a weight, is not a number |
 | 4 | files of the run could not be written |
-| 76 | another worker has ended (`training.cluster.addresses.rendezvous`) |
+| 5 | finished, but standard output could not be written to |
+| 76 | another worker has ended (`training.cluster.rendezvous`) |
 | 128 + n | signal n ended it; after SIGTERM and SIGINT with a checkpoint |
 """
 
+OUTPUT_LOST_STATUS = 5
 WORKER_LOST_STATUS = 76
 
 

@@ -1,5 +1,6 @@
 """Importing TensorFlow without its start-up messages."""
 
+from collections.abc import Iterator
 import contextlib
 import glob
 import importlib
@@ -8,7 +9,7 @@ import sys
 import tempfile
 
 
-def import_tensorflow():
+def import_tensorflow() -> None:
     """Imports TensorFlow, keeping what it has to say about itself off stderr.
 
     Its search for GPUs, printed on every machine without one, is more than a
@@ -30,11 +31,19 @@ def import_tensorflow():
 
 
 @contextlib.contextmanager
-def _stderr_held_back():
-    """Diverts file descriptor 2 to a file, which is shown on an exception."""
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as held_back:
+def _stderr_held_back() -> Iterator[None]:
+    """Diverts file descriptor 2 to a file, which is shown on an exception.
+
+    Where it is closed, or there is no room for the file, it is left alone.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            held_back = stack.enter_context(tempfile.TemporaryFile())
+            original = os.dup(2)
+        except OSError:
+            yield
+            return
+        sys.stderr.flush()
         os.dup2(held_back.fileno(), 2)
         try:
             yield

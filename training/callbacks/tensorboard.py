@@ -1,28 +1,46 @@
 """Scalars, images and hyper-parameters for TensorBoard."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import pathlib
+import typing
+from typing import Any
+
 import numpy as np
 from tensorboard.plugins.hparams import api as hparams_api
 import tensorflow as tf
 
-from training.callbacks import observer
+from training.callbacks import base
+
+if typing.TYPE_CHECKING:
+    from training.loop import throughput
 
 # About as many points as a screen has columns; each costs a look at the device.
 _POINTS_AN_EPOCH = 100
 _MOST_IMAGES = 24
 
 
-class TensorBoardWriter(observer.Observer):
+class TensorBoardWriter(base.DefaultCallback):
     """Writes events of training and of validation into two directories."""
 
-    def __init__(self, directory, meter, *, images=None, hparams=None):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        meter: throughput.ThroughputMeter,
+        *,
+        images: Callable[[], np.ndarray] | None = None,
+        hparams: Mapping[str, Any] | None = None,
+    ) -> None:
         """Opens the files at the first event.
 
         Args:
-            directory: `pathlib.Path` of the events.
-            meter: `throughput.Meter` of the training passes.
-            images: Function that returns augmented images float `[num_images,
-                height, width, channels]` to show once, if any.
-            hparams: Dict of names to values, to tell runs apart by.
+            directory: Of the events.
+            meter: Of the training passes.
+            images: Returns augmented images float `[num_images, height, width,
+                channels]` to show once, if any.
+            hparams: Values by name, to tell runs apart by.
         """
         super().__init__()
         self._meter = meter
@@ -32,18 +50,18 @@ class TensorBoardWriter(observer.Observer):
         self._directory = directory
         self._writers: dict = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Writes the hyper-parameters, when the run is new."""
         if self._is_new and self._hparams:
             with self._writer("validation").as_default():
                 hparams_api.hparams(_plain(self._hparams))
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes the epoch, by which steps are counted on."""
         self._epoch = epoch
         self._next_step = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Writes the scalars of a step, if it is time to."""
         if batch < self._next_step:
             return
@@ -59,7 +77,7 @@ class TensorBoardWriter(observer.Observer):
         step = self._epoch * steps + batch + 1
         self._write("train", {f"step_{k}": v for k, v in values.items()}, step)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes the metrics of an epoch, and images after the first one."""
         train = {k: v for k, v in logs.items() if not k.startswith("val_")}
         validation = {
@@ -79,36 +97,36 @@ class TensorBoardWriter(observer.Observer):
         for writer in self._writers.values():
             writer.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the files."""
         for writer in self._writers.values():
             writer.close()
 
-    def _writer(self, name):
+    def _writer(self, name: str) -> tf.summary.SummaryWriter:
         if name not in self._writers:
             self._writers[name] = tf.summary.create_file_writer(
                 str(self._directory / name)
             )
         return self._writers[name]
 
-    def _learning_rate(self):
+    def _learning_rate(self) -> float:
         # Mirrored variables are no numbers, but have a value.
         return float(self.model.optimizer.learning_rate.numpy())
 
-    def _write(self, name, values, step):
+    def _write(self, name: str, values: Mapping[str, float], step: int) -> None:
         with self._writer(name).as_default():
             for tag, value in values.items():
                 tf.summary.scalar(tag, value, step=step)
 
 
-def _to_unit_range(images):
+def _to_unit_range(images: np.ndarray) -> np.ndarray:
     """Returns images of three channels or one, their values from 0 to 1."""
     low, high = images.min(), images.max()
     scaled = (images - low) / (high - low if high > low else 1)
     return scaled.astype(np.float32)
 
 
-def _plain(hparams):
+def _plain(hparams: Mapping[str, Any]) -> dict[str, Any]:
     """Returns values of the types that the HParams page knows."""
     known = (bool, int, float, str)
     return {

@@ -1,36 +1,36 @@
-"""When a run writes a checkpoint, and how it fails if it cannot."""
+"""When a run writes a checkpoint."""
 
-import contextlib
-import errno
+from __future__ import annotations
+
+import pathlib
 import time
 
-import numpy as np
+import keras
 
-from training import errors
+from training import config as config_lib
+from training.checkpoint import state as state_lib
 from training.checkpoint import store
+from training.model import averaging
 from training.workdir import files
 
-_CANNOT_WRITE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-)
 
+class CheckpointPolicy:
+    """Writes the checkpoints of a run when they are due."""
 
-class Keeper:
-    """Writes the checkpoints of a run, when they are due."""
-
-    def __init__(self, config, directory, model, averages):
+    def __init__(
+        self,
+        config: config_lib.TrainConfig,
+        directory: pathlib.Path | None,
+        model: keras.Model,
+        averages: averaging.WeightAverages | None,
+    ) -> None:
         """Starts counting.
 
         Args:
-            config: `TrainConfig`.
-            directory: The run's directory; None where nothing is written.
-            model: The `keras.Model` that is trained.
-            averages: Its `averaging.WeightAverages`, if there are any.
+            config: How often to write, and how many to keep.
+            directory: The run's; None where nothing is written.
+            model: That is trained.
+            averages: Of its weights, if there are any.
         """
         self._every_steps = config.checkpoint_every_steps
         self._every_seconds = 60 * config.checkpoint_every_minutes
@@ -44,48 +44,28 @@ class Keeper:
         self._last_step = 0
         self._last_time = time.monotonic()
 
-    def start_from(self, position):
-        """Counts steps and minutes from a position on."""
-        self._last_step = position.global_step
+    def start(self, state: state_lib.TrainState) -> None:
+        """Counts steps and minutes from a state on."""
+        self._last_step = state.global_step
         self._last_time = time.monotonic()
 
-    def save_if_due(self, position):
+    def save_if_due(self, state: state_lib.TrainState) -> None:
         """Writes a checkpoint if so many steps, or minutes, have passed."""
-        steps = position.global_step - self._last_step
+        steps = state.global_step - self._last_step
         seconds = time.monotonic() - self._last_time
         if (0 < self._every_steps <= steps) or (
             0 < self._every_seconds <= seconds
         ):
-            self.save(position)
+            self.save(state)
 
-    def save(self, position):
+    def save(self, state: state_lib.TrainState) -> None:
         """Writes a checkpoint.
-
-        Args:
-            position: `state.Position`.
 
         Raises:
             NotFiniteError: If a weight is not finite: nothing is written.
             StorageError: If it cannot be written.
         """
-        self.start_from(position)
+        self.start(state)
         # A loss that is not finite is about to be reported with its step.
-        if self._store and np.isfinite(position.progress.totals.numpy()).all():
-            self._store.save(
-                position.to_checkpoint(self._model, self._averages)
-            )
-
-
-@contextlib.contextmanager
-def writing_to(directory):
-    """Turns an error of a full or read-only disk into one that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _CANNOT_WRITE:
-            raise
-        raise errors.StorageError(
-            f"Files of the run could not be written to {directory}: "
-            f"{error.strerror}. Its checkpoints are whole: make room or give "
-            "access, and run the same command again."
-        ) from error
+        if self._store and state.progress.is_finite:
+            self._store.save(state.to_checkpoint(self._model, self._averages))

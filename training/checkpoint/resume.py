@@ -1,17 +1,30 @@
-"""Whether a run begins or goes on, and where.
+"""Whether a run begins or is resumed, and where.
 
 The chief alone reads and writes the run's directory; the other workers, which
 need not see it, get the checkpoint from the chief.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 import dataclasses
 import datetime
 import json
+import pathlib
+import typing
+from typing import Any
+
+import numpy as np
 
 from training import config as config_lib
 from training.checkpoint import store as store_lib
+from training.checkpoint import validation
 from training.workdir import directory as directory_lib
 from training.workdir import files
+from training.workdir import run_record
+
+if typing.TYPE_CHECKING:
+    from training.cluster import channel as channel_lib
 
 # What has changed where the fingerprint of the images has.
 DATA = "the images or labels of the dataset"
@@ -22,10 +35,10 @@ class Start:
     """How a run starts, the same on all workers but for the directory.
 
     Attributes:
-        directory: `directory.RunDirectory`; None where nothing is written.
-        identity: Dict of the settings and of the fingerprint of the images, by
-            which it is known whether another run is the same.
-        checkpoint: `store.Checkpoint` to go on from; None to begin.
+        directory: Of the run; None where nothing is written.
+        identity: The settings and the fingerprint of the images, by which it is
+            known whether another run is the same.
+        checkpoint: To resume from; None to begin.
         changed: What of the identity is another than the checkpoint's, by name,
             because the user has forced it.
         is_finished: Whether the run was finished, and nothing is left to do.
@@ -33,23 +46,24 @@ class Start:
     """
 
     directory: directory_lib.RunDirectory | None
-    identity: dict
+    identity: dict[str, Any]
     checkpoint: store_lib.Checkpoint | None = None
     changed: tuple[str, ...] = ()
     is_finished: bool = False
     notices: tuple[str, ...] = ()
 
 
-def begin(config, fingerprint, channel):
+def start_run(
+    config: config_lib.TrainConfig,
+    fingerprint: str,
+    channel: channel_lib.Channel,
+) -> Start:
     """Opens the directory of the run and finds out where to start.
 
     Args:
-        config: `TrainConfig`.
+        config: Of the run.
         fingerprint: Of the images, as `Inputs.fingerprint` returns it.
-        channel: `channel.Channel` to the other workers.
-
-    Returns:
-        A `Start`.
+        channel: To the other workers.
 
     Raises:
         ValueError: If the directory cannot be used, or its run is another one
@@ -76,8 +90,10 @@ def begin(config, fingerprint, channel):
     return start
 
 
-def _open(config, identity):
-    def matches(run):
+def _open(
+    config: config_lib.TrainConfig, identity: Mapping[str, Any]
+) -> directory_lib.RunDirectory:
+    def matches(run: Mapping[str, Any]) -> bool:
         return all(run.get(name) == identity[name] for name in identity)
 
     return directory_lib.open_directory(
@@ -85,22 +101,26 @@ def _open(config, identity):
     )
 
 
-def _find_start(config, identity, directory):
+def _find_start(
+    config: config_lib.TrainConfig,
+    identity: dict[str, Any],
+    directory: directory_lib.RunDirectory,
+) -> Start:
     run = directory.run
     if run is None:
         now = datetime.datetime.now().astimezone()
         begun = {"begun": now.isoformat(timespec="seconds"), "finished": None}
-        directory.write_run({**identity, **begun})
-        return Start(directory, identity)
+        directory.update_run(identity | begun)
+        return Start(directory, identity, notices=directory.notices)
     changes = _compare(run, identity)
     if changes and config.resume != "force":
         raise ValueError(_refusal(directory.path, changes))
     store = store_lib.CheckpointStore(directory.path / files.CHECKPOINTS_DIR)
-    checkpoint, damaged = store.newest()
+    checkpoint, damaged = store.newest(validation.check)
     if changes:
-        directory.write_run({**run, **identity})
+        directory.update_run(identity)
     if checkpoint is not None:
-        # A run that was forced may have been ended before its first checkpoint:
+        # A forced run may have been ended before its first checkpoint:
         # what counts is what that was made with.
         changes = _compare(checkpoint.state, identity)
     return Start(
@@ -108,15 +128,18 @@ def _find_start(config, identity, directory):
         identity,
         checkpoint,
         changed=tuple(line.partition(":")[0] for line in changes),
-        is_finished=not changes and _is_finished(run["finished"], config),
-        notices=tuple(
-            [f"Passed over a damaged checkpoint: {line}" for line in damaged]
-            + [f"Changed by force: {line}" for line in changes]
+        is_finished=not changes and run_record.is_finished(run, config),
+        notices=(
+            *directory.notices,
+            *(f"Skipped a damaged checkpoint: {line}" for line in damaged),
+            *(f"Changed by force: {line}" for line in changes),
         ),
     )
 
 
-def _compare(before, identity):
+def _compare(
+    before: Mapping[str, Any], identity: Mapping[str, Any]
+) -> list[str]:
     """Returns a line for each thing that is not as it was."""
     changes = config_lib.describe_changes(
         before["settings"], identity["settings"]
@@ -126,55 +149,47 @@ def _compare(before, identity):
     return changes
 
 
-def end_of(config):
-    """Returns what `run["finished"]` says of a run that has come to its end."""
-    return [config.epochs, config.early_stopping_patience]
-
-
-def _is_finished(finished, config):
-    """Whether a run that ended as `end_of` said has nothing left to do."""
-    if finished is None:
-        return False
-    epochs, patience = finished
-    return (
-        config.epochs <= epochs and config.early_stopping_patience == patience
-    )
-
-
-def _refusal(path, changes):
+def _refusal(path: pathlib.Path, changes: list[str]) -> str:
     lines = "".join(f"\n    {line}" for line in changes)
     return (
         f"The run in {path} was begun with others of these:{lines}\n"
-        "Go on with them changed by --resume=force, or begin a new run in a "
-        "new directory by --resume=never."
+        "Resume it with these changed by --resume=force, or begin a new run in "
+        "a new directory by --resume=never."
     )
 
 
-def _send(channel, start):
-    """Tells the other workers how the run starts."""
-    header = json.dumps(
-        {
-            "changed": start.changed,
-            "is_finished": start.is_finished,
-            "has_checkpoint": start.checkpoint is not None,
-        }
-    ).encode()
-    channel.broadcast(header)
-    if start.checkpoint is not None:
-        channel.broadcast(start.checkpoint.to_bytes())
+def _send(channel: channel_lib.Channel, start: Start) -> None:
+    """Tells the other workers how the run starts.
+
+    Each array by itself: a copy of one is not much.
+    """
+    checkpoint = start.checkpoint
+    header: dict[str, Any] = {
+        "changed": start.changed,
+        "is_finished": start.is_finished,
+        "state": None,
+    }
+    if checkpoint is not None:
+        header["state"] = checkpoint.state
+        header["arrays"] = [
+            (name, array.dtype.str, array.shape)
+            for name, array in checkpoint.arrays.items()
+        ]
+    channel.broadcast(json.dumps(header).encode())
+    if checkpoint is not None:
+        for array in checkpoint.arrays.values():
+            channel.broadcast(array.tobytes())
 
 
-def _receive(channel, identity):
-    """Returns what `_send` told, on another worker."""
+def _receive(channel: channel_lib.Channel, identity: dict[str, Any]) -> Start:
+    """Returns what `_send` sent, on another worker."""
     header = json.loads(channel.broadcast(None))
     checkpoint = None
-    if header["has_checkpoint"]:
-        data = channel.broadcast(None)
-        checkpoint = store_lib.Checkpoint.from_bytes(data)
-    return Start(
-        None,
-        identity,
-        checkpoint,
-        tuple(header["changed"]),
-        header["is_finished"],
-    )
+    if header["state"] is not None:
+        arrays = {
+            name: np.frombuffer(channel.broadcast(None), dtype).reshape(shape)
+            for name, dtype, shape in header["arrays"]
+        }
+        checkpoint = store_lib.Checkpoint(arrays, header["state"])
+    changed = tuple(header["changed"])
+    return Start(None, identity, checkpoint, changed, header["is_finished"])

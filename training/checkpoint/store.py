@@ -7,19 +7,29 @@ that a process killed at any moment leaves the old ones and no half new one.
 Imports neither TensorFlow nor Keras.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
 import contextlib
 import dataclasses
+import errno
 import hashlib
-import io
 import json
 import os
 import pathlib
 import re
 import shutil
+import struct
+from typing import Any
+from typing import BinaryIO
+import zipfile
+import zlib
 
 import numpy as np
 
 from training import errors
+from training.workdir import format_version
 
 _ARRAYS_FILE = "arrays.npz"
 _STATE_FILE = "state.json"
@@ -27,36 +37,40 @@ _SUMS_FILE = "SHA256SUMS"
 _NAME = re.compile(r"checkpoint-(\d{6,})")
 _TEMPORARY = ".writing-"
 _DAMAGED = "damaged-"
+_CHUNK_BYTES = 2**20
+
+# What NumPy, `zipfile` and `json` raise at files that are not what they should
+# be. Running out of memory is not among them, nor what the system reports.
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on.
+    """All that a run needs to be resumed.
 
     Attributes:
-        arrays: Dict of names to NumPy arrays.
+        arrays: By name.
         state: What JSON can hold.
     """
 
-    arrays: dict
-    state: dict
-
-    def to_bytes(self):
-        """Returns the checkpoint as bytes, for another worker."""
-        header = json.dumps(self.state).encode()
-        return len(header).to_bytes(8, "big") + header + _pack(self.arrays)
-
-    @classmethod
-    def from_bytes(cls, data):
-        """Returns the checkpoint that `to_bytes` wrote."""
-        end = 8 + int.from_bytes(data[:8], "big")
-        return cls(_unpack(data[end:]), json.loads(data[8:end]))
+    arrays: dict[str, np.ndarray]
+    state: dict[str, Any]
 
 
 class CheckpointStore:
     """The newest checkpoints of one run, in a directory of their own."""
 
-    def __init__(self, directory, keep=2):
+    def __init__(self, directory: str | pathlib.Path, keep: int = 2) -> None:
         """Creates nothing yet.
 
         Args:
@@ -66,11 +80,8 @@ class CheckpointStore:
         self._directory = pathlib.Path(directory)
         self._keep = keep
 
-    def save(self, checkpoint):
+    def save(self, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint, then removes those that are too many.
-
-        Args:
-            checkpoint: `Checkpoint`.
 
         Raises:
             StorageError: If it could not be written; the earlier ones are
@@ -80,36 +91,45 @@ class CheckpointStore:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()
             self._write(checkpoint)
+            superfluous = self._list()[: -self._keep]
         except OSError as error:
             self._remove_leftovers()
             raise _storage_error(self._directory, error) from error
-        for path in self._list()[: -self._keep]:
+        for path in superfluous:
             shutil.rmtree(path, ignore_errors=True)
 
-    def newest(self):
-        """Returns the newest checkpoint that is whole, and what was passed by.
+    def newest(
+        self, check: Callable[[Checkpoint], None] | None = None
+    ) -> tuple[Checkpoint | None, list[str]]:
+        """Returns the newest checkpoint that is whole, and what was skipped.
 
-        Damaged ones are set aside under a name that tells it, not deleted.
+        Damaged ones are set aside under a name that says so, not deleted.
+
+        Args:
+            check: Raises ValueError at a checkpoint that is none of a run.
 
         Returns:
-            Pair of the `Checkpoint`, None where there is none, and a list of
-            lines about the damaged ones.
+            The checkpoint, None where there is none, and a line about each
+            damaged one.
 
         Raises:
             StorageError: If there are checkpoints, and none of them is whole.
+            NewerFormatError: If the newest is of a later version.
         """
         damaged: list[str] = []
-        for path in reversed(self._list()):
-            try:
-                return _read(path), damaged
-            except _Damage as damage:
-                damaged.append(f"{path.name}: {damage}")
-                self._set_aside(path)
-            except OSError as error:
-                # Not damaged, for all that is known.
-                raise errors.StorageError(
-                    f"{path} cannot be read: {error.strerror}."
-                ) from error
+        path = self._directory
+        try:
+            for path in reversed(self._list()):
+                try:
+                    return _read(path, check), damaged
+                except _Damage as damage:
+                    damaged.append(f"{path.name}: {damage}")
+                    self._set_aside(path)
+        except OSError as error:
+            # Not damaged, for all that is known.
+            raise errors.StorageError(
+                f"{path} cannot be read: {error.strerror or error}."
+            ) from error
         if damaged:
             raise errors.StorageError(
                 f"No checkpoint in {self._directory} is whole "
@@ -118,37 +138,46 @@ class CheckpointStore:
             )
         return None, damaged
 
-    def _list(self):
+    def _list(self) -> list[pathlib.Path]:
         """Returns the directories of checkpoints, oldest first."""
         if not self._directory.is_dir():
             return []
-        found = (p for p in self._directory.iterdir() if _number(p) is not None)
+        found = (p for p in self._directory.iterdir() if _number(p) >= 0)
         return sorted(found, key=_number)
 
-    def _write(self, checkpoint):
-        # Counted on, whatever their steps: a run that is forced to go on with
+    def _write(self, checkpoint: Checkpoint) -> None:
+        # Counted on, whatever their steps: a run that is resumed by force with
         # other batches counts its steps anew.
         number = max((_number(p) for p in self._list()), default=0) + 1
         name = f"checkpoint-{number:06d}"
         temporary = self._directory / f"{_TEMPORARY}{name}"
         temporary.mkdir()
-        state = json.dumps(checkpoint.state, indent=1, allow_nan=False)
-        sums = [
-            _write_file(temporary / _ARRAYS_FILE, _pack(checkpoint.arrays)),
-            _write_file(temporary / _STATE_FILE, state.encode()),
-        ]
-        _write_file(temporary / _SUMS_FILE, "".join(sums).encode())
+        state = json.dumps(
+            {"format": format_version.VERSION, **checkpoint.state},
+            indent=1,
+            allow_nan=False,
+        ).encode()
+        sums = _write_file(
+            temporary / _ARRAYS_FILE,
+            lambda file: _write_arrays(file, checkpoint.arrays),
+        )
+        sums += _write_file(
+            temporary / _STATE_FILE, lambda file: file.write(state)
+        )
+        _write_file(
+            temporary / _SUMS_FILE, lambda file: file.write(sums.encode())
+        )
         _sync_directory(temporary)
         os.rename(temporary, self._directory / name)
         _sync_directory(self._directory)
 
-    def _remove_leftovers(self):
+    def _remove_leftovers(self) -> None:
         """Removes what killed processes were about to write."""
         with contextlib.suppress(OSError):
             for path in self._directory.glob(f"{_TEMPORARY}*"):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _set_aside(self, path):
+    def _set_aside(self, path: pathlib.Path) -> None:
         target = path.with_name(_DAMAGED + path.name)
         shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -159,59 +188,117 @@ class _Damage(Exception):
     """What is wrong with a checkpoint, in words."""
 
 
-def _number(path):
-    """Returns the number in the name of a checkpoint; None for other names."""
+def _number(path: pathlib.Path) -> int:
+    """Returns the number in the name of a checkpoint; -1 for other names."""
     match = _NAME.fullmatch(path.name)
-    return int(match.group(1)) if match else None
+    return int(match.group(1)) if match else -1
 
 
-def _read(path):
-    """Returns the `Checkpoint` of a directory; raises `_Damage`."""
-    contents = {}
+def _read(
+    path: pathlib.Path, check: Callable[[Checkpoint], None] | None
+) -> Checkpoint:
+    """Returns the checkpoint of a directory; raises `_Damage`."""
     try:
-        sums = (path / _SUMS_FILE).read_text(encoding="utf-8")
-        for line in sums.splitlines():
+        lines = (path / _SUMS_FILE).read_text(encoding="utf-8").splitlines()
+        digests = {}
+        for line in lines:
             digest, name = line.split("  ")
-            contents[name] = (path / name).read_bytes()
-            if hashlib.sha256(contents[name]).hexdigest() != digest:
+            digests[name] = digest
+        for name in (_ARRAYS_FILE, _STATE_FILE):
+            if _hash_file(path / name) != digests[name]:
                 raise _Damage(f"{name} does not have its checksum")
-        state = json.loads(contents[_STATE_FILE])
-        return Checkpoint(_unpack(contents[_ARRAYS_FILE]), state)
+        state = json.loads((path / _STATE_FILE).read_bytes())
+        format_version.check(state, path)
+        state.pop("format", None)
+        checkpoint = Checkpoint(_read_arrays(path / _ARRAYS_FILE), state)
+        if check is not None:
+            check(checkpoint)
+        return checkpoint
+    except format_version.NewerFormatError:
+        raise
     except FileNotFoundError as error:
         raise _Damage(f"{pathlib.Path(error.filename).name} is gone") from error
-    except (ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise _Damage(f"it cannot be read ({error})") from error
 
 
-def _pack(arrays):
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+class _HashingFile:
+    """Hashes what goes into a file, front to back: it cannot be sought in."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
 
-def _unpack(data):
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-def _write_file(path, data):
+def _write_file(path: pathlib.Path, write: Callable[[Any], Any]) -> str:
     """Writes and syncs a file; returns its line in the list of checksums."""
     with open(path, "wb") as file:
-        file.write(data)
+        hashing = _HashingFile(file)
+        write(hashing)
         file.flush()
         os.fsync(file.fileno())
-    return f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
+    return f"{hashing.hexdigest()}  {path.name}\n"
 
 
-def _sync_directory(path):
-    descriptor = os.open(path, os.O_RDONLY)
+def _write_arrays(file: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes what `numpy.load` reads, without a copy of the arrays.
+
+    `numpy.savez` needs a file to seek in, which would be hashed afterwards.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                array = np.lib.format.read_array(member, allow_pickle=False)
+            arrays[name.removesuffix(".npy")] = array
+    return arrays
+
+
+def _hash_file(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_directory(path: pathlib.Path) -> None:
+    """Forces the names in a directory to disk, where a system can.
+
+    Windows opens no directories, and some network drives refuse to sync them.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 
 
-def _storage_error(directory, error):
+def _storage_error(
+    directory: pathlib.Path, error: OSError
+) -> errors.StorageError:
     reason = error.strerror or str(error)
     return errors.StorageError(
         f"A checkpoint could not be written to {directory}: {reason}. Those "

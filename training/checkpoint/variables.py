@@ -1,21 +1,28 @@
 """The variables of a run as arrays, and back."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
 import numpy as np
+import tensorflow as tf
 
 from training import errors
+from training.model import averaging
 
 _LEARNING_RATE = "learning_rate"
 
 
-def take(model, averages=None):
-    """Returns the values of all variables of a run.
+def to_arrays(
+    model: keras.Model, averages: averaging.WeightAverages | None = None
+) -> dict[str, np.ndarray]:
+    """Returns the values of all variables of a run by name.
 
     Args:
-        model: A compiled `keras.Model`, its optimizer built.
-        averages: `averaging.WeightAverages`, if there are any.
-
-    Returns:
-        Dict of names to NumPy arrays.
+        model: Compiled, its optimizer built.
+        averages: Of its weights, if there are any.
 
     Raises:
         NotFiniteError: If a weight of the model is NaN or infinite.
@@ -33,13 +40,19 @@ def take(model, averages=None):
     return arrays
 
 
-def restore(arrays, model, averages=None, *, keep_learning_rate=False):
-    """Gives all variables of a run the values that `take` returned.
+def restore(
+    arrays: Mapping[str, np.ndarray],
+    model: keras.Model,
+    averages: averaging.WeightAverages | None = None,
+    *,
+    keep_learning_rate: bool = False,
+) -> bool:
+    """Gives all variables of a run the values that `to_arrays` returned.
 
     Args:
-        arrays: Dict of names to NumPy arrays.
-        model: A `keras.Model` of the same network, its optimizer built.
-        averages: `averaging.WeightAverages`, if there are any.
+        arrays: By name.
+        model: Of the same network, its optimizer built.
+        averages: Of its weights, if there are any.
         keep_learning_rate: Leave the learning rate as it is.
 
     Returns:
@@ -56,24 +69,28 @@ def restore(arrays, model, averages=None, *, keep_learning_rate=False):
         raise ValueError(
             "`model` must be the network of the checkpoint. Begin a new run "
             f"with --resume=never. Received: model={model.name}, whose weights "
-            "have other shapes or another number"
+            "have other shapes or types, or another number"
         )
-    whole = all(_fit(arrays, others, kind) for kind in ("optimizer/", "ema/"))
-    chosen = variables if whole else of_model
+    restored_all = all(
+        _fit(arrays, others, kind) for kind in ("optimizer/", "ema/")
+    )
+    chosen = variables if restored_all else of_model
     for name, variable in chosen.items():
         if not (keep_learning_rate and name.endswith(_LEARNING_RATE)):
             variable.assign(arrays[name])
-    return whole
+    return restored_all
 
 
-def _variables(model, averages):
+def _variables(
+    model: keras.Model, averages: averaging.WeightAverages | None
+) -> dict[str, Any]:
     """Returns all variables by names that do not change between processes.
 
     By their places, that is: Keras numbers layers through a process, and names
     variables after them.
     """
     metrics = {id(variable) for variable in model.metrics_variables}
-    groups = {
+    groups: dict[str, Any] = {
         "model": [v for v in model.variables if id(v) not in metrics],
         "optimizer": model.optimizer.variables,
         "ema": averages.variables if averages else [],
@@ -85,14 +102,23 @@ def _variables(model, averages):
     }
 
 
-def _known_name(variable):
+def _known_name(variable: Any) -> str:
     is_rate = variable.name == _LEARNING_RATE
     return f"/{_LEARNING_RATE}" if is_rate else ""
 
 
-def _fit(arrays, variables, kind):
+def _fit(
+    arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], kind: str
+) -> bool:
     """Whether the arrays of a kind are just those of its variables."""
-    ours = {n: tuple(v.shape) for n, v in variables.items()}
-    ours = {n: shape for n, shape in ours.items() if n.startswith(kind)}
-    theirs = {n: a.shape for n, a in arrays.items() if n.startswith(kind)}
+    ours = {
+        name: (tuple(variable.shape), tf.as_dtype(variable.dtype).name)
+        for name, variable in variables.items()
+        if name.startswith(kind)
+    }
+    theirs = {
+        name: (array.shape, array.dtype.name)
+        for name, array in arrays.items()
+        if name.startswith(kind)
+    }
     return ours == theirs

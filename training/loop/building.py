@@ -1,19 +1,28 @@
 """Puts the parts of a run together: network, optimizer, averages, steps."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+import typing
 
 import keras
 import tensorflow as tf
 
+from training import config as config_lib
 from training import model as model_lib
 from training.checkpoint import variables
-from training.loop import compilation as compilation_lib
+from training.loop import compilation
+from training.loop import execution
 from training.loop import runner as runner_lib
 from training.loop import steps
 from training.loop import throughput as throughput_lib
 from training.model import averaging
 from training.model import optimizers
+
+if typing.TYPE_CHECKING:
+    from training.checkpoint import resume
+    from training.data import inputs as inputs_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,103 +30,130 @@ class Parts:
     """What is trained, and what trains it.
 
     Attributes:
-        model: A compiled `keras.Model`.
-        averages: `averaging.WeightAverages`; None where none are wanted.
-        runner: `runner.PassRunner`.
-        meter: `throughput.Meter` of the training passes.
+        model: Compiled.
+        averages: Of its weights; None where none are wanted.
+        runner: Of its passes.
+        meter: Of the training passes.
         notices: Lines for the user about where its variables come from.
     """
 
     model: keras.Model
     averages: averaging.WeightAverages | None
-    runner: runner_lib.PassRunner
-    meter: throughput_lib.Meter
+    runner: runner_lib.Runner
+    meter: throughput_lib.ThroughputMeter
     notices: tuple[str, ...]
 
 
-def build_parts(config, strategy, inputs, start, *, agree=False):
+def build_parts(
+    config: config_lib.TrainConfig,
+    strategy: tf.distribute.Strategy,
+    inputs: inputs_lib.Inputs,
+    start: resume.Start,
+    *,
+    multi_worker: bool = False,
+) -> Parts:
     """Builds all parts, with the variables of the checkpoint if there is one.
 
     Args:
-        config: `TrainConfig`.
-        strategy: `tf.distribute.Strategy` to run on.
-        inputs: `inputs.Inputs`.
-        start: `resume.Start`.
-        agree: Whether there are several workers.
-
-    Returns:
-        `Parts`.
+        config: What to build.
+        strategy: To run on.
+        inputs: What the model is fed with.
+        start: How the run starts.
+        multi_worker: Whether there are several workers.
 
     Raises:
         ValueError: If the initial weights, or those of the checkpoint, are of
             another network.
     """
-    precision = config.mixed_precision
-    if precision == "none":
-        precision = "float32"
+    notices: tuple[str, ...] = ()
     with strategy.scope():
-        model = model_lib.build_model(
-            config.model,
-            inputs.splits.image_shape,
-            len(inputs.splits.class_names),
-            rescale=inputs.augment.rescale,
-            precision=precision,
-        )
-        notices: tuple[str, ...] = ()
+        model = _build_model(config, inputs)
         if config.weights and start.checkpoint is None:
-            told = model_lib.load_initial_weights(model, config.weights)
-            notices = (f"Initial weights: {told}",)
-        optimizer = optimizers.build_optimizer(
-            config.optimizer,
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            momentum=config.momentum,
-            precision=precision,
-        )
-        model_lib.compile_model(
-            model, optimizer, label_smoothing=config.label_smoothing
-        )
+            loaded = model_lib.load_initial_weights(model, config.weights)
+            notices = (f"Initial weights: {loaded}",)
+        _compile(config, model)
         averages = None
         if config.ema_decay:
             averages = averaging.WeightAverages(model, config.ema_decay)
         if start.checkpoint is not None:
-            whole = variables.restore(
+            restored_all = variables.restore(
                 start.checkpoint.arrays,
                 model,
                 averages,
                 keep_learning_rate="learning_rate" in start.changed,
             )
-            if not whole:
+            if not restored_all:
                 notices = ("The optimizer and its averages begin anew.",)
         inputs.cache_on_device()
-    meter = throughput_lib.Meter()
-    several = strategy.num_replicas_in_sync > 1
-    compilation = compilation_lib.choose(config, inputs.augment)
-    runner = runner_lib.PassRunner(
+    meter = throughput_lib.ThroughputMeter()
+    runner = runner_lib.Runner(
         model,
         strategy,
-        inputs.train_images,
-        inputs.validation_images,
-        train_step=steps.TrainStep(
-            class_weights=inputs.class_weights(),
-            label_smoothing=config.label_smoothing,
-            clip_norm=config.clip_norm,
-            trim=several and not _needs_static_shapes(strategy),
-        ),
-        schedule=_build_schedule(config, inputs),
-        averages=averages,
+        _step_options(config, strategy, inputs, averages),
         steps_per_execution=config.steps_per_execution,
-        agree=agree,
+        multi_worker=multi_worker,
         meter=meter,
-        compile_training=compilation.training,
-        compile_evaluation=compilation.evaluation,
-        compile_images=compilation.images,
     )
     return Parts(model, averages, runner, meter, notices)
 
 
-def _build_schedule(config, inputs):
-    """Returns the `optimizers.Schedule`; None for what does not change."""
+def _build_model(
+    config: config_lib.TrainConfig, inputs: inputs_lib.Inputs
+) -> keras.Model:
+    return model_lib.build_model(
+        config.model,
+        inputs.splits.image_shape,
+        len(inputs.splits.class_names),
+        rescale=inputs.augment.rescale,
+        precision=_precision(config),
+    )
+
+
+def _compile(config: config_lib.TrainConfig, model: keras.Model) -> None:
+    optimizer = optimizers.build_optimizer(
+        config.optimizer,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+        precision=_precision(config),
+    )
+    model_lib.compile_model(
+        model, optimizer, label_smoothing=config.label_smoothing
+    )
+
+
+def _precision(config: config_lib.TrainConfig) -> str:
+    none = config.mixed_precision == "none"
+    return "float32" if none else config.mixed_precision
+
+
+def _step_options(
+    config: config_lib.TrainConfig,
+    strategy: tf.distribute.Strategy,
+    inputs: inputs_lib.Inputs,
+    averages: averaging.WeightAverages | None,
+) -> execution.StepOptions:
+    # XLA, which compiles all that a TPU runs, needs static shapes.
+    may_trim = not isinstance(strategy, tf.distribute.TPUStrategy)
+    return execution.StepOptions(
+        train_step=steps.TrainStep(
+            class_weights=inputs.class_weights(),
+            label_smoothing=config.label_smoothing,
+            clip_norm=config.clip_norm,
+            trim=strategy.num_replicas_in_sync > 1 and may_trim,
+        ),
+        train_images=inputs.train_images,
+        eval_images=inputs.validation_images,
+        schedule=_build_schedule(config, inputs),
+        averages=averages,
+        compilation=compilation.choose(config, inputs.augment),
+    )
+
+
+def _build_schedule(
+    config: config_lib.TrainConfig, inputs: inputs_lib.Inputs
+) -> optimizers.Schedule | None:
+    """Returns the schedule; None for a rate that does not change."""
     if config.schedule == "constant" and not config.warmup_epochs:
         return None
     steps_per_epoch = inputs.train_progress().num_steps
@@ -129,8 +165,3 @@ def _build_schedule(config, inputs):
         # Given for an epoch, used for a step.
         decay_rate=config.decay_rate ** (1 / steps_per_epoch),
     )
-
-
-def _needs_static_shapes(strategy):
-    """Whether XLA compiles all that the strategy runs."""
-    return isinstance(strategy, tf.distribute.TPUStrategy)

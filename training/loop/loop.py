@@ -10,16 +10,22 @@ called as `fit` calls them.
     result = loop.train_and_evaluate(config, builder)
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import pathlib
 import time
+import typing
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from training import config as config_lib
 from training import model as model_lib
-from training.checkpoint import policy
 from training.checkpoint import resume
 from training.cluster import rendezvous
 from training.data import inputs as inputs_lib
@@ -31,6 +37,10 @@ from training.loop import strategy as strategy_lib
 from training.workdir import atomic
 from training.workdir import console
 from training.workdir import files
+from training.workdir import storage
+
+if typing.TYPE_CHECKING:
+    from training.cluster import channel as channel_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,46 +49,43 @@ class TrainResult:
 
     Attributes:
         workdir: Directory of its files; None on workers that write nothing.
-        model: The trained `keras.Model`, as it was saved.
+        model: As it was saved.
         records: One dict an epoch, the lines of the metrics file.
         signum: Number of the signal that stopped the run; None if it finished.
     """
 
     workdir: pathlib.Path | None
     model: keras.Model
-    records: list[dict[str, float]]
+    records: list[dict[str, Any]]
     signum: int | None
 
 
 def train_and_evaluate(
-    config,
-    data,
+    config: config_lib.TrainConfig,
+    data: Any,
     *,
-    callbacks=(),
-    flagfile=None,
-    strategy=None,
-    channel=None,
-    started=None,
-):
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    flagfile: str | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    channel: channel_lib.Channel | None = None,
+    started: float | None = None,
+) -> TrainResult:
     """Trains a model, validates it after each epoch and saves everything.
 
-    A run that is in its directory already is gone on with, bit for bit as if
-    it had never ended (on CPUs, and on GPUs with `config.deterministic`).
-    SIGINT and SIGTERM end training after the step at hand, with a checkpoint.
+    A run that is in its directory already is resumed, bit for bit as if it had
+    never ended (on CPUs, and on GPUs with `config.deterministic`). SIGINT and
+    SIGTERM end training after the step at hand, with a checkpoint.
 
     Args:
-        config: `training.config.TrainConfig`.
+        config: What to train, and how.
         data: Prepared TFDS builder, its directory, or `splits.Splits`.
-        callbacks: `keras.callbacks.Callback`s, called as by `fit`. What they
-            remember is not part of a checkpoint.
+        callbacks: Called as by `fit`. What they remember is not part of a
+            checkpoint.
         flagfile: Text to keep as the run's flag file, if any.
-        strategy: `tf.distribute.Strategy`; None for that of `config`.
-        channel: `channel.Channel` to the other workers, if there are any.
+        strategy: To run on; None for that of `config`.
+        channel: To the other workers, if there are any.
         started: `time.monotonic()` when the process began, if the time to the
-            first step is to be told.
-
-    Returns:
-        A `TrainResult`.
+            first step is to be reported.
 
     Raises:
         ValueError: If a split is missing, the images are too small for the
@@ -99,15 +106,23 @@ def train_and_evaluate(
     )
     model_lib.check_input_shape(config.model, splits.image_shape)
     inputs = inputs_lib.Inputs(config, splits)
-    start = resume.begin(config, inputs.fingerprint(), channel)
+    start = resume.start_run(config, inputs.fingerprint(), channel)
     with contextlib.ExitStack() as stack:
         if start.directory:
+            path = start.directory.path
             stack.callback(start.directory.close)
-            with policy.writing_to(start.directory.path):
-                _write_flags(flagfile, start.directory.path)
+            # TensorFlow's own errors are those of TensorBoard and profiles.
+            stack.enter_context(
+                storage.reporting_errors(path, tf.errors.OpError)
+            )
+            _write_flags(flagfile, path)
             console.print_data(splits)
         parts = building.build_parts(
-            config, strategy, inputs, start, agree=channel.num_workers > 1
+            config,
+            strategy,
+            inputs,
+            start,
+            multi_worker=channel.num_workers > 1,
         )
         run = run_lib.Run(config, strategy, parts, inputs, start, callbacks)
         if start.directory:
@@ -115,11 +130,11 @@ def train_and_evaluate(
         stop = stack.enter_context(signals.stop_on_signals())
         stack.enter_context(splits.naming_damage())
         signum = run.train(stop, _first_step_printer(started, start))
-    path = start.directory.path if start.directory else None
-    return TrainResult(path, parts.model, run.records, signum)
+    workdir = start.directory.path if start.directory else None
+    return TrainResult(workdir, parts.model, run.records, signum)
 
 
-def make_reproducible(config):
+def make_reproducible(config: config_lib.TrainConfig) -> None:
     """Seeds everything that Keras draws, and orders what GPUs would not."""
     keras.utils.set_random_seed(config.seed)
     # The CPU kernels of these networks give equal bits as they are, and asking
@@ -128,21 +143,29 @@ def make_reproducible(config):
         tf.config.experimental.enable_op_determinism()
 
 
-def _print_start(config, strategy, parts, start, run):
+def _print_start(
+    config: config_lib.TrainConfig,
+    strategy: tf.distribute.Strategy,
+    parts: building.Parts,
+    start: resume.Start,
+    run: run_lib.Run,
+) -> None:
     console.print_model(parts.model, strategy)
     for notice in parts.notices:
         print(notice)
-    console.print_start(start, config.epochs, (run.epoch, run.step))
+    console.print_start(start, config.epochs, run.epoch, run.step)
 
 
-def _first_step_printer(started, start):
-    """Returns what is to be called after the first step, or None."""
+def _first_step_printer(
+    started: float | None, start: resume.Start
+) -> Callable[[], None] | None:
+    """Returns what is to be called after the first step, if anything."""
     if started is None or start.directory is None:
         return None
     return lambda: console.print_first_step(time.monotonic() - started)
 
 
-def _write_flags(flagfile, directory):
+def _write_flags(flagfile: str | None, directory: pathlib.Path) -> None:
     if flagfile is not None:
         with atomic.replacing(directory / files.FLAGS_FILE) as path:
             path.write_text(flagfile, encoding="utf-8")

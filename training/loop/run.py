@@ -1,18 +1,36 @@
 """A run in progress: its epochs, its checkpoints, its end."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import signal
 import time
+import typing
+from typing import Any
+
+import keras
+import tensorflow as tf
 
 from training import callbacks as callbacks_lib
+from training import config as config_lib
 from training import errors
 from training.callbacks import dispatch
-from training.checkpoint import policy
+from training.checkpoint import policy as policy_lib
+from training.checkpoint import resume
 from training.checkpoint import state as state_lib
+from training.loop import epoch_metrics
 from training.loop import runner
+from training.loop import signals
 from training.loop import strategy as strategy_lib
 from training.model import averaging
 from training.workdir import files
 from training.workdir import run_files
+
+if typing.TYPE_CHECKING:
+    from training.data import inputs as inputs_lib
+    from training.loop import building
 
 # More would not help anyone to find the image.
 _MOST_FILENAMES = 64
@@ -21,59 +39,70 @@ _MOST_FILENAMES = 64
 class Run:
     """Goes through the epochs that are left, and leaves everything on disk."""
 
-    def __init__(self, config, strategy, parts, inputs, start, callbacks=()):
+    def __init__(
+        self,
+        config: config_lib.TrainConfig,
+        strategy: tf.distribute.Strategy,
+        parts: building.Parts,
+        inputs: inputs_lib.Inputs,
+        start: resume.Start,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
         """Stands where the checkpoint of `start` was written.
 
         Args:
-            config: `TrainConfig`.
-            strategy: `tf.distribute.Strategy` that the parts were built for.
-            parts: `building.Parts`.
-            inputs: `inputs.Inputs`.
-            start: `resume.Start`.
-            callbacks: A user's `keras.callbacks.Callback`s.
+            config: What to train, and how.
+            strategy: That the parts were built for.
+            parts: What is trained, and what trains it.
+            inputs: What it is fed with.
+            start: How the run starts.
+            callbacks: A user's.
         """
         self._config = config
         self._strategy = strategy
         self._parts = parts
         self._inputs = inputs
         self._is_finished = start.is_finished
-        self._directory = start.directory and start.directory.path
+        self._directory = start.directory.path if start.directory else None
         self._files = run_files.RunFiles(config, inputs, start.directory)
         self._has_callbacks = bool(callbacks)
-        self._position = state_lib.find_position(config, inputs, start)
-        self._keeper = policy.Keeper(
+        self._state = state_lib.make_train_state(config, inputs, start)
+        self._checkpoints = policy_lib.CheckpointPolicy(
             config, self._directory, parts.model, parts.averages
         )
         self._callbacks = dispatch.Callbacks(
             parts.model,
             callbacks,
-            self._make_observers(),
+            self._make_default_callbacks(),
             epochs=config.epochs,
-            steps=self._position.progress.num_steps,
+            steps=self._state.progress.num_steps,
         )
 
     @property
-    def records(self):
+    def records(self) -> list[dict[str, Any]]:
         """One dict for each epoch that is finished."""
-        return self._position.records
+        return self._state.records
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """How many epochs are finished."""
-        return self._position.epoch
+        return self._state.epoch
 
     @property
-    def step(self):
+    def step(self) -> int:
         """How many steps of the next epoch are done."""
-        return self._position.step
+        return self._state.step
 
-    def train(self, stop, on_first_step=None):
+    def train(
+        self,
+        stop: signals.StopRequest,
+        on_first_step: Callable[[], None] | None = None,
+    ) -> int | None:
         """Trains to the end, or until a signal.
 
         Args:
-            stop: `signals.StopRequest`.
-            on_first_step: Function without arguments, called after the first
-                step.
+            stop: Filled by a signal.
+            on_first_step: Called after the first step.
 
         Returns:
             The number of the signal that ended it on any worker, or None.
@@ -84,7 +113,7 @@ class Run:
         self._parts.model.stop_training = False
         self._on_first_step = on_first_step
         if self._is_finished:
-            self._files.summarize(self._position)
+            self._files.summarize(self._state)
             return None
         self._files.begin(self.records)
         try:
@@ -96,10 +125,10 @@ class Run:
         self._finish(signum)
         return signum
 
-    def _run_epochs(self, stop):
+    def _run_epochs(self, stop: signals.StopRequest) -> int | None:
         """Runs what is left; returns the number of the signal that ended it."""
         self._open_batches()
-        self._keeper.start_from(self._position)
+        self._checkpoints.start(self._state)
         self._callbacks.on_train_begin()
         logs, interrupted = None, False
         while not interrupted and self._has_more():
@@ -111,114 +140,125 @@ class Run:
         # A signal may have reached another worker only.
         return (stop.signum or signal.SIGTERM) if interrupted else None
 
-    def _has_more(self):
+    def _has_more(self) -> bool:
         return (
-            self._position.epoch < self._config.epochs
-            and not self._position.selection.should_stop
+            self._state.epoch < self._config.epochs
+            and not self._state.early_stopping.should_stop
             and not self._parts.model.stop_training
         )
 
-    def _open_batches(self):
+    def _open_batches(self) -> None:
         """Opens the iterators, once: after an epoch, the next follows."""
-        position, inputs = self._position, self._inputs
+        state, inputs = self._state, self._inputs
         self._train_batches, self._validation_batches = (
             iter(strategy_lib.distribute(self._strategy, make_dataset))
             for make_dataset in (
                 lambda ctx: inputs.make_train_dataset(
-                    ctx, epoch=position.epoch, step=position.step
+                    ctx, epoch=state.epoch, step=state.step
                 ),
                 inputs.make_validation_dataset,
             )
         )
 
-    def _run_epoch(self, stop):
+    def _run_epoch(
+        self, stop: signals.StopRequest
+    ) -> tuple[dict[str, float] | None, bool]:
         """Trains and validates; returns logs, and whether a signal ended it.
 
         An epoch that a signal ends midway leaves no line in the metrics.
         """
-        position, model = self._position, self._parts.model
-        start = time.perf_counter() - position.progress.seconds
+        state, model = self._state, self._parts.model
+        start = time.perf_counter() - state.progress.seconds
 
-        def wish():
+        def stop_requested() -> bool:
             return bool(stop) or model.stop_training
 
-        self._callbacks.on_epoch_begin(position.epoch)
+        self._callbacks.on_epoch_begin(state.epoch)
         ended = self._parts.runner.train(
             self._train_batches,
-            position.progress,
+            state.progress,
             self._callbacks,
-            wish=wish,
-            between=self._after_execution,
+            stop_requested=stop_requested,
+            after_execution=self._after_execution,
         )
         # Callbacks of all workers see the same and ask for the same.
         if ended and not model.stop_training:
             return None, True
-        trained = position.progress.result()
+        trained = state.progress.result()
         with averaging.swapped_in(self._parts.averages):
-            validation = self._evaluate(wish)
-            if not validation.complete:
+            validation = self._evaluate(stop_requested)
+            if not validation.is_complete:
                 return None, True
-            logs = dict(trained.logs)
-            logs.update((f"val_{k}", v) for k, v in validation.logs.items())
-            if position.selection.update(position.epoch, logs):
+            logs = trained.logs | _as_validation(validation.logs)
+            if state.early_stopping.update(state.epoch, logs):
                 self._files.save_model(model, files.BEST_MODEL_FILE)
-        self._record(logs, trained, time.perf_counter() - start)
+        self._end_epoch(logs, trained, time.perf_counter() - start)
         return logs, False
 
-    def _evaluate(self, wish=bool, callbacks=None):
+    def _evaluate(
+        self,
+        stop_requested: Callable[[], bool] = runner.never,
+        callbacks: dispatch.Callbacks | None = None,
+    ) -> epoch_metrics.PassResult:
         progress = self._inputs.validation_progress()
         try:
             self._parts.runner.evaluate(
                 self._validation_batches,
                 progress,
                 callbacks or self._callbacks,
-                wish=wish,
+                stop_requested=stop_requested,
             )
         except runner.NotFiniteStep as error:
             raise errors.NotFiniteError(
                 "The validation loss is not finite after epoch "
-                f"{self._position.epoch + 1}. {self._describe_last_state()}"
+                f"{self._state.epoch + 1}. {self._describe_last_state()}"
             ) from error
         return progress.result()
 
-    def _after_execution(self):
+    def _after_execution(self) -> None:
         if self._on_first_step is not None:
             self._on_first_step()
             self._on_first_step = None
-        self._keeper.save_if_due(self._position)
+        self._checkpoints.save_if_due(self._state)
 
-    def _record(self, logs, trained, seconds):
+    def _end_epoch(
+        self,
+        logs: dict[str, float],
+        trained: epoch_metrics.PassResult,
+        seconds: float,
+    ) -> None:
         """Ends the epoch: its line in the metrics, its checkpoint."""
-        position = self._position
+        state = self._state
         record = {
-            "epoch": position.epoch + 1,
+            "epoch": state.epoch + 1,
             **logs,
             "images_per_second": trained.num_examples / trained.seconds,
             "input_wait_share": self._parts.meter.input_wait_share,
             "seconds": seconds,
         }
-        if not trained.complete:
+        if not trained.is_complete:
             record["partial"] = True
-        position.records.append(record)
-        self._files.end_epoch(position.records)
-        epoch = position.epoch
-        position.epoch += 1
-        position.progress = self._inputs.train_progress()
+        state.records.append(record)
+        epoch = state.epoch
+        state.epoch += 1
+        state.progress = self._inputs.train_progress()
         # Before the checkpoint: a callback may change the learning rate.
         self._callbacks.on_epoch_end(epoch, logs)
-        # After it, too: the progress bar has left its line.
-        self._files.print_epoch(record)
+        # Before the metrics: where there are some, a checkpoint is missed.
         self._save_checkpoint()
+        self._files.end_epoch(state.records)
+        # Now that nothing can be lost: the progress bar has left its line.
+        self._files.print_epoch(record)
 
-    def _save_checkpoint(self):
+    def _save_checkpoint(self) -> None:
         try:
-            self._keeper.save(self._position)
+            self._checkpoints.save(self._state)
         except errors.NotFiniteError as error:
             raise errors.NotFiniteError(
                 f"{error} {self._describe_last_state()}"
             ) from error
 
-    def _finish(self, signum):
+    def _finish(self, signum: int | None) -> None:
         averages, validation = self._parts.averages, None
         with averaging.swapped_in(averages):
             if self._has_callbacks and signum is None:
@@ -226,36 +266,40 @@ class Run:
                 # when it restores the best ones.
                 silent = dispatch.Callbacks(self._parts.model)
                 logs = self._evaluate(callbacks=silent).logs
-                validation = {f"val_{k}": v for k, v in logs.items()}
+                validation = _as_validation(logs)
             self._files.save_model(self._parts.model, files.MODEL_FILE)
         self._files.finish(
-            self._position,
+            self._state,
             validation=validation,
             stopped_by=signal.Signals(signum).name if signum else None,
         )
 
-    def _not_finite(self, step):
+    def _not_finite(self, step: int) -> errors.NotFiniteError:
         """Returns the error about a step after which not all is finite."""
-        position = self._position
-        names = self._inputs.train_filenames(position.epoch, step)
+        epoch = self._state.epoch
+        names = self._inputs.train_filenames(epoch, step)
         listed = ", ".join(names[:_MOST_FILENAMES])
         return errors.NotFiniteError(
             f"The loss or a weight is not finite in step {step + 1} of epoch "
-            f"{position.epoch + 1}. Its images are: {listed}. "
+            f"{epoch + 1}. Its images are: {listed}. "
             f"{self._describe_last_state()}"
         )
 
-    def _describe_last_state(self):
+    def _describe_last_state(self) -> str:
         where = self._directory or "the work directory of worker 0"
         return (
             f"The last good state is the newest checkpoint in {where}, if "
-            "there is one. A lower --learning_rate, or --clip_norm=1, with "
-            "--resume=force goes on from it."
+            "there is one. Resume it with a lower --learning_rate, or with "
+            "--clip_norm=1, and --resume=force."
         )
 
-    def _make_observers(self):
+    def _make_default_callbacks(self) -> list[callbacks_lib.DefaultCallback]:
         if self._directory is None:
             return []
-        return callbacks_lib.make_observers(
+        return callbacks_lib.make_default_callbacks(
             self._config, self._inputs, self._parts.meter, self._directory
         )
+
+
+def _as_validation(logs: Mapping[str, float]) -> dict[str, float]:
+    return {f"val_{name}": value for name, value in logs.items()}

@@ -1,8 +1,13 @@
 """Ctrl-C and SIGTERM as a request that the loop meets between two steps."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import signal
 import threading
+import types
 
 
 class StopRequest:
@@ -12,14 +17,14 @@ class StopRequest:
         signum: The signal's number; None while there was none.
     """
 
-    def __init__(self):
-        self.signum = None
+    def __init__(self) -> None:
+        self.signum: int | None = None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.signum is not None
 
     @property
-    def signal_name(self):
+    def signal_name(self) -> str | None:
         """The signal's name, e.g. `"SIGTERM"`; None while there was none."""
         if self.signum is None:
             return None
@@ -27,11 +32,13 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_on_signals(signums=(signal.SIGINT, signal.SIGTERM)):
+def stop_on_signals(
+    signums: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
+) -> Iterator[StopRequest]:
     """Gives a `StopRequest` that the first of `signums` fills.
 
     A second signal acts as it did before the block, so that Ctrl-C twice
-    always ends a process. The handlers found are put back at the end.
+    always ends a process. The handlers found are restored at the end.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -40,12 +47,12 @@ def stop_on_signals(signums=(signal.SIGINT, signal.SIGTERM)):
         return
     previous = {signum: signal.getsignal(signum) for signum in signums}
 
-    def restore():
+    def restore() -> None:
         for signum, handler in previous.items():
             # None: the handler was not installed from Python.
             signal.signal(signum, handler or signal.SIG_DFL)
 
-    def handle(signum, frame):
+    def handle(signum: int, frame: types.FrameType | None) -> None:
         del frame
         request.signum = signum
         restore()

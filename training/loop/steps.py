@@ -6,31 +6,37 @@ share of the last batch change nothing: the sum over replicas is the mean over
 real examples.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import dataclasses
-import typing
-from typing import Any
+from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from training.loop import epoch_metrics
 
-class StepOutput(typing.NamedTuple):
+# A replica's share of a global batch: images float32 `[examples, height, width,
+# channels]`, one-hot labels float32 `[examples, num_classes]`, and weights
+# float32 `[examples]`, 1 for real examples and 0 for padding, which comes last,
+# as `pipeline.make_train_dataset` orders it.
+Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+class StepOutput(NamedTuple):
     """What a replica reports about its share of a batch.
 
     Attributes:
-        totals: float64 `[3]`, sums over the real examples: loss, correct
-            predictions, their number.
-        scores: float32 `[examples, num_classes]`, probabilities.
-        labels: int64 `[examples]`, class indices.
-        weights: float32 `[examples]`, 0 for padding.
-        broken: float64, 1 if a weight of the model is not finite now, else 0.
+        totals: Sums over the real examples.
+        examples: All examples of the batch, padding included.
+        not_finite: float64, 1 if a weight of the model is not finite, else 0.
     """
 
-    totals: tf.Tensor
-    scores: tf.Tensor
-    labels: tf.Tensor
-    weights: tf.Tensor
-    broken: tf.Tensor
+    totals: epoch_metrics.Totals
+    examples: epoch_metrics.ScoredExamples
+    not_finite: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,44 +54,47 @@ class TrainStep:
             replicas, where shapes may vary.
     """
 
-    class_weights: Any = None
+    class_weights: np.ndarray | None = None
     label_smoothing: float = 0.0
     clip_norm: float = 0.0
     trim: bool = False
 
-    def __call__(self, model, batch):
-        """Runs in a replica's context; returns a `StepOutput`.
+    def __call__(self, model: keras.Model, batch: Batch) -> StepOutput:
+        """Runs in a replica's context.
 
         Args:
-            model: A compiled `keras.Model`, its optimizer built.
-            batch: `(image, label, weight)`: float32 `[examples, height, width,
-                channels]`, float32 one-hot `[examples, num_classes]`, float32
-                `[examples]`, 1 for real examples and 0 for the padding, which
-                comes last, as `pipeline.make_train_dataset` orders it.
+            model: Compiled, its optimizer built.
+            batch: The replica's share of a global batch.
         """
-        (global_weight,) = _sum_over_replicas([tf.reduce_sum(batch[-1])])
+        _, _, all_weights = batch
+        (global_weight,) = _sum_over_replicas([tf.reduce_sum(all_weights)])
         seen = _trim(batch, global_weight) if self.trim else batch
-        image, label, weight = seen
+        images, labels, weights = seen
         with tf.GradientTape() as tape:
-            scores = model(image, training=True)
-            losses = self._losses(label, scores)
-            loss = tf.reduce_sum(losses * weight) / global_weight
+            scores = model(images, training=True)
+            losses = self._losses(labels, scores)
+            loss = tf.reduce_sum(losses * weights) / global_weight
             loss = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, model.trainable_variables)
         gradients = self._prepare(gradients, model.optimizer)
         # On the TensorFlow backend the optimizer sums gradients over replicas.
         model.optimizer.apply(gradients, model.trainable_variables)
-        output = _step_output(losses, scores, label, weight, batch)
-        return output._replace(broken=_broken(model.trainable_variables))
+        return StepOutput(
+            _sum_up(losses, scores, labels, weights),
+            _fill_up(scores, batch),
+            _any_not_finite(model.trainable_variables),
+        )
 
-    def _losses(self, label, scores):
-        losses = _cross_entropy(label, scores, self.label_smoothing)
+    def _losses(self, labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+        losses = _cross_entropy(labels, scores, self.label_smoothing)
         if self.class_weights is not None:
             weights = tf.constant(self.class_weights, tf.float32)
-            losses *= tf.gather(weights, tf.argmax(label, axis=-1))
+            losses *= tf.gather(weights, tf.argmax(labels, axis=-1))
         return losses
 
-    def _prepare(self, gradients, optimizer):
+    def _prepare(
+        self, gradients: list[tf.Tensor], optimizer: keras.optimizers.Optimizer
+    ) -> list[tf.Tensor]:
         """Clips gradients by the norm of what all replicas have together.
 
         Keras clips what each replica has before it sums, and looks for
@@ -104,31 +113,36 @@ class TrainStep:
         return [gradient / replicas for gradient in gradients]
 
 
-def eval_step(model, batch):
-    """Returns the `StepOutput` of `model` on `batch`, changing nothing."""
-    image, label, weight = batch
-    scores = model(image, training=False)
-    losses = _cross_entropy(label, scores)
-    return _step_output(losses, scores, label, weight, batch)
+def eval_step(model: keras.Model, batch: Batch) -> StepOutput:
+    """Evaluates `model` on a replica's share of a batch, changing nothing."""
+    images, labels, weights = batch
+    scores = model(images, training=False)
+    return StepOutput(
+        _sum_up(_cross_entropy(labels, scores), scores, labels, weights),
+        _fill_up(scores, batch),
+        not_finite=tf.zeros([], tf.float64),
+    )
 
 
-def _cross_entropy(label, scores, label_smoothing=0.0):
+def _cross_entropy(
+    labels: tf.Tensor, scores: tf.Tensor, label_smoothing: float = 0.0
+) -> tf.Tensor:
     """Returns the cross entropy of each example, float32 `[examples]`.
 
     Keras finds the logits behind a softmax by itself, so nothing is lost where
     a probability rounds to 0 or 1.
     """
     return keras.losses.categorical_crossentropy(
-        label, scores, label_smoothing=label_smoothing
+        labels, scores, label_smoothing=label_smoothing
     )
 
 
-def _sum_over_replicas(values):
+def _sum_over_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
     context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-def _trim(batch, global_weight):
+def _trim(batch: Batch, global_weight: tf.Tensor) -> Batch:
     """Returns the batch without its padding.
 
     Where there are fewer examples than replicas, each replica keeps as many as
@@ -137,38 +151,45 @@ def _trim(batch, global_weight):
     network meets an empty batch, which TensorFlow's oneDNN convolutions give a
     wrong shape (2.21).
     """
-    weight = batch[-1]
+    images, labels, weights = batch
     global_size = tf.cast(global_weight, tf.int32)
     replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-    size = tf.math.count_nonzero(weight, dtype=tf.int32)
     size = tf.where(
         global_size < replicas,
-        tf.minimum(global_size, tf.shape(weight)[0]),
-        size,
+        tf.minimum(global_size, tf.shape(weights)[0]),
+        tf.math.count_nonzero(weights, dtype=tf.int32),
     )
-    return tuple(value[:size] for value in batch)
+    return images[:size], labels[:size], weights[:size]
 
 
-def _step_output(losses, scores, label, weight, batch):
-    """Sums up what was computed for the real examples of `batch`."""
-    labels = tf.argmax(label, axis=-1)
-    correct = tf.cast(tf.equal(tf.argmax(scores, axis=-1), labels), tf.float64)
-    exact_weight = tf.cast(weight, tf.float64)
-    totals = tf.stack(
-        [
-            tf.reduce_sum(tf.cast(losses, tf.float64) * exact_weight),
-            tf.reduce_sum(correct * exact_weight),
-            tf.reduce_sum(exact_weight),
-        ]
+def _sum_up(
+    losses: tf.Tensor,
+    scores: tf.Tensor,
+    labels: tf.Tensor,
+    weights: tf.Tensor,
+) -> epoch_metrics.Totals:
+    """Sums up what was computed for the real examples of a batch."""
+    correct = tf.equal(tf.argmax(scores, axis=-1), tf.argmax(labels, axis=-1))
+    weights = tf.cast(weights, tf.float64)
+    return epoch_metrics.Totals(
+        loss=tf.reduce_sum(tf.cast(losses, tf.float64) * weights),
+        correct=tf.reduce_sum(tf.cast(correct, tf.float64) * weights),
+        num_examples=tf.reduce_sum(weights),
     )
-    _, label, weight = batch
-    missing = tf.shape(weight)[0] - tf.shape(scores)[0]
-    scores = tf.pad(scores, [[0, missing], [0, 0]])
-    labels = tf.argmax(label, axis=-1)
-    return StepOutput(totals, scores, labels, weight, tf.zeros([], tf.float64))
 
 
-def _broken(variables):
+def _fill_up(scores: tf.Tensor, batch: Batch) -> epoch_metrics.ScoredExamples:
+    """Returns all examples of a batch, with scores 0 for those cut off."""
+    _, labels, weights = batch
+    missing = tf.shape(weights)[0] - tf.shape(scores)[0]
+    return epoch_metrics.ScoredExamples(
+        scores=tf.pad(scores, [[0, missing], [0, 0]]),
+        labels=tf.argmax(labels, axis=-1),
+        weights=weights,
+    )
+
+
+def _any_not_finite(variables: Sequence[keras.Variable]) -> tf.Tensor:
     """Returns 1 if a value of the variables is not finite, else 0.
 
     The loss need not show it: where libraries fuse a convolution with its

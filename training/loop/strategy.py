@@ -1,8 +1,18 @@
 """From a name to a `tf.distribute.Strategy`."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import typing
+from typing import Any
+
 import tensorflow as tf
 
 from training.loop import tpu as tpu_lib
+
+if typing.TYPE_CHECKING:
+    from training.cluster import addresses
 
 _NAMES = ("default", "mirrored", "multi_worker", "tpu")
 
@@ -11,8 +21,13 @@ _BATCHES_AHEAD = 2
 
 
 def build_strategy(
-    name, *, devices=None, num_virtual_devices=0, cluster=None, tpu=None
-):
+    name: str,
+    *,
+    devices: Sequence[str] | None = None,
+    num_virtual_devices: int = 0,
+    cluster: addresses.Cluster | None = None,
+    tpu: str | None = None,
+) -> tf.distribute.Strategy:
     """Builds the strategy that a run is distributed with.
 
     It must be the first thing that a process does with TensorFlow's devices,
@@ -25,11 +40,8 @@ def build_strategy(
         devices: Devices to mirror over, such as `("gpu:0", "gpu:1")`.
         num_virtual_devices: If positive, mirror over so many logical devices
             of the CPU instead.
-        cluster: `addresses.Cluster`, with `"multi_worker"`.
+        cluster: The processes, with `"multi_worker"`.
         tpu: Name of a TPU, or "local".
-
-    Returns:
-        A `tf.distribute.Strategy`.
 
     Raises:
         ValueError: If `name` is unknown, or what it needs is not there.
@@ -61,13 +73,15 @@ def build_strategy(
     return tf.distribute.MirroredStrategy()
 
 
-def distribute(strategy, make_dataset):
+def distribute(
+    strategy: tf.distribute.Strategy,
+    make_dataset: Callable[[tf.distribute.InputContext], tf.data.Dataset],
+) -> Any:
     """Returns the batches of a strategy, on its devices ahead of their step.
 
     Args:
-        strategy: A `tf.distribute.Strategy`.
-        make_dataset: Function from `tf.distribute.InputContext` to the
-            `tf.data.Dataset` of a worker.
+        strategy: Whose replicas share the batches.
+        make_dataset: Makes the dataset of a worker.
     """
     batches = strategy.distribute_datasets_from_function(make_dataset)
     if strategy is tf.distribute.get_strategy():
@@ -82,7 +96,7 @@ def distribute(strategy, make_dataset):
     return batches
 
 
-def create_virtual_cpus(count):
+def create_virtual_cpus(count: int) -> None:
     """Splits the CPU into logical devices, if there are not enough already.
 
     Args:
@@ -109,7 +123,7 @@ def create_virtual_cpus(count):
         ) from error
 
 
-def _mirror_cpus(count):
+def _mirror_cpus(count: int) -> tf.distribute.Strategy:
     # Without this, CPUs are reduced over by collectives, whose keys start from
     # the same number in every strategy: a second model in the same process
     # fails with "Shape mismatch in the collective instance" (TensorFlow 2.21).
@@ -119,7 +133,7 @@ def _mirror_cpus(count):
     )
 
 
-def _mirror(devices):
+def _mirror(devices: Sequence[str]) -> tf.distribute.Strategy:
     """Mirrors over devices by name, after a look whether there are such."""
     found = [
         f"{device.device_type.lower()}:{device.name.rpartition(':')[-1]}"
@@ -141,7 +155,9 @@ def _mirror(devices):
     )
 
 
-def _build_multi_worker(cluster):
+def _build_multi_worker(
+    cluster: addresses.Cluster | None,
+) -> tf.distribute.Strategy:
     if cluster is None:
         raise ValueError(
             "strategy=multi_worker needs a cluster: start it by train.py. "

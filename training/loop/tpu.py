@@ -15,7 +15,7 @@ _METADATA_SECONDS = 3
 _LOCAL_DEVICES = ("/dev/accel0", "/dev/vfio/0")
 
 
-def connect(name):
+def connect(name: str | None) -> tf.distribute.Strategy:
     """Connects to a TPU and initialises it.
 
     Args:
@@ -47,7 +47,7 @@ def connect(name):
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _check(name):
+def _check(name: str) -> None:
     """Raises ValueError at once for what TensorFlow would try for minutes."""
     if name == "local":
         if not any(os.path.exists(device) for device in _LOCAL_DEVICES):
@@ -63,7 +63,7 @@ def _check(name):
         )
 
 
-def _is_on_google_cloud():
+def _is_on_google_cloud() -> bool:
     request = urllib.request.Request(
         _METADATA_URL, headers={"Metadata-Flavor": "Google"}
     )

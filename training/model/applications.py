@@ -1,13 +1,20 @@
 """The networks of `keras.applications`, on films of any number of channels."""
 
+from __future__ import annotations
+
+from typing import Any
+from typing import Literal
+
 import keras
 from keras import layers
 import numpy as np
 
+Scaling = Literal["tf", "torch", "caffe", "none"]
+
 # How the published weights expect pixels, by the beginning of the name, as the
 # `preprocess_input` of each module does it; the others scale 0 to 255
 # themselves. The longest beginning counts.
-_SCALINGS = {
+_SCALINGS: dict[str, Scaling] = {
     "DenseNet": "torch",
     "Inception": "tf",
     "MobileNet": "tf",
@@ -27,7 +34,12 @@ _TORCH_STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
 
 
-def build(name, input_shape, num_classes, rescale):
+def build(
+    name: str,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    rescale: float,
+) -> keras.Model:
     """Builds a network of `keras.applications` with a new head.
 
     Args:
@@ -38,8 +50,8 @@ def build(name, input_shape, num_classes, rescale):
         rescale: What pixels of 0 to 255 were multiplied by.
 
     Returns:
-        A `keras.Model` with random weights, whose layer `name` is the network
-        without its head. It holds layers of Keras only.
+        A model with random weights, whose layer `name` is the network without
+        its head. It holds layers of Keras only.
     """
     inputs = keras.Input(input_shape)
     x = to_three_channels(inputs)
@@ -66,13 +78,13 @@ def build(name, input_shape, num_classes, rescale):
     return model
 
 
-def scaling_of(name):
-    """Returns how a network expects pixels: "tf", "torch", "caffe", "none"."""
+def scaling_of(name: str) -> Scaling:
+    """Returns how a network expects pixels."""
     found = [start for start in _SCALINGS if name.startswith(start)]
     return _SCALINGS[max(found, key=len)] if found else "none"
 
 
-def set_pixel_statistics(backbone):
+def set_pixel_statistics(backbone: keras.Model) -> None:
     """Gives the first layers of EfficientNetB0 to B7 ImageNet's statistics.
 
     They hold them as weights: 0 and 1 in a new network, and in published files
@@ -92,7 +104,7 @@ def set_pixel_statistics(backbone):
             layer.finalize_state()
 
 
-def to_three_channels(x):
+def to_three_channels(x: Any) -> Any:
     """Repeats one channel, leaves out the last of four."""
     channels = x.shape[-1]
     if channels == 1:
@@ -100,13 +112,15 @@ def to_three_channels(x):
     return x[..., :3] if channels == 4 else x
 
 
-def scale_pixels(x, scaling, rescale, is_colour):
+def scale_pixels(
+    x: Any, scaling: Scaling, rescale: float, is_colour: bool
+) -> Any:
     """Brings pixels to what a network expects, in float32.
 
     Args:
         x: `[batch, height, width, 3]`, pixels of 0 to 255 times `rescale`.
         scaling: As `scaling_of` returns it.
-        rescale: float.
+        rescale: What pixels of 0 to 255 were multiplied by.
         is_colour: Whether the channels are not all the same.
     """
     if scaling == "tf":
@@ -123,5 +137,7 @@ def scale_pixels(x, scaling, rescale, is_colour):
     return x if rescale == 1 else _rescale(x, 1 / rescale, 0.0)
 
 
-def _rescale(x, scale, offset):
+def _rescale(
+    x: Any, scale: float | list[float], offset: float | list[float]
+) -> Any:
     return layers.Rescaling(scale, offset, dtype="float32")(x)

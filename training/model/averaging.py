@@ -1,7 +1,11 @@
 """Moving averages of a model's weights, kept beside them."""
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 import contextlib
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -17,12 +21,12 @@ class WeightAverages:
         variables: One `tf.Variable` for each trainable weight.
     """
 
-    def __init__(self, model, decay):
+    def __init__(self, model: keras.Model, decay: float) -> None:
         """Starts from the weights as they are, in the scope of a strategy.
 
         Args:
-            model: A `keras.Model` with a built optimizer.
-            decay: float below 1.
+            model: Its optimizer built.
+            decay: Below 1.
         """
         self._model = model
         self._decay = decay
@@ -31,12 +35,12 @@ class WeightAverages:
             for weight in model.trainable_variables
         ]
 
-    def update(self, strategy):
+    def update(self, strategy: tf.distribute.Strategy) -> None:
         """Takes the weights in after a step, outside of the replicas."""
         steps = tf.cast(self._model.optimizer.iterations, tf.float32)
         decay = tf.minimum(self._decay, (1 + steps) / (10 + steps))
 
-        def move(average, weight):
+        def move(average: tf.Variable, weight: tf.Tensor) -> None:
             average.assign_sub((1 - decay) * (average - weight))
 
         weights = self._model.trainable_variables
@@ -46,7 +50,7 @@ class WeightAverages:
             )
 
     @contextlib.contextmanager
-    def swapped_in(self):
+    def swapped_in(self) -> Iterator[None]:
         """Lets the model have the averages for its weights, in a block."""
         weights = [w.numpy() for w in self._model.trainable_variables]
         self._assign(average.numpy() for average in self.variables)
@@ -55,11 +59,13 @@ class WeightAverages:
         finally:
             self._assign(weights)
 
-    def _assign(self, values):
+    def _assign(self, values: Iterable[np.ndarray]) -> None:
         for weight, value in zip(self._model.trainable_variables, values):
             weight.assign(value)
 
 
-def swapped_in(averages):
+def swapped_in(
+    averages: WeightAverages | None,
+) -> contextlib.AbstractContextManager[None]:
     """As `WeightAverages.swapped_in`; does nothing where there are none."""
     return averages.swapped_in() if averages else contextlib.nullcontext()

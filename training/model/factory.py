@@ -1,5 +1,6 @@
 """From a name to a network that is ready to be trained."""
 
+from collections.abc import Iterator
 import contextlib
 
 import keras
@@ -17,8 +18,13 @@ _POLICIES = {
 
 
 def build_model(
-    name, input_shape, num_classes, *, rescale=None, precision="float32"
-):
+    name: str,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    rescale: float | None = None,
+    precision: str = "float32",
+) -> keras.Model:
     """Builds a network that ends in class probabilities.
 
     Args:
@@ -31,7 +37,7 @@ def build_model(
             weights and probabilities in float32.
 
     Returns:
-        A `keras.Model` from float32 `[batch, height, width, channels]` to
+        A model from float32 `[batch, height, width, channels]` to
         float32 `[batch, num_classes]`, rows summing to 1.
 
     Raises:
@@ -52,15 +58,15 @@ def build_model(
     check_input_shape(name, input_shape)
     with _policy(_POLICIES[precision]):
         if name == "lesson":
-            return lesson.build(tuple(input_shape), num_classes)
+            return lesson.build(input_shape, num_classes)
         if name == "residual":
-            return residual.build(tuple(input_shape), num_classes)
+            return residual.build(input_shape, num_classes)
         return applications.build(
-            name, tuple(input_shape), num_classes, rescale or 1.0
+            name, input_shape, num_classes, rescale or 1.0
         )
 
 
-def check_input_shape(name, input_shape):
+def check_input_shape(name: str, input_shape: tuple[int, int, int]) -> None:
     """Raises where images are too small for a network.
 
     Args:
@@ -80,7 +86,12 @@ def check_input_shape(name, input_shape):
         )
 
 
-def compile_model(model, optimizer, *, label_smoothing=0.0):
+def compile_model(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    *,
+    label_smoothing: float = 0.0,
+) -> None:
     """Attaches optimizer, loss and metrics, and creates their variables.
 
     Our loop trains without `fit`, but callbacks look for the optimizer in the
@@ -99,7 +110,7 @@ def compile_model(model, optimizer, *, label_smoothing=0.0):
 
 
 @contextlib.contextmanager
-def _policy(name):
+def _policy(name: str) -> Iterator[None]:
     """Makes a policy that of all layers that are built in a block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)

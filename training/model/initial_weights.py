@@ -5,9 +5,11 @@ its layers, and more than once it could be had to run more than that in spite
 of `safe_mode` (CVE-2025-1550, CVE-2025-8747).
 """
 
+from collections.abc import Iterator
 import contextlib
 import pathlib
 import re
+from typing import Any
 import warnings
 import zipfile
 
@@ -27,13 +29,13 @@ _ARRAYS_IN_ARCHIVE = "model.weights.h5"
 _KERNEL_OF_HEAD = "layers/dense/vars/0"
 
 
-def load_initial_weights(model, path):
+def load_initial_weights(model: keras.Model, path: str | pathlib.Path) -> str:
     """Gives a network the weights of a file, as far as they are its own.
 
     A head for another number of classes is left at random.
 
     Args:
-        model: A `keras.Model` as `build_model` returns it.
+        model: As `build_model` returns it.
         path: A `.keras` model of the same network, such as another run's; a
             `.weights.h5` of the same; or weights that were published for a
             network of `keras.applications` without its head (`*_notop.h5`).
@@ -58,7 +60,7 @@ def load_initial_weights(model, path):
     )
 
 
-def _load_published(model, path):
+def _load_published(model: keras.Model, path: pathlib.Path) -> str:
     backbone = _backbone(model)
     if backbone is None:
         raise ValueError(
@@ -71,7 +73,9 @@ def _load_published(model, path):
     return f"{backbone.name} from {path}, its head at random"
 
 
-def _load_saved(model, path, arrays):
+def _load_saved(
+    model: keras.Model, path: pathlib.Path, arrays: h5py.File
+) -> str:
     found, expected = _count(arrays["layers"]), len(model.weights)
     if found != expected:
         # Keras looks for what it needs and not at what is left.
@@ -86,7 +90,7 @@ def _load_saved(model, path, arrays):
     return f"{path}, but for the head, which had other classes"
 
 
-def _read(target, path, network):
+def _read(target: keras.Model, path: pathlib.Path, network: str) -> None:
     """Loads weights into `target`, all of them or none."""
     before = target.get_weights()
     try:
@@ -101,19 +105,19 @@ def _read(target, path, network):
         raise _misfit(path, network, " ".join(reason.split())) from error
 
 
-def _has_other_classes(arrays, head):
-    """Tells whether the head in a file differs in its outputs alone."""
+def _has_other_classes(arrays: h5py.File, head: keras.layers.Layer) -> bool:
+    """Whether the head in a file differs in its outputs alone."""
     if _KERNEL_OF_HEAD not in arrays:
         return False
     inputs, classes = arrays[_KERNEL_OF_HEAD].shape
     return inputs == head.kernel.shape[0] and classes != head.kernel.shape[1]
 
 
-def _count(group):
+def _count(group: h5py.Group) -> int:
     """Counts arrays of weights; states of random generators are none."""
     names: list[str] = []
 
-    def visit(name, item):
+    def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and "seed_generator" not in name:
             names.append(name)
 
@@ -121,7 +125,7 @@ def _count(group):
     return len(names)
 
 
-def _backbone(model):
+def _backbone(model: keras.Model) -> keras.Model | None:
     """Returns the network of `keras.applications` in a model, or None."""
     for layer in model.layers:
         if layer.name in networks.NETWORKS:
@@ -130,11 +134,11 @@ def _backbone(model):
 
 
 @contextlib.contextmanager
-def _open_arrays(path):
-    """Opens the arrays of a file, an `h5py.File`."""
+def _open_arrays(path: pathlib.Path) -> Iterator[h5py.File]:
+    """Opens the arrays of a file."""
     with contextlib.ExitStack() as stack:
         try:
-            file = path
+            file: Any = path
             if path.suffix == ".keras":
                 archive = stack.enter_context(zipfile.ZipFile(path))
                 file = stack.enter_context(archive.open(_ARRAYS_IN_ARCHIVE))
@@ -147,7 +151,7 @@ def _open_arrays(path):
         yield arrays
 
 
-def _misfit(path, network, reason):
+def _misfit(path: pathlib.Path, network: str, reason: str) -> ValueError:
     return ValueError(
         f"`weights` must be of the network {network}: "
         f"{reason.rstrip('. ')}. Received: weights={path}"

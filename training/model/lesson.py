@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 
-def build(input_shape, num_classes):
+def build(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """Builds the lesson's small network: 522 weights on 256x256 grey images."""
     return keras.Sequential(
         [

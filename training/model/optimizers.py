@@ -16,25 +16,22 @@ _NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 def build_optimizer(
-    name,
+    name: str,
     *,
-    learning_rate,
-    weight_decay=0.0,
-    momentum=0.9,
-    precision="float32",
-):
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    momentum: float = 0.9,
+    precision: str = "float32",
+) -> keras.optimizers.Optimizer:
     """Builds an optimizer by name.
 
     Args:
         name: "adam", "adamw" or "sgd", the last with Nesterov's momentum.
-        learning_rate: float, kept in a variable.
+        learning_rate: Kept in a variable.
         weight_decay: Decoupled (https://arxiv.org/abs/1711.05101); of AdamW and
             SGD, for all but biases and normalisation.
         momentum: Of SGD.
         precision: "float16" to scale the loss, whose gradients would underflow.
-
-    Returns:
-        A `keras.optimizers.Optimizer`.
 
     Raises:
         ValueError: If `name` is unknown, or Adam has a weight decay.
@@ -72,9 +69,9 @@ def build_optimizer(
 class Schedule:
     """The learning rate of a step: a linear rise, then one of three curves.
 
-    A function of the step alone, so that a run that is gone on with finds its
-    own. It is not made one of Keras's schedules, which would be saved with the
-    model and make it unreadable without this code.
+    A function of the step alone, so that a run that is resumed finds its own.
+    It is not made one of Keras's schedules, which would be saved with the model
+    and make it unreadable without this code.
 
     Attributes:
         learning_rate: The highest that is reached.
@@ -90,7 +87,7 @@ class Schedule:
     warmup_steps: int = 0
     decay_rate: float = 1.0
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the learning rate as a float32 scalar.
 
         Args:

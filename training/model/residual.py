@@ -1,5 +1,9 @@
 """A small residual network for films of 64x64 to 512x512 pixels."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -11,7 +15,7 @@ _STAGES = (16, 32, 64, 128)
 _MOMENTUM = 0.9
 
 
-def build(input_shape, num_classes):
+def build(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """Builds a ResNet of four stages of one block, 308,946 weights on grey.
 
     The stem and all stages but the first halve the image, the first with a
@@ -34,7 +38,7 @@ def build(input_shape, num_classes):
     return keras.Model(inputs, outputs, name="residual")
 
 
-def _block(x, channels, strides):
+def _block(x: Any, channels: int, strides: int) -> Any:
     shortcut = x
     x = layers.ReLU()(_convolve(x, channels, 3, strides=strides))
     x = _convolve(x, channels, 3)
@@ -43,7 +47,7 @@ def _block(x, channels, strides):
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def _convolve(x, channels, size, strides=1):
+def _convolve(x: Any, channels: int, size: int, strides: int = 1) -> Any:
     x = layers.Conv2D(
         channels,
         size,

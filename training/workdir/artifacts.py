@@ -1,33 +1,53 @@
 """The files of a run that are more than a line of text."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import importlib
+import pathlib
 import platform
+import types
+import typing
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+import pipeline
+from training import config as config_lib
 from training.workdir import atomic
 from training.workdir import files
+
+if typing.TYPE_CHECKING:
+    from training.data import inputs as inputs_lib
 
 _CONTACT_SHEET_IMAGES = 24
 
 
-def save_model(model, directory, name=files.MODEL_FILE):
+def save_model(
+    model: keras.Model, directory: pathlib.Path, name: str = files.MODEL_FILE
+) -> None:
     """Saves weights, architecture and optimizer in Keras's own format."""
     with atomic.replacing(directory / name) as path:
         model.save(path)
 
 
-def save_model_info(config, inputs, directory, **progress):
+def save_model_info(
+    config: config_lib.TrainConfig,
+    inputs: inputs_lib.Inputs,
+    directory: pathlib.Path,
+    **progress: Any,
+) -> None:
     """Saves what the model file does not say: what to feed it, what it means.
 
     Args:
-        config: `TrainConfig` of the run.
-        inputs: `training.data.splits.inputs.Inputs` of the run.
-        directory: The run's directory.
+        config: Of the run.
+        inputs: Of the run.
+        directory: The run's.
         **progress: How far training came, by name.
     """
     splits, augment = inputs.splits, inputs.augment
@@ -55,8 +75,10 @@ def save_model_info(config, inputs, directory, **progress):
     atomic.write_json(directory / files.MODEL_INFO_FILE, info)
 
 
-def save_statistics(statistics, directory):
-    """Saves the arrays of `pipeline.Statistics`; nothing for None."""
+def save_statistics(
+    statistics: pipeline.Statistics | None, directory: pathlib.Path
+) -> None:
+    """Saves the arrays of the statistics; nothing for None."""
     if statistics is None:
         return
     arrays = {
@@ -68,19 +90,23 @@ def save_statistics(statistics, directory):
         np.savez(path, **arrays)
 
 
-def save_curves(records, directory):
+def save_curves(
+    records: Sequence[Mapping[str, Any]], directory: pathlib.Path
+) -> None:
     """Draws the metrics of all epochs; nothing where there are none."""
     if records:
         with atomic.replacing(directory / files.CURVES_FILE) as path:
             _plots().plot_curves(records, path)
 
 
-def save_contact_sheet(inputs, directory):
+def save_contact_sheet(
+    inputs: inputs_lib.Inputs, directory: pathlib.Path
+) -> None:
     """Draws the first training images as they are in the first epoch.
 
     Args:
-        inputs: `training.data.splits.inputs.Inputs` of the run.
-        directory: The run's directory.
+        inputs: Of the run.
+        directory: The run's.
     """
     images, labels = inputs.first_train_images(_CONTACT_SHEET_IMAGES)
     titles = [inputs.splits.class_names[label] for label in labels]
@@ -88,12 +114,12 @@ def save_contact_sheet(inputs, directory):
         _plots().plot_contact_sheet(images, titles, path)
 
 
-def _plots():
+def _plots() -> types.ModuleType:
     """Imports what draws, with Matplotlib: not before the first step."""
     return importlib.import_module("evaluation.plots")
 
 
-def _plain(augment):
+def _plain(augment: pipeline.AugmentConfig) -> dict[str, Any]:
     """Returns the fields of an `AugmentConfig` as JSON has them."""
     values = dataclasses.asdict(augment)
     return {

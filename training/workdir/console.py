@@ -1,11 +1,26 @@
-"""What a run tells its user, in a few lines."""
+"""What a run prints for its user, in a few lines."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import os
+import pathlib
 import sys
+import typing
+from typing import Any
 
+import keras
+import tensorflow as tf
 import tqdm
 
 from training.workdir import files
+
+if typing.TYPE_CHECKING:
+    from training.checkpoint import resume
+    from training.data import splits as splits_lib
+    from training.loop import early_stopping as early_stopping_lib
 
 _CONTENTS = (
     (files.MODEL_FILE, "the trained model, as it is after the last epoch"),
@@ -16,17 +31,13 @@ _CONTENTS = (
     (files.CURVES_FILE, "the same as curves"),
     (files.CONTACT_SHEET_FILE, "augmented training images"),
     (files.TENSORBOARD_DIR, "events for `tensorboard --logdir`"),
-    (files.CHECKPOINTS_DIR, "what the same command goes on from"),
+    (files.CHECKPOINTS_DIR, "what the same command resumes from"),
     (files.FLAGS_FILE, "repeats the run with `train.py --flagfile=`"),
 )
 
 
-def print_data(splits):
-    """Prints how many examples each split and class has.
-
-    Args:
-        splits: `training.splits.Splits`.
-    """
+def print_data(splits: splits_lib.Splits) -> None:
+    """Prints how many examples each split and class has."""
     height, width, channels = splits.image_shape
     print(f"Data: {splits.name}, {height}x{width}x{channels}")
     names = [*splits.class_names, "total"]
@@ -42,7 +53,7 @@ def print_data(splits):
             print(f"    larger than the memory budget: {split.reading}")
 
 
-def print_model(model, strategy):
+def print_model(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
     """Prints what is trained, and on how many devices."""
     replicas = strategy.num_replicas_in_sync
     print(
@@ -52,38 +63,41 @@ def print_model(model, strategy):
     )
 
 
-def print_start(start, epochs, position):
-    """Prints where a run that was there before goes on.
+def print_start(
+    start: resume.Start, epochs: int, epoch: int, step: int
+) -> None:
+    """Prints where a run that was there before is resumed.
 
     Args:
-        start: `resume.Start`.
+        start: How the run starts.
         epochs: How many epochs there will be.
-        position: Epochs and steps of the next that are done.
+        epoch: How many are done.
+        step: How many steps of the next are done.
     """
     for notice in start.notices:
         print(notice)
-    if start.checkpoint is None:
+    if start.checkpoint is None or start.directory is None:
         return
-    epoch, step = position
+    path = start.directory.path
     if start.is_finished or epoch >= epochs:
-        print(f"The run in {start.directory.path} is finished already.")
+        print(f"The run in {path} is finished already.")
         return
     where = f"after step {step}" if step else "at its start"
-    print(f"Goes on in {start.directory.path}, in epoch {epoch + 1} {where}")
+    print(f"Resumed the run in {path}, in epoch {epoch + 1} {where}")
 
 
-def print_first_step(seconds):
+def print_first_step(seconds: float) -> None:
     """Prints how long it took to come to the end of the first step."""
     # Above the progress bar, if there is one.
     tqdm.tqdm.write(f"First step {seconds:.1f} s after the start")
     sys.stdout.flush()
 
 
-def print_epoch(record, epochs):
+def print_epoch(record: Mapping[str, Any], epochs: int) -> None:
     """Prints the metrics of an epoch on one line.
 
     Args:
-        record: The epoch's line in the metrics file, as a dict.
+        record: The epoch's line in the metrics file.
         epochs: How many epochs there will be.
     """
     metrics = "".join(
@@ -99,14 +113,19 @@ def print_epoch(record, epochs):
 
 
 def print_summary(
-    directory, records, selection, *, validation=None, stopped_by=None
-):
+    directory: pathlib.Path,
+    records: Sequence[Mapping[str, Any]],
+    early_stopping: early_stopping_lib.EarlyStopping,
+    *,
+    validation: Mapping[str, float] | None = None,
+    stopped_by: str | None = None,
+) -> None:
     """Prints the validation results and where everything is.
 
     Args:
-        directory: The run's directory.
-        records: One dict for each epoch that was finished.
-        selection: `early_stopping.Selection` of the run.
+        directory: The run's.
+        records: One for each epoch that was finished.
+        early_stopping: Of the run.
         validation: Logs of the model as it was saved, if they are not those of
             the last record.
         stopped_by: Name of the signal that ended the run, or None.
@@ -115,23 +134,23 @@ def print_summary(
     print()
     if stopped_by:
         print(
-            f"Stopped by {stopped_by} after {done}; the same command goes on "
+            f"Stopped by {stopped_by} after {done}; the same command resumes "
             "from here."
         )
-    elif selection.should_stop:
+    elif early_stopping.should_stop:
         print(
-            f"Stopped after {done}: {selection.monitor} has not become better "
-            f"for {selection.waited}."
+            f"Stopped after {done}: {early_stopping.monitor} has not become "
+            f"better for {early_stopping.wait}."
         )
     validation = validation or (records[-1] if records else None)
     if validation:
         print(f"Validation after {done}")
         for name, title in _TITLES:
             print(f"  {title:<10}{_number(validation[f'val_{name}'])}")
-    if selection.epoch is not None:
+    if early_stopping.best_epoch is not None:
         print(
-            f"Best {selection.monitor} {selection.best:.4f} in epoch "
-            f"{selection.epoch + 1}"
+            f"Best {early_stopping.monitor} {early_stopping.best:.4f} in epoch "
+            f"{early_stopping.best_epoch + 1}"
         )
     print(f"Everything is in {directory}")
     for name, meaning in _CONTENTS:
@@ -142,10 +161,10 @@ def print_summary(
 _TITLES = (("loss", "loss"), ("accuracy", "accuracy"), ("auc", "AUC"))
 
 
-def _number(value):
+def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4f}"
 
 
-def _print_row(title, cells, widths):
+def _print_row(title: str, cells: Iterable[Any], widths: Iterable[int]) -> None:
     columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths))
     print(f"  {title:<12}" + "  ".join(columns))

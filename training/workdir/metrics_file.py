@@ -1,14 +1,21 @@
 """The metrics of a run on disk: a line of JSON an epoch."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
 import json
 import math
 import pathlib
+from typing import Any
 
 from training.workdir import atomic
 from training.workdir import files
 
 
-def write_metrics(directory, records):
+def write_metrics(
+    directory: str | pathlib.Path, records: Iterable[Mapping[str, Any]]
+) -> None:
     """Writes the metrics of a run, a line an epoch; NaN becomes null.
 
     Args:
@@ -23,11 +30,11 @@ def write_metrics(directory, records):
         temporary.write_text(text, encoding="utf-8")
 
 
-def plain_record(record):
+def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record with None for the numbers that JSON does not have."""
     return {name: _finite_or_none(value) for name, value in record.items()}
 
 
-def _finite_or_none(value):
+def _finite_or_none(value: Any) -> Any:
     is_number = not isinstance(value, float) or math.isfinite(value)
     return value if is_number else None

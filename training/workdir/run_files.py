@@ -1,100 +1,128 @@
 """What a run leaves in its directory, on the worker that writes."""
 
-from training.checkpoint import policy
-from training.checkpoint import resume
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import typing
+from typing import Any
+
+import keras
+
+from training import config as config_lib
 from training.workdir import artifacts
 from training.workdir import console
+from training.workdir import directory as directory_lib
+from training.workdir import files
 from training.workdir import metrics_file
+from training.workdir import run_record
+
+if typing.TYPE_CHECKING:
+    from training.checkpoint import state as state_lib
+    from training.data import inputs as inputs_lib
 
 
 class RunFiles:
     """Writes the files of a run; on all workers but the chief, nothing.
 
-    All of its methods raise `StorageError` where the disk is full or cannot be
-    written to.
+    Errors of the disk are reported by the loop, whoever's files they are.
     """
 
-    def __init__(self, config, inputs, directory):
+    def __init__(
+        self,
+        config: config_lib.TrainConfig,
+        inputs: inputs_lib.Inputs,
+        directory: directory_lib.RunDirectory | None,
+    ) -> None:
         """Writes nothing yet.
 
         Args:
-            config: `TrainConfig`.
-            inputs: `inputs.Inputs`.
-            directory: `directory.RunDirectory`; None where nothing is written.
+            config: Of the run.
+            inputs: Of the run.
+            directory: Of the run; None where nothing is written.
         """
         self._config = config
         self._inputs = inputs
         self._directory = directory
-        self._path = directory and directory.path
 
-    def begin(self, records):
+    def begin(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Writes what is known before the first step.
 
         Args:
             records: One dict for each epoch of the checkpoint: what a killed
                 process wrote after that goes.
         """
-        if self._path is None:
+        if self._directory is None:
             return
-        with policy.writing_to(self._path):
-            if records:
-                metrics_file.write_metrics(self._path, records)
-            artifacts.save_statistics(self._inputs.statistics, self._path)
+        path = self._directory.path
+        if records:
+            metrics_file.write_metrics(path, records)
+        artifacts.save_statistics(self._inputs.statistics, path)
 
-    def end_epoch(self, records):
+    def end_epoch(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Writes the metrics, and what is drawn after the first epoch."""
-        if self._path is None:
+        if self._directory is None:
             return
-        with policy.writing_to(self._path):
-            metrics_file.write_metrics(self._path, records)
-            if len(records) == 1:
-                # Only now: it would have kept the first step waiting.
-                artifacts.save_contact_sheet(self._inputs, self._path)
+        path = self._directory.path
+        metrics_file.write_metrics(path, records)
+        is_drawn = (path / files.CONTACT_SHEET_FILE).exists()
+        if len(records) == 1 or not is_drawn:
+            # Only now: it would have kept the first step waiting.
+            artifacts.save_contact_sheet(self._inputs, path)
 
-    def print_epoch(self, record):
+    def print_epoch(self, record: Mapping[str, Any]) -> None:
         """Prints the metrics of an epoch."""
-        if self._path is not None:
+        if self._directory is not None:
             console.print_epoch(record, self._config.epochs)
 
-    def save_model(self, model, name):
-        """Writes a model as it is under a name of `workdir`."""
-        if self._path is not None:
-            with policy.writing_to(self._path):
-                artifacts.save_model(model, self._path, name)
+    def save_model(self, model: keras.Model, name: str) -> None:
+        """Writes a model as it is under a name of `files`."""
+        if self._directory is not None:
+            artifacts.save_model(model, self._directory.path, name)
 
-    def finish(self, position, *, validation=None, stopped_by=None):
+    def finish(
+        self,
+        state: state_lib.TrainState,
+        *,
+        validation: Mapping[str, float] | None = None,
+        stopped_by: str | None = None,
+    ) -> None:
         """Writes what is known after the last step, and prints a summary.
 
         Args:
-            position: `state.Position` that the run has come to.
+            state: That the run has come to.
             validation: Logs of the model as it was saved, if they are not
                 those of the last epoch.
             stopped_by: Name of the signal that ended the run, or None.
         """
-        if self._path is None:
+        if self._directory is None:
             return
-        with policy.writing_to(self._path):
-            artifacts.save_model_info(
-                self._config,
-                self._inputs,
-                self._path,
-                epochs=len(position.records),
-                best_epoch=position.selection.epoch,
-                stopped_by=stopped_by,
-            )
-            artifacts.save_curves(position.records, self._path)
-            if stopped_by is None:
-                end = {"finished": resume.end_of(self._config)}
-                self._directory.write_run(self._directory.run | end)
-        self.summarize(position, validation, stopped_by)
+        path = self._directory.path
+        artifacts.save_model_info(
+            self._config,
+            self._inputs,
+            path,
+            epochs=len(state.records),
+            best_epoch=state.early_stopping.best_epoch,
+            stopped_by=stopped_by,
+        )
+        artifacts.save_curves(state.records, path)
+        if stopped_by is None:
+            self._directory.update_run(run_record.ending(self._config))
+        self.summarize(state, validation, stopped_by)
 
-    def summarize(self, position, validation=None, stopped_by=None):
+    def summarize(
+        self,
+        state: state_lib.TrainState,
+        validation: Mapping[str, float] | None = None,
+        stopped_by: str | None = None,
+    ) -> None:
         """Prints the results, and where everything is."""
-        if self._path is not None:
+        if self._directory is not None:
             console.print_summary(
-                self._path,
-                position.records,
-                position.selection,
+                self._directory.path,
+                state.records,
+                state.early_stopping,
                 validation=validation,
                 stopped_by=stopped_by,
             )

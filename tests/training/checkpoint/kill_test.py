@@ -1,4 +1,4 @@
-"""SIGKILL at any step: the run that goes on has the bits of one untouched."""
+"""SIGKILL at any step: the resumed run has the bits of one untouched."""
 
 import random
 import signal

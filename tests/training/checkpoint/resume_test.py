@@ -1,4 +1,4 @@
-"""Runs that are gone on with have the bits of runs that were not ended."""
+"""Runs that are resumed have the bits of runs that were not ended."""
 
 import json
 import signal
@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import loop_runs
+from training import config as config_lib
+from training.checkpoint import resume
 
 FIELDS = loop_runs.STATEFUL | {"epochs": 3}
 
@@ -55,7 +57,7 @@ def test_run_after_a_signal_has_the_bits_of_one_without(step, whole, tmp_path):
     assert int(iterations.numpy()) == 3 * loop_runs.STEPS_PER_EPOCH
 
 
-def test_run_goes_on_from_a_checkpoint_within_an_epoch(whole, tmp_path):
+def test_run_is_resumed_from_a_checkpoint_within_an_epoch(whole, tmp_path):
     path = tmp_path / "run"
     fields = FIELDS | {"checkpoint_every_steps": 3, "keep_checkpoints": 9}
 
@@ -81,7 +83,7 @@ def test_run_goes_on_from_a_checkpoint_within_an_epoch(whole, tmp_path):
     assert_same_run(loop_runs.run(path, **fields), whole)
 
 
-def test_damaged_newest_checkpoint_is_told_and_passed_over(
+def test_damaged_newest_checkpoint_is_reported_and_skipped(
     whole, tmp_path, capsys
 ):
     path = tmp_path / "run"
@@ -92,7 +94,7 @@ def test_damaged_newest_checkpoint_is_told_and_passed_over(
     capsys.readouterr()
     second = loop_runs.run(path, **FIELDS)
     output = capsys.readouterr().out
-    assert f"Passed over a damaged checkpoint: {newest.name}" in output
+    assert f"Skipped a damaged checkpoint: {newest.name}" in output
     assert "in epoch 2 at its start" in output
     assert_same_run(second, whole)
 
@@ -112,6 +114,43 @@ def test_more_epochs_are_the_same_run_longer(tmp_path):
     whole = loop_runs.run(tmp_path / "whole", epochs=3)
     loop_runs.run(tmp_path / "run", epochs=1)
     assert_same_run(loop_runs.run(tmp_path / "run", epochs=3), whole)
+
+
+class Worker:
+    """One end of a channel that is a list."""
+
+    def __init__(self, frames, is_chief):
+        self.frames, self.is_chief = frames, is_chief
+
+    def agree(self, name, value):
+        del name, value
+
+    def broadcast(self, data):
+        if self.is_chief:
+            self.frames.append(bytes(data))
+            return data
+        return self.frames.pop(0)
+
+
+def test_other_workers_get_the_checkpoint_array_by_array(tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(6)], **FIELDS)
+    config = config_lib.TrainConfig(
+        workdir=str(path), batch_size=loop_runs.BATCH_SIZE, **FIELDS
+    )
+    frames = []
+    data = json.loads((path / "run.json").read_text())["data"]
+    sent = resume.start_run(config, data, Worker(frames, True))
+    sent.directory.close()
+    largest = max(a.nbytes for a in sent.checkpoint.arrays.values())
+    assert max(map(len, frames[1:])) == largest
+    received = resume.start_run(config, data, Worker(frames, False))
+    assert frames == [] and received.directory is None
+    assert received.checkpoint.state == sent.checkpoint.state
+    for name, array in sent.checkpoint.arrays.items():
+        other = received.checkpoint.arrays[name]
+        assert other.dtype == array.dtype
+        np.testing.assert_array_equal(other, array)
 
 
 def test_several_steps_an_execution_change_no_bit(whole, tmp_path):

@@ -115,7 +115,7 @@ def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
     again = launch(data, tmp_path / "run")
     output, error = again.communicate(timeout=300)
     assert again.returncode == 0, error
-    assert "Goes on in" in output
+    assert "Resumed the run in" in output
     for ours, theirs in zip(
         read(tmp_path / "run"), read(untouched[0]), strict=True
     ):

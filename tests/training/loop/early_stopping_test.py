@@ -21,7 +21,7 @@ def test_best_and_end_are_those_of_keras(history, patience, monitor):
     values = np.array(HISTORIES[history])
     if monitor == "val_loss":
         values = -values
-    ours = early_stopping.Selection(monitor, patience)
+    ours = early_stopping.EarlyStopping(monitor, patience)
     keras_own = keras.callbacks.EarlyStopping(
         monitor,
         patience=patience,
@@ -35,14 +35,14 @@ def test_best_and_end_are_those_of_keras(history, patience, monitor):
         ours.update(epoch, {monitor: value})
         keras_own.on_epoch_end(epoch, {monitor: value})
         assert ours.best == keras_own.best
-        assert ours.epoch == keras_own.best_epoch
+        assert ours.best_epoch == keras_own.best_epoch
         assert ours.should_stop == model.stop_training
         if ours.should_stop:
             break
 
 
 def test_no_patience_never_stops():
-    chosen = early_stopping.Selection("val_auc")
+    chosen = early_stopping.EarlyStopping("val_auc")
     assert [chosen.update(e, {"val_auc": 0.5}) for e in range(9)] == (
         [True] + [False] * 8
     )
@@ -50,17 +50,17 @@ def test_no_patience_never_stops():
 
 
 def test_undefined_metric_is_never_the_best_and_ends_the_patience():
-    chosen = early_stopping.Selection("val_auc", 2)
+    chosen = early_stopping.EarlyStopping("val_auc", 2)
     for epoch in range(2):
         assert not chosen.update(epoch, {"val_auc": float("nan")})
     assert chosen.best is None and chosen.should_stop
 
 
 def test_state_gives_it_back():
-    chosen = early_stopping.Selection("val_loss", 3)
+    chosen = early_stopping.EarlyStopping("val_loss", 3)
     for epoch, value in enumerate((0.9, 0.4, 0.6)):
         chosen.update(epoch, {"val_loss": value})
-    again = early_stopping.Selection("val_loss", 3)
+    again = early_stopping.EarlyStopping("val_loss", 3)
     again.restore(chosen.to_state())
     assert again == chosen
-    assert (again.best, again.epoch, again.waited) == (0.4, 1, 1)
+    assert (again.best, again.best_epoch, again.wait) == (0.4, 1, 1)

@@ -1,6 +1,9 @@
 """Losses and weights that are not finite: what is said, and what is kept."""
 
 import dataclasses
+import errno
+import io
+import sys
 
 import keras
 import numpy as np
@@ -35,10 +38,29 @@ def test_loss_that_is_not_finite_names_step_and_images(tmp_path):
     )
     assert len(expected) == loop_runs.BATCH_SIZE
     assert f"Its images are: {', '.join(expected)}." in text
-    # The last good state is there, and is gone on from.
+    # The last good state is there, and is resumed.
     result = loop_runs.run(path, splits=splits)
     assert len(result.records) == 2
     assert np.isfinite(result.records[-1]["loss"])
+
+
+def test_epoch_is_saved_before_its_line_is_printed(tmp_path, monkeypatch):
+    class Pipe(io.StringIO):
+        def write(self, text):
+            if text.startswith("Epoch 1/"):
+                raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+            return super().write(text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", Pipe())
+        with pytest.raises(BrokenPipeError):
+            loop_runs.run(tmp_path)
+    assert len(loop_runs.read_metrics(tmp_path)) == 1
+    result = loop_runs.run(tmp_path)
+    iterations = int(result.model.optimizer.iterations.numpy())
+    assert iterations == 2 * loop_runs.STEPS_PER_EPOCH
+    # What the first part had no time for.
+    assert (tmp_path / "contact_sheet.png").exists()
 
 
 def test_weights_that_are_not_finite_reach_no_checkpoint(tmp_path):

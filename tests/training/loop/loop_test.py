@@ -267,7 +267,7 @@ def test_early_stopping_keeps_the_best_and_the_last_model(tmp_path, capsys):
             np.eye(2)[validation.labels], scores
         )
         assert float(np.mean(loss)) == pytest.approx(value, rel=1e-4)
-    # The same has nothing left to do; more patience goes on.
+    # The same has nothing left to do; more patience trains on.
     again = loop_runs.run(tmp_path, early_stopping_patience=2, **fields)
     assert len(again.records) == len(losses)
     patient = loop_runs.run(tmp_path, early_stopping_patience=3, **fields)

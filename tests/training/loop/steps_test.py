@@ -7,9 +7,7 @@ import tensorflow as tf
 
 from pipeline import batching
 from training import model as model_lib
-from training.callbacks import dispatch
 from training.loop import epoch_metrics
-from training.loop import runner as runner_lib
 from training.loop import steps
 from training.loop import strategy as strategy_lib
 
@@ -44,10 +42,11 @@ def _run_train_step(strategy, model, replica_batches, **options):
 
     @tf.function
     def run(batch):
-        output = strategy.run(train_step, args=(model, batch))
-        return strategy.reduce("SUM", output.totals, axis=None)
+        totals = strategy.run(lambda b: train_step(model, b).totals, (batch,))
+        return [strategy.reduce("SUM", total, axis=None) for total in totals]
 
-    return run(values).numpy()
+    totals = epoch_metrics.Totals(*run(values))
+    return [total.numpy() for total in totals]
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
@@ -98,7 +97,7 @@ def test_train_step_equals_keras_train_on_batch(learning_rate):
         batch = (IMAGES, LABELS, np.ones(5, np.float32))
         output = step(ours, tuple(map(tf.constant, batch)))
         loss = keras_own.train_on_batch(IMAGES, LABELS)[0]
-        assert float(output.totals[0]) / 5 == pytest.approx(loss, rel=1e-5)
+        assert float(output.totals.loss) / 5 == pytest.approx(loss, rel=1e-5)
         keras_own.reset_metrics()
     for a, b in zip(ours.get_weights(), keras_own.get_weights()):
         np.testing.assert_allclose(a, b, atol=1e-6)
@@ -112,8 +111,8 @@ def test_loss_is_finite_where_a_probability_rounds_to_zero():
     )
     batch = (tf.ones((1, 3)), tf.constant([[0.0, 1.0]]), tf.ones(1))
     output = tf.function(steps.eval_step)(model, batch)
-    assert float(output.scores[0, 1]) == 0
-    assert float(output.totals[0]) == pytest.approx(600, rel=1e-6)
+    assert float(output.examples.scores[0, 1]) == 0
+    assert float(output.totals.loss) == pytest.approx(600, rel=1e-6)
 
 
 def test_eval_step_changes_nothing():
@@ -124,41 +123,10 @@ def test_eval_step_changes_nothing():
     output = tf.function(steps.eval_step)(model, batch)
     for a, b in zip(before, model.get_weights()):
         np.testing.assert_array_equal(a, b)
-    assert output.labels.numpy().tolist() == [0, 1, 1, 0, 1]
+    assert output.examples.labels.numpy().tolist() == [0, 1, 1, 0, 1]
     np.testing.assert_allclose(
-        output.scores, model.predict_on_batch(IMAGES), atol=1e-6
+        output.examples.scores, model.predict_on_batch(IMAGES), atol=1e-6
     )
-
-
-@pytest.mark.parametrize("strategy_name", ["default", "mirrored"])
-def test_pass_traces_its_step_once_with_a_partial_last_batch(strategy_name):
-    strategy = strategy_lib.build_strategy(
-        strategy_name, num_virtual_devices=2 * (strategy_name == "mirrored")
-    )
-    with strategy.scope():
-        model = model_lib.build_model("lesson", (64, 64, 1), 2)
-        model_lib.compile_model(model, keras.optimizers.Adam(0.01))
-
-    def make_dataset(ctx):
-        ds = tf.data.Dataset.from_tensor_slices(
-            (IMAGES, LABELS, np.ones(5, np.float32))
-        )
-        if ctx.num_replicas_in_sync == 1:
-            return ds.batch(2).repeat()
-        return ds.take(4).batch(1, drop_remainder=True).repeat()
-
-    batches = iter(strategy.distribute_datasets_from_function(make_dataset))
-    runner = runner_lib.PassRunner(model, strategy, tf.identity, tf.identity)
-    num_examples = 5 if strategy_name == "default" else 4
-    callbacks = dispatch.Callbacks(model)
-    for _ in range(3):
-        trained = epoch_metrics.Progress(num_examples, 2)
-        assert not runner.train(batches, trained, callbacks)
-        evaluated = epoch_metrics.Progress(num_examples, 2)
-        assert not runner.evaluate(batches, evaluated, callbacks)
-        assert trained.result().num_examples == num_examples
-        assert evaluated.is_complete
-    assert runner.num_traces == 2
 
 
 def _classes_and_weights(rng):
@@ -251,13 +219,13 @@ def test_normalization_does_not_see_the_padding(num_examples, replicas, rng):
         for p, r in zip(places, real)
     ]
     totals = _run_train_step(strategy, ours, batches, trim=True)
-    assert totals[2] == num_examples
+    assert totals[-1] == num_examples
     for a, b in zip(ours.get_weights(), theirs.get_weights()):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_weight_that_is_not_finite_is_told_where_the_loss_hides_it(value):
+def test_weight_that_is_not_finite_is_reported_where_the_loss_hides_it(value):
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(4)(inputs)
     hidden = keras.layers.Lambda(lambda x: tf.zeros_like(x))(hidden)
@@ -268,5 +236,5 @@ def test_weight_that_is_not_finite_is_told_where_the_loss_hides_it(value):
     model.trainable_variables[0].assign(np.full((3, 4), value))
     batch = (tf.ones([5, 3]), tf.constant(LABELS), tf.ones(5))
     output = steps.TrainStep()(model, batch)
-    assert np.isfinite(output.totals.numpy()).all()
-    assert output.broken.numpy() == (not np.isfinite(value))
+    assert np.isfinite([total.numpy() for total in output.totals]).all()
+    assert output.not_finite.numpy() == (not np.isfinite(value))

@@ -81,7 +81,9 @@ def test_multi_worker_needs_a_cluster():
         ("my-tpu", "metadata server does not answer.*Received: tpu=my-tpu"),
     ],
 )
-def test_tpu_that_is_not_there_is_told_in_seconds(tpu, message, monkeypatch):
+def test_tpu_that_is_not_there_is_reported_in_seconds(
+    tpu, message, monkeypatch
+):
     monkeypatch.setattr(tpu_lib, "_METADATA_SECONDS", 0.5)
     monkeypatch.setattr(tpu_lib, "_METADATA_URL", "http://127.0.0.1:9/")
     with pytest.raises(ValueError, match=message):

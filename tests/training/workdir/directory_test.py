@@ -105,3 +105,92 @@ def test_never_takes_the_first_number_that_is_free(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{}")
     assert create(tmp_path / "run", resume="never") == tmp_path / "run-3"
+
+
+def write_run(path, **fields):
+    """Writes an unfinished run, with fields of one's own."""
+    path.mkdir(parents=True)
+    run = {"settings": {}, "data": "x", "finished": None, **fields}
+    (path / "run.json").write_text(json.dumps(run))
+
+
+BAD_RUNS = {
+    "empty": "",
+    "half": '{"settings": {',
+    "list": "[]",
+    "number": "3",
+    "deep": "[" * 10**5,
+    "bytes": "\udcff",
+    "nothing": "{}",
+    "settings": '{"settings": [], "data": "", "finished": null}',
+    "finished": '{"settings": {}, "data": "", "finished": "yes"}',
+    "version": (
+        '{"settings": {}, "data": "", "finished": null, "format": "one"}'
+    ),
+    "newer": '{"settings": {}, "data": "", "finished": null, "format": 99}',
+}
+
+
+@pytest.mark.parametrize("text", BAD_RUNS.values(), ids=BAD_RUNS)
+def test_damaged_run_is_skipped_with_a_caution_and_refused_by_name(
+    text, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "runs" / "a")
+    bad = tmp_path / "runs" / "b" / "run.json"
+    bad.parent.mkdir()
+    bad.write_text(text, errors="surrogateescape")
+    found = directory_lib.open_directory(None, matches=lambda run: True)
+    found.close()
+    # The whole one, which is older.
+    assert found.path.name == "a"
+    (notice,) = found.notices
+    assert notice.startswith("Skipped a run: ") and "b/run.json" in notice
+    with pytest.raises(ValueError, match="b/run.json.*--resume=never"):
+        create(bad.parent)
+    # Nothing holds on to it.
+    assert not directory_lib.is_in_use(bad.parent)
+    assert create(bad.parent, resume="never").name == "b-2"
+
+
+def test_run_of_a_newer_version_says_so(tmp_path):
+    write_run(tmp_path / "run", format=2)
+    with pytest.raises(ValueError, match="newer version .*reads up to 1"):
+        create(tmp_path / "run")
+
+
+def test_run_that_another_process_works_in_is_not_resumed(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "runs" / "a")
+    busy = directory_lib.RunDirectory(tmp_path / "runs" / "a")
+    assert directory_lib.is_in_use(busy.path)
+    assert create(None) != busy.path
+    busy.close()
+    assert not directory_lib.is_in_use(busy.path)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "model.keras"])
+def test_results_without_checkpoints_are_not_overwritten(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "runs" / "a"
+    write_run(path)
+    (path / name).write_text("x")
+    with pytest.raises(ValueError, match=f"{name}.*checkpoints.*=never"):
+        create(path)
+    # Where no directory was asked for, another one is taken.
+    found = directory_lib.open_directory(None, matches=lambda run: True)
+    found.close()
+    assert found.path.name != "a" and "Skipped a run" in found.notices[0]
+    (path / "checkpoints" / "checkpoint-000001").mkdir(parents=True)
+    assert create(path) == path
+
+
+def test_name_that_no_file_system_takes_is_refused_in_words(tmp_path):
+    path = tmp_path / ("x" * 300)
+    for function in (directory_lib.check, create, directory_lib.is_in_use):
+        with pytest.raises(ValueError, match="File name too long.*workdir="):
+            function(path)

@@ -1,4 +1,4 @@
-"""Meter, progress bar, TensorBoard and profile of a run."""
+"""Progress bar, TensorBoard and profile of a run."""
 
 import io
 
@@ -14,35 +14,6 @@ from training import callbacks
 from training.loop import throughput as throughput_lib
 
 
-class Clock:
-    """Time that passes only when it is told to."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-def test_meter_tells_rate_waiting_and_time_left():
-    clock = Clock()
-    meter = throughput_lib.Meter(clock)
-    # 20 of the 100 were done by a process that is no more.
-    meter.start_epoch(100, done=20)
-    assert meter.images_per_second == 0 and meter.seconds_left is None
-    for _ in range(4):
-        with meter.waiting():
-            clock.now += 0.5
-        clock.now += 1.5
-        meter.add(10)
-    assert meter.seconds == 8
-    assert meter.images_per_second == 5
-    assert meter.input_wait_share == 0.25
-    assert meter.seconds_left == 8
-    meter.start_epoch(100)
-    assert meter.done == 0 and meter.input_wait_share == 0
-
-
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -52,7 +23,7 @@ def drive(bar, meter, steps=4):
     """Goes through an epoch as the loop does."""
     bar.set_params({"epochs": 3, "steps": steps})
     bar.on_epoch_begin(1)
-    meter.start_epoch(10 * steps)
+    meter.start(10 * steps)
     for step in range(steps):
         meter.add(10)
         bar.on_train_batch_end(step, {"loss": 0.5, "accuracy": 0.75})
@@ -60,7 +31,7 @@ def drive(bar, meter, steps=4):
 
 
 def test_bar_tells_what_an_epoch_does():
-    meter, terminal = throughput_lib.Meter(), Terminal()
+    meter, terminal = throughput_lib.ThroughputMeter(), Terminal()
     bar = callbacks.ProgressBar(meter, stream=terminal, refresh_seconds=0)
     drive(bar, meter)
     text = terminal.getvalue()
@@ -87,11 +58,11 @@ def test_bar_looks_at_the_device_only_when_it_is_drawn():
             looks.append(name)
             return 0.5
 
-    looks, meter = [], throughput_lib.Meter()
+    looks, meter = [], throughput_lib.ThroughputMeter()
     bar = callbacks.ProgressBar(meter, stream=Terminal(), refresh_seconds=3600)
     bar.set_params({"epochs": 1, "steps": 9})
     bar.on_epoch_begin(0)
-    meter.start_epoch(9)
+    meter.start(9)
     for step in range(9):
         meter.add(1)
         bar.on_train_batch_end(step, Costly())
@@ -100,7 +71,7 @@ def test_bar_looks_at_the_device_only_when_it_is_drawn():
 
 
 def test_bar_is_silent_where_there_is_no_terminal():
-    meter, stream = throughput_lib.Meter(), io.StringIO()
+    meter, stream = throughput_lib.ThroughputMeter(), io.StringIO()
     drive(callbacks.ProgressBar(meter, stream=stream), meter)
     assert stream.getvalue() == ""
 
@@ -108,7 +79,7 @@ def test_bar_is_silent_where_there_is_no_terminal():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run in two parts, profiled in the second."""
-    workdir = tmp_path_factory.mktemp("observed")
+    workdir = tmp_path_factory.mktemp("watched")
     loop_runs.run(workdir, epochs=1, augment=loop_runs.AUGMENT)
     return loop_runs.run(
         workdir, epochs=2, augment=loop_runs.AUGMENT, profile=(5, 7)
@@ -179,13 +150,13 @@ def test_profile_within_an_execution_is_one_of_all_its_steps(tmp_path):
     assert list(profiles.glob("*/*.xplane.pb"))
 
 
-def test_profile_beyond_the_end_is_told(tmp_path, capsys):
+def test_profile_beyond_the_end_is_reported(tmp_path, capsys):
     loop_runs.run(tmp_path, epochs=1, profile=(50, 60))
     assert "did not come through steps 50 to 59" in capsys.readouterr().out
     assert not (tmp_path / "tensorboard" / "plugins").exists()
 
 
-def test_observers_end_what_they_began_when_a_run_fails(tmp_path):
+def test_callbacks_end_what_they_began_when_a_run_fails(tmp_path):
     def fail(batch, logs):
         raise ZeroDivisionError
 
