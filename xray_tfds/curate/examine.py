@@ -1,6 +1,6 @@
 """Every file decoded once: what it holds, and the PNG that its record stores.
 
-The findings of all files fit in memory (about a kilobyte each); their pixels
+What is known of all files fits in memory (about a kilobyte each); their pixels
 do not, and wait in a `Spool` until it is decided which of them are kept.
 """
 
@@ -28,7 +28,7 @@ _MIN_SIGNED_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class ExaminedFile:
     """What is known of a file once it was read.
 
     Attributes:
@@ -73,7 +73,8 @@ def examine(file, config, hash_key=None):
         hash_key: Key for `patients.pseudonym`; `None` for this user's.
 
     Returns:
-        Pair of a `Finding` and the PNG of the record, `None` for a bad file.
+        Pair of an `ExaminedFile` and the PNG of the record, `None` for a bad
+        file.
 
     Raises:
         SourceError: If the file changed since it was listed.
@@ -98,7 +99,7 @@ def examine(file, config, hash_key=None):
         # A row holds the channels of its pixels side by side.
         flat = Image.fromarray(pixels.reshape(pixels.shape[0], -1))
         mean, std = _statistics(flat)
-        finding = Finding(
+        examined = ExaminedFile(
             file=file,
             patient=find_patient(dicom_id=decoded.patient_id),
             num_bytes=len(data),
@@ -110,12 +111,12 @@ def examine(file, config, hash_key=None):
             std=std,
             signature=_sign(decoded.image, flat, config),
         )
-        return finding, images.encode_png(pixels)
+        return examined, images.encode_png(pixels)
     except errors.BadFile as error:
-        finding = Finding(
+        examined = ExaminedFile(
             file, find_patient(), len(data), error.reason, error.detail
         )
-        return finding, None
+        return examined, None
 
 
 def decode(data, config):
@@ -162,32 +163,30 @@ def make_pixels(image, config):
     )
 
 
-def compare_pixels(findings, config):
-    """Returns the findings with the pixel digests that are of use.
+def compare_pixels(examined, config):
+    """Returns the examined files with the pixel digests that are of use.
 
     Equal pixels have equal signatures, so that only the few files whose
     signature is not their own are decoded once more.
 
     Args:
-        findings: List of `Finding`.
+        examined: List of `ExaminedFile`.
         config: `XrayConfig`.
     """
     digests = collections.defaultdict(set)
-    for finding in findings:
-        digests[finding.signature].add(finding.file.digest)
+    for each in examined:
+        digests[each.signature].add(each.file.digest)
     known: dict[str, str] = {}
     compared = []
-    for finding in findings:
-        digest = finding.file.digest
-        if finding.reason or len(digests[finding.signature]) == 1:
-            compared.append(finding)
+    for each in examined:
+        digest = each.file.digest
+        if each.reason or len(digests[each.signature]) == 1:
+            compared.append(each)
             continue
         if digest not in known:
-            decoded = decode(finding.file.path.read_bytes(), config)
+            decoded = decode(each.file.path.read_bytes(), config)
             known[digest] = duplicates.pixel_digest(decoded.image)
-        compared.append(
-            dataclasses.replace(finding, pixel_digest=known[digest])
-        )
+        compared.append(dataclasses.replace(each, pixel_digest=known[digest]))
     return compared
 
 
@@ -209,21 +208,21 @@ def _sign(film, record, config):
     return duplicates.signature(film)
 
 
-def make_example(finding, split, png):
+def make_example(examined_file, split, png):
     """Returns key and features of the example of a file that is kept.
 
     Names are unique within a given split; a file that `on_leak` moved away from
     its own may meet its name there. (Files of train only ever leave together,
     for the validation that is carved out of it.)
     """
-    file = finding.file
+    file = examined_file.file
     moved = file.split not in (None, split_assignment.TRAIN, split)
     key = f"{file.split}/{file.filename}" if moved else file.filename
     return key, {
         "image": png,
         "label": file.label,
         "filename": file.filename,
-        "patient": finding.patient.key,
+        "patient": examined_file.patient.key,
     }
 
 

@@ -11,13 +11,13 @@ from xray_tfds.source import patients
 _MIN_VALIDATION_IMAGES = 50
 
 
-def find_cautions(findings, curation, config):
+def find_cautions(examined, curation, config):
     """Returns sentences about what makes figures on this dataset doubtful."""
     kept = curation.kept()
     cautions = []
     if curation.leaks:
         leak = curation.leaks[0]
-        example = findings[leak.members[0]].file.filename
+        example = examined[leak.members[0]].file.filename
         done = (
             "were moved to the first of their splits"
             if config.on_leak == "move"
@@ -33,7 +33,7 @@ def find_cautions(findings, curation, config):
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
-    cautions += patients.find_doubts(findings[i] for i in kept)
+    cautions += patients.find_doubts(examined[i] for i in kept)
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(
@@ -43,15 +43,15 @@ def find_cautions(findings, curation, config):
     return cautions
 
 
-def show(source, findings, curation, cautions):
+def show(source, examined, curation, cautions):
     """Prints the summary of a build."""
     by_split = collections.defaultdict(list)
-    for row in manifest.count(findings, curation):
+    for row in manifest.count(examined, curation):
         by_split[row["split"]].append(row)
     for split, rows in by_split.items():
         counts = ", ".join(f"{row['images']} {row['label']}" for row in rows)
         people = {
-            findings[i].patient.key
+            examined[i].patient.key
             for i in curation.kept()
             if curation.split[i] == split
         }
@@ -62,27 +62,27 @@ def show(source, findings, curation, cautions):
             " build."
         )
     unnamed = sum(
-        findings[i].patient.rule == patients.NO_RULE for i in curation.kept()
+        examined[i].patient.rule == patients.NO_RULE for i in curation.kept()
     )
     if unnamed:
         print(
-            f"Of {unnamed} of {len(findings)} files no rule knows the patient:"
+            f"Of {unnamed} of {len(examined)} files no rule knows the patient:"
             " each of these is taken for a patient of its own."
         )
     if source.ignored:
         print(f"{source.ignored} files that are not images are ignored.")
-    _show_exclusions(findings, curation)
+    _show_exclusions(examined, curation)
     for caution in cautions:
         print(f"CAUTION: {caution}")
 
 
-def _show_exclusions(findings, curation):
+def _show_exclusions(examined, curation):
     reasons: collections.Counter = collections.Counter()
-    for finding, reason in zip(findings, curation.reason):
+    for each, reason in zip(examined, curation.reason):
         if reason:
-            reasons[reason, finding.file.label] += 1
+            reasons[reason, each.file.label] += 1
     if not reasons:
         return
-    print(f"Files left out: {reasons.total()} of {len(findings)}")
+    print(f"Files left out: {reasons.total()} of {len(examined)}")
     for (reason, label), number in sorted(reasons.items()):
         print(f"{number:>10} {label}: {reason}")
