@@ -5,7 +5,6 @@ each file; `splits.json`, the assignment of patients, by their hashes; and
 `facts.json`, everything that is not a row for each file.
 """
 
-import base64
 import collections
 import csv
 import io
@@ -17,6 +16,7 @@ from etils import epath
 import numpy as np
 import tensorflow_datasets as tfds
 
+from pages import data_urls
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.source import patients
@@ -247,14 +247,7 @@ class _Thumbnails:
         png = self._png_of(index)
         if png is None:
             return None
-        stored = Image.open(io.BytesIO(png))
-        # Grey is shrunk as one channel, not as three.
-        image = stored.convert("L" if stored.mode == "L" else "RGB")
-        image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=80)
-        text = base64.b64encode(buffer.getvalue()).decode()
-        self._made[index] = f"data:image/jpeg;base64,{text}"
+        self._made[index] = data_urls.thumbnail(png, max_side=_THUMBNAIL_SIZE)
         return self._made[index]
 
 

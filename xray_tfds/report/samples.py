@@ -1,16 +1,14 @@
 """Sample images of a prepared dataset, as its records hold them."""
 
-import base64
 import collections
-import io
 import os
 
-from PIL import Image
 import tensorflow_datasets as tfds
+
+from pages import data_urls
 
 # Longest side of a picture on the page, in pixels.
 _MAX_SIDE = 192
-_JPEG_QUALITY = 85
 
 
 def read_samples(builder, wanted, num_samples):
@@ -44,7 +42,10 @@ def read_samples(builder, wanted, num_samples):
             if missing[label] > 0:
                 missing[label] -= 1
                 name = bytes(example["filename"]).decode("utf-8", "replace")
-                found[label].append((name, _picture(example["image"])))
+                picture = data_urls.thumbnail(
+                    bytes(example["image"]), max_side=_MAX_SIDE
+                )
+                found[label].append((name, picture))
             if not any(count > 0 for count in missing.values()):
                 break
         samples += [
@@ -93,13 +94,3 @@ def _parse(paths):
             "label": features["label"].int64_list.value[0],
             "filename": features["filename"].bytes_list.value[0],
         }
-
-
-def _picture(encoded):
-    stored = Image.open(io.BytesIO(bytes(encoded)))
-    image = stored.convert("L" if stored.mode == "L" else "RGB")
-    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    content = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/jpeg;base64,{content}"
