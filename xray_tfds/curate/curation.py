@@ -8,6 +8,7 @@ import collections
 import dataclasses
 from typing import Optional
 
+from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.source import scan
@@ -152,21 +153,12 @@ def _group(examined, good, clusters):
     Patients who share a film are one group: they are one person, or one film
     is filed under a wrong name.
     """
-    parents: dict[str, str] = {}
-
-    def root(key):
-        while parents.setdefault(key, key) != key:
-            key = parents[key]
-        return key
-
+    sets: disjoint_sets.DisjointSets[str] = disjoint_sets.DisjointSets()
     for cluster in clusters:
-        first, *others = (
-            root(examined[i].patient.key) for i in cluster.members
-        )
+        first, *others = (examined[i].patient.key for i in cluster.members)
         for other in others:
-            a, b = sorted((root(first), root(other)))
-            parents[b] = a
-    return {i: root(examined[i].patient.key) for i in good}
+            sets.join(first, other)
+    return {i: sets.find(examined[i].patient.key) for i in good}
 
 
 def _settle_leaks(examined, curation, groups, config):

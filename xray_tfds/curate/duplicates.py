@@ -8,6 +8,7 @@ import hashlib
 
 import numpy as np
 
+from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import perceptual_hash
 
 # Memory of the search: distances between two blocks of films, and signatures
@@ -117,24 +118,24 @@ def find_clusters(byte_digests, pixel_digests, signatures):
             f" element for each file. Received: {len(byte_digests)},"
             f" {len(pixel_digests)} and {len(signatures)} elements"
         )
-    parents = list(range(len(signatures)))
+    sets: disjoint_sets.DisjointSets[int] = disjoint_sets.DisjointSets()
     flat = bytes(SIGNATURE_SIZE)
     firsts: dict[bytes, int] = {}
     for keys in (byte_digests, pixel_digests, signatures):
         firsts = {}
         for index, key in enumerate(keys):
             if key != flat:
-                _join(parents, index, firsts.setdefault(key, index))
+                sets.join(index, firsts.setdefault(key, index))
     # What is left in `firsts` is one file of each signature that is not flat:
     # a thousand copies of a film are not compared with each other.
     rows = list(firsts.values())
     distinct = np.frombuffer(b"".join(firsts), np.uint8)
     for pairs in _generate_near_pairs(distinct.reshape(-1, SIGNATURE_SIZE)):
         for first, second in pairs.tolist():
-            _join(parents, rows[first], rows[second])
+            sets.join(rows[first], rows[second])
     members: dict[int, list[int]] = {}
-    for index in range(len(parents)):
-        members.setdefault(_root(parents, index), []).append(index)
+    for index in range(len(signatures)):
+        members.setdefault(sets.find(index), []).append(index)
     return [
         Cluster(_kind(group, byte_digests, pixel_digests), tuple(group))
         for group in members.values()
@@ -148,19 +149,6 @@ def _kind(members, byte_digests, pixel_digests):
     if len({pixel_digests[index] for index in members}) == 1:
         return "pixels"
     return "near"
-
-
-def _root(parents, index):
-    """Returns the smallest index of a cluster, and shortens the way to it."""
-    while parents[index] != index:
-        parents[index] = parents[parents[index]]
-        index = parents[index]
-    return index
-
-
-def _join(parents, first, second):
-    first, second = _root(parents, first), _root(parents, second)
-    parents[max(first, second)] = min(first, second)
 
 
 def _generate_near_pairs(signatures):
