@@ -19,6 +19,7 @@ from PIL import Image
 import numpy as np
 
 from xray_tfds import parallel
+from xray_tfds.curate import split_assignment
 from xray_tfds.phantom import anatomy
 from xray_tfds.phantom import film as film_lib
 from xray_tfds.phantom import pneumonia
@@ -27,7 +28,6 @@ from xray_tfds.phantom import pneumonia
 VERSION = 1
 README = "README.txt"
 DEFAULT_NUM_IMAGES = 600
-SPLITS = ("train", "validation", "test")
 CLASSES = ("normal", "pneumonia")
 # Each class of validation and of test gets a twelfth, train gets the rest.
 MIN_NUM_IMAGES = 12
@@ -58,7 +58,7 @@ class Film:
 
     Attributes:
         path: Posix path below the sample's directory.
-        split: One of `SPLITS`.
+        split: One of `split_assignment.SPLITS`.
         label: One of `CLASSES`.
         kind: "IM", "NORMAL2-IM", "bacteria" or "virus".
         patient: Number of the patient among those of its kind.
@@ -117,7 +117,9 @@ def _counts(num_images):
     twelfth = num_images // MIN_NUM_IMAGES
     rest = num_images - 4 * twelfth
     counts = (rest - rest // 2, rest // 2, *[twelfth] * 4)
-    yield from zip(*zip(*itertools.product(SPLITS, CLASSES)), counts)
+    yield from zip(
+        *zip(*itertools.product(split_assignment.SPLITS, CLASSES)), counts
+    )
 
 
 def _file_name(kind, patient, index, size, running):
@@ -232,7 +234,7 @@ def _summary(films):
         (film.split, film.label) for film in films if film.index == 1
     )
     lines = [f"{'split':<12}{'class':<12}{'images':>8}{'patients':>10}"]
-    for cell in itertools.product(SPLITS, CLASSES):
+    for cell in itertools.product(split_assignment.SPLITS, CLASSES):
         split, label = cell
         lines.append(
             f"{split:<12}{label:<12}{images[cell]:>8}{patients[cell]:>10}"

@@ -10,6 +10,7 @@ from etils import epath
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
 from xray_tfds.audit import words
+from xray_tfds.records import manifest
 
 
 def _parse_arguments(arguments):
@@ -96,7 +97,7 @@ def _output_dir(options):
     if options.output_dir:
         return epath.Path(options.output_dir).expanduser()
     if options.directory and auditing.is_prepared(options.directory):
-        return epath.Path(options.directory).expanduser() / "build_report"
+        return epath.Path(options.directory).expanduser() / manifest.FOLDER
     return epath.Path("audit")
 
 

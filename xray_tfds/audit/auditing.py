@@ -14,6 +14,8 @@ from xray_tfds.audit import metadata
 from xray_tfds.audit import samples as samples_lib
 from xray_tfds.audit import separability
 from xray_tfds.audit import words
+from xray_tfds.curate import split_assignment
+from xray_tfds.records import manifest
 
 # Name of a part of the container -> its columns, and whether with the kind.
 _CONTAINER_PARTS = {
@@ -34,8 +36,6 @@ _PIXEL_PARTS = {
     "histogram": "histogram",
     "8x8 thumbnail": "thumbnail",
 }
-
-_SPLIT_ORDER = ("train", "validation", "test")
 
 
 def run_audit(
@@ -83,7 +83,9 @@ def run_audit(
     elif is_prepared(directory):
         _check_unset(options, f"the records in {directory}")
         kind, samples = "records", samples_lib.read_records(directory)
-        table = epath.Path(directory).expanduser() / "build_report/files.csv"
+        table = (
+            epath.Path(directory).expanduser() / manifest.FOLDER / "files.csv"
+        )
         if table.exists():
             source_files = metadata.read_source_files(
                 table, samples.class_names
@@ -157,7 +159,7 @@ def _label_part(group, name, values, samples, seed):
 def _split_parts(samples, seed):
     """Within each class, each pair of splits told apart by the thumbnail."""
     found = set(samples.splits) - {""}
-    ordered = [split for split in _SPLIT_ORDER if split in found]
+    ordered = [split for split in split_assignment.SPLITS if split in found]
     ordered += sorted(found - set(ordered))
     if len(ordered) < 2:
         reason = "there is one split." if ordered else "there are no splits."

@@ -2,11 +2,11 @@
 
 import collections
 
+from xray_tfds.curate import split_assignment
 from xray_tfds.report import distributions
 
 SCHEMA = 1
 
-_SPLITS = ("train", "validation", "test")
 _NUM_LARGEST = 10
 _DATASET_KEYS = ("name", "version", "config", "class_names", "image_shape")
 _PART_KEYS = ("group", "auc", "low", "high", "flagged", "verdict", "meaning")
@@ -28,7 +28,8 @@ def assemble(facts, tally, audit, num_examples):
     """
     dataset = facts.get("dataset") or {}
     splits = _ordered(
-        _SPLITS, {split for split, _ in tally.kept} | set(num_examples)
+        split_assignment.SPLITS,
+        {split for split, _ in tally.kept} | set(num_examples),
     )
     labels = _ordered(
         dataset.get("class_names") or (),

@@ -6,13 +6,13 @@ import math
 from etils import epath
 import tensorflow_datasets as tfds
 
+from xray_tfds.records import manifest
 from xray_tfds.report import content as content_lib
 from xray_tfds.report import page
 from xray_tfds.report import reading
 from xray_tfds.report import samples as samples_lib
 from xray_tfds.report.reading import ReportError
 
-FOLDER = "build_report"
 DEFAULT_NUM_SAMPLES = 8
 
 
@@ -37,7 +37,7 @@ def write_report(dataset_dir, *, num_samples=DEFAULT_NUM_SAMPLES):
             f" num_samples={num_samples}"
         )
     dataset_dir = epath.Path(dataset_dir).expanduser()
-    folder = dataset_dir / FOLDER
+    folder = dataset_dir / manifest.FOLDER
     facts = reading.read_json(folder / "facts.json")
     tally = reading.tally_files(folder / "files.csv")
     audit = None
