@@ -49,7 +49,7 @@ def plot_curves(
                 )
             axes.set_title(title)
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.locator_params(axis="x", integer=True)
             axes.grid()
             axes.legend()
 

@@ -7,10 +7,14 @@ the style of the public data set. The images are drawn, not taken: nothing about
 medicine can be concluded from them.
 """
 
+from __future__ import annotations
+
 import argparse
 import collections
+from collections.abc import Sequence
 import dataclasses
 import itertools
+import os
 import pathlib
 import sys
 import tempfile
@@ -73,7 +77,7 @@ class Film:
     index: int
 
 
-def plan(num_images, seed=0):
+def plan(num_images: int, seed: int = 0) -> list[Film]:
     """Says which images the sample has, without drawing any.
 
     Args:
@@ -130,7 +134,7 @@ def _file_name(kind, patient, index, size, running):
     return f"{kind}-{patient:04d}-0001{suffix}.jpeg"
 
 
-def draw(film, seed=0):
+def draw(film: Film, seed: int = 0) -> np.ndarray:
     """Draws one image.
 
     Args:
@@ -151,7 +155,12 @@ def draw(film, seed=0):
     return film_lib.render(body, disease, film_lib.sample_view(rng), rng)
 
 
-def write_sample(directory, *, num_images=DEFAULT_NUM_IMAGES, seed=0):
+def write_sample(
+    directory: str | os.PathLike[str],
+    *,
+    num_images: int = DEFAULT_NUM_IMAGES,
+    seed: int = 0,
+) -> tuple[list[Film], bool]:
     """Writes the sample, or finds it already there.
 
     The images appear in `directory` all at once or, if interrupted, not at all.
@@ -215,7 +224,7 @@ def _write_films(directory, films, seed):
     for folder in {(directory / film.path).parent for film in films}:
         folder.mkdir(parents=True)
 
-    def write(film):
+    def write(film: Film) -> None:
         # One quality for all: the container must not tell the class.
         Image.fromarray(draw(film, seed)).save(
             directory / film.path, format="JPEG", quality=_JPEG_QUALITY
@@ -235,10 +244,8 @@ def _summary(films):
     )
     lines = [f"{'split':<12}{'class':<12}{'images':>8}{'patients':>10}"]
     for cell in itertools.product(split_assignment.SPLITS, CLASSES):
-        split, label = cell
-        lines.append(
-            f"{split:<12}{label:<12}{images[cell]:>8}{patients[cell]:>10}"
-        )
+        names = "".join(f"{name:<12}" for name in cell)
+        lines.append(f"{names}{images[cell]:>8}{patients[cell]:>10}")
     return "\n".join(lines)
 
 
@@ -273,7 +280,7 @@ def _parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parse_arguments(arguments)
     try:

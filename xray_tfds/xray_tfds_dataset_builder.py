@@ -208,10 +208,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             examine = functools.partial(
                 examine_lib.examine, config=self.builder_config
             )
-            results = parallel.ordered_map(
+            in_order = parallel.ordered_map(
                 examine, files, total=len(files), desc="Decoding files"
             )
-            results = ((i, *result) for i, result in enumerate(results))
+            results = ((i, *result) for i, result in enumerate(in_order))
         else:
             results = beam.examine(
                 files, self.builder_config, self._beam_options, self.data_path

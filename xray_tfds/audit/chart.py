@@ -1,5 +1,10 @@
 """The bar chart of an audit."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from pages import charts
 from xray_tfds.audit import words
 
@@ -11,7 +16,7 @@ _COLORS = {
 }
 
 
-def draw(audit):
+def draw(audit: Mapping[str, Any]) -> bytes:
     """Returns the bytes of a PNG with a bar and a whisker for each part.
 
     Args:

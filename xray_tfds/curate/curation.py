@@ -4,14 +4,22 @@ Pure: from the `examine.ExaminedFile`s and the options to a `Curation`, or an
 error that lists what has to be put right.
 """
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
-from typing import Optional
+from typing import TYPE_CHECKING
 
 from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import duplicates
-from xray_tfds.curate import split_assignment as split_assignment_lib
+from xray_tfds.curate import split_assignment
 from xray_tfds.source import scan
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+    from xray_tfds.curate import examine
 
 # Reasons for which good files are left out.
 DUPLICATE = "duplicate"
@@ -23,7 +31,7 @@ _MAX_LISTED = 10
 
 @dataclasses.dataclass(frozen=True)
 class Leak:
-    """A patient, or a duplicate, in more than one of the given splits."""
+    """A "patient", or a "duplicate", in more than one of the given splits."""
 
     kind: str
     members: tuple[int, ...]
@@ -46,25 +54,29 @@ class Curation:
         num_earlier: How many of these were in an earlier assignment.
     """
 
-    split: list[Optional[str]]
+    split: list[str | None]
     reason: list[str]
     detail: list[str]
-    clusters: list = dataclasses.field(default_factory=list)
-    conflicts: set = dataclasses.field(default_factory=set)
-    leaks: list = dataclasses.field(default_factory=list)
-    assignment: dict = dataclasses.field(default_factory=dict)
+    clusters: list[duplicates.Cluster] = dataclasses.field(default_factory=list)
+    conflicts: set[int] = dataclasses.field(default_factory=set)
+    leaks: list[Leak] = dataclasses.field(default_factory=list)
+    assignment: dict[str, str] = dataclasses.field(default_factory=dict)
     num_earlier: int = 0
 
-    def exclude(self, index, reason, detail):
+    def exclude(self, index: int, reason: str, detail: str) -> None:
         """Leaves a file out."""
         self.reason[index], self.detail[index] = reason, detail
 
-    def kept(self):
+    def kept(self) -> list[int]:
         """Returns the indices of the files that are kept."""
         return [i for i, reason in enumerate(self.reason) if not reason]
 
 
-def curate(examined, config, earlier=None):
+def curate(
+    examined: Sequence[examine.ExaminedFile],
+    config: config_lib.XrayConfig,
+    earlier: Mapping[str, str] | None = None,
+) -> Curation:
     """Decides which files are kept, and in which split.
 
     Args:
@@ -155,9 +167,9 @@ def _group(examined, good, clusters):
     """
     sets: disjoint_sets.DisjointSets[str] = disjoint_sets.DisjointSets()
     for cluster in clusters:
-        first, *others = (examined[i].patient.key for i in cluster.members)
-        for other in others:
-            sets.join(first, other)
+        first = examined[cluster.members[0]].patient.key
+        for index in cluster.members[1:]:
+            sets.join(first, examined[index].patient.key)
     return {i: sets.find(examined[i].patient.key) for i in good}
 
 
@@ -207,11 +219,9 @@ def _leave_out_duplicates(examined, curation):
         firsts: dict = {}
         for index in cluster.members:
             if position in curation.conflicts:
-                other = next(
-                    examined[i].file.filename
-                    for i in cluster.members
-                    if examined[i].file.label != examined[index].file.label
-                )
+                label = examined[index].file.label
+                files = (examined[i].file for i in cluster.members)
+                other = next(f.filename for f in files if f.label != label)
                 curation.exclude(index, CONFLICT, f"{cluster.kind}: {other}")
                 continue
             first = firsts.setdefault(curation.split[index], index)
@@ -223,25 +233,25 @@ def _leave_out_duplicates(examined, curation):
 def _divide(examined, curation, groups, config, earlier):
     """Divides what no given split decides, by patient and class."""
     given = {each.file.split for each in examined}
-    if split_assignment_lib.VALIDATION in given:
+    if split_assignment.VALIDATION in given:
         return
-    fractions = {split_assignment_lib.VALIDATION: config.validation_fraction}
+    fractions = {split_assignment.VALIDATION: config.validation_fraction}
     if given == {None}:
-        fractions[split_assignment_lib.TEST] = config.test_fraction
+        fractions[split_assignment.TEST] = config.test_fraction
     divided = [
         index
         for index in curation.kept()
-        if curation.split[index] in (None, split_assignment_lib.TRAIN)
+        if curation.split[index] in (None, split_assignment.TRAIN)
     ]
     hashes = {
-        i: split_assignment_lib.hash_patient(examined[i].patient.key)
+        i: split_assignment.hash_patient(examined[i].patient.key)
         for i in divided
     }
     known = collections.defaultdict(set)
     for index in divided:
         if split := (earlier or {}).get(hashes[index]):
             known[groups[index]].add(split)
-    assignment = split_assignment_lib.assign_splits(
+    assignment = split_assignment.assign_splits(
         ((groups[i], examined[i].file.label) for i in divided),
         fractions,
         seed=config.seed,
@@ -258,7 +268,7 @@ def _check_classes(examined, curation, config):
     counts = collections.Counter(
         (curation.split[i], examined[i].file.label) for i in curation.kept()
     )
-    for split in {split for split in curation.split if split is not None}:
+    for split in set(curation.split) - {None}:
         for label in config.class_names:
             if not counts[split, label]:
                 raise scan.SourceError(
@@ -269,7 +279,7 @@ def _check_classes(examined, curation, config):
 
 
 def _ordered(names):
-    return sorted(names, key=split_assignment_lib.SPLITS.index)
+    return sorted(names, key=split_assignment.SPLITS.index)
 
 
 def _names(examined, members):
@@ -286,7 +296,6 @@ def _list_bad(examined):
 
 def _list(lines):
     lines = list(lines)
-    shown = lines[:_MAX_LISTED]
-    if len(lines) > len(shown):
-        shown.append(f"and {len(lines) - len(shown)} more")
+    rest = len(lines) - _MAX_LISTED
+    shown = lines[:_MAX_LISTED] + [f"and {rest} more"] * (rest > 0)
     return "\n".join(f"  {line}" for line in shown)

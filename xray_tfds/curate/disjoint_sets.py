@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any
 from typing import Generic
 from typing import TypeVar
 
-_Item = TypeVar("_Item", bound=Hashable)
+_Item = TypeVar("_Item", int, str)
 
 
 class DisjointSets(Generic[_Item]):
     """Items that are each in one set (union-find, with halved paths).
 
-    An item that was never joined is a set of its own. Items must be ordered:
-    the least of a set stands for it, so that the order of joining does not
-    show.
+    An item that was never joined is a set of its own. The least item of a set
+    stands for it, so that the order of joining does not show.
     """
 
     def __init__(self) -> None:
-        self._parents: dict[Any, Any] = {}
+        self._parents: dict[_Item, _Item] = {}
 
     def join(self, first: _Item, second: _Item) -> None:
         """Makes one set of the sets of two items."""

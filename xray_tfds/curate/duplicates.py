@@ -3,13 +3,21 @@
 `perceptual_hash` says what nearly is; here is the search among many films.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import dataclasses
 import hashlib
+from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import perceptual_hash
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Memory of the search: distances between two blocks of films, and signatures
 # of the pairs that are verified at once.
@@ -40,11 +48,11 @@ class Cluster:
         members: Indices of the files, ascending, two or more.
     """
 
-    kind: str
+    kind: Literal["bytes", "pixels", "near"]
     members: tuple[int, ...]
 
 
-def pixel_digest(image):
+def pixel_digest(image: Image.Image) -> str:
     """Returns the SHA-256 of mode, size and pixels, as hexadecimal digits.
 
     Args:
@@ -59,7 +67,7 @@ def pixel_digest(image):
     return digest.hexdigest()
 
 
-def find_near_pairs(signatures):
+def find_near_pairs(signatures: np.ndarray) -> np.ndarray:
     """Finds all pairs of films that are near-duplicates.
 
     The search is exact, whatever the number of films. Distances between
@@ -96,7 +104,11 @@ def find_near_pairs(signatures):
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def find_clusters(byte_digests, pixel_digests, signatures):
+def find_clusters(
+    byte_digests: Sequence[str],
+    pixel_digests: Sequence[str],
+    signatures: Sequence[bytes],
+) -> list[Cluster]:
     """Groups the files that show one film.
 
     Nearness is made transitive: a copy of a copy belongs to the cluster.
@@ -120,7 +132,7 @@ def find_clusters(byte_digests, pixel_digests, signatures):
         )
     sets: disjoint_sets.DisjointSets[int] = disjoint_sets.DisjointSets()
     flat = bytes(SIGNATURE_SIZE)
-    firsts: dict[bytes, int] = {}
+    firsts: dict = {}
     for keys in (byte_digests, pixel_digests, signatures):
         firsts = {}
         for index, key in enumerate(keys):

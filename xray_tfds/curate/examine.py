@@ -4,13 +4,19 @@ What is known of all files fits in memory (about a kilobyte each); their pixels
 do not, and wait in a `Spool` until it is decided which of them are kept.
 """
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Sequence
 import dataclasses
 import functools
 import hashlib
 import math
 import os
 import tempfile
+from typing import Any
+from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from PIL import Image
 import numpy as np
@@ -19,9 +25,13 @@ from xray_tfds.curate import duplicates
 from xray_tfds.curate import split_assignment
 from xray_tfds.decode import errors
 from xray_tfds.decode import images
+from xray_tfds.decode import png as png_lib
 from xray_tfds.decode import quality
 from xray_tfds.source import patients
 from xray_tfds.source import scan
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
 
 # Sides from which a record stands in for the film in the search for duplicates.
 _MIN_SIGNED_SIZE = 64
@@ -64,7 +74,11 @@ class ExaminedFile:
     pixel_digest: str = ""
 
 
-def examine(file, config, hash_key=None):
+def examine(
+    file: scan.SourceFile,
+    config: config_lib.XrayConfig,
+    hash_key: bytes | None = None,
+) -> tuple[ExaminedFile, bytes | None]:
     """Reads and decodes a file.
 
     Args:
@@ -80,13 +94,7 @@ def examine(file, config, hash_key=None):
         SourceError: If the file changed since it was listed.
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
-    data = file.path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if file.digest not in ("", digest):
-        raise scan.SourceError(
-            f"{file.path} changed while the dataset was built. Build again."
-        )
-    file = dataclasses.replace(file, digest=digest)
+    file, data = _read(file)
     find_patient = functools.partial(
         patients.find_patient,
         file,
@@ -111,7 +119,7 @@ def examine(file, config, hash_key=None):
             std=std,
             signature=_sign(decoded.image, flat, config),
         )
-        return examined, images.encode_png(pixels)
+        return examined, png_lib.encode(pixels)
     except errors.BadFile as error:
         examined = ExaminedFile(
             file, find_patient(), len(data), error.reason, error.detail
@@ -119,7 +127,18 @@ def examine(file, config, hash_key=None):
         return examined, None
 
 
-def decode(data, config):
+def _read(file):
+    """Returns the file, with its digest, and its content."""
+    data = file.path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if file.digest not in ("", digest):
+        raise scan.SourceError(
+            f"{file.path} changed while the dataset was built. Build again."
+        )
+    return dataclasses.replace(file, digest=digest), data
+
+
+def decode(data: bytes, config: config_lib.XrayConfig) -> quality.Decoded:
     """Returns the `quality.Decoded` of a file that a record is made of.
 
     Raises:
@@ -145,7 +164,9 @@ def decode(data, config):
     return decoded
 
 
-def make_pixels(image, config):
+def make_pixels(
+    image: Image.Image, config: config_lib.XrayConfig
+) -> np.ndarray:
     """Returns the uint8 `[height, width, channels]` of a record."""
     if config.harmonize != "none":
         return images.harmonize(
@@ -163,7 +184,9 @@ def make_pixels(image, config):
     )
 
 
-def compare_pixels(examined, config):
+def compare_pixels(
+    examined: Sequence[ExaminedFile], config: config_lib.XrayConfig
+) -> list[ExaminedFile]:
     """Returns the examined files with the pixel digests that are of use.
 
     Equal pixels have equal signatures, so that only the few files whose
@@ -208,7 +231,9 @@ def _sign(film, record, config):
     return duplicates.signature(film)
 
 
-def make_example(examined_file, split, png):
+def make_example(
+    examined_file: ExaminedFile, split: str, png: bytes
+) -> tuple[str, dict[str, Any]]:
     """Returns key and features of the example of a file that is kept.
 
     Names are unique within a given split; a file that `on_leak` moved away from
@@ -236,26 +261,32 @@ def _statistics(flat):
     return float(mean), math.sqrt(counts @ (values - mean) ** 2 / number)
 
 
+class Slot(NamedTuple):
+    """Where bytes lie in a `Spool`."""
+
+    start: int
+    length: int
+
+
 class Spool:
     """Encoded images on disk, in the order in which they were added.
 
     The file has no name, so that nothing is left of it however the build ends.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
         """Makes the file in a directory; if it is remote, in the local one."""
         local = directory if os.path.isdir(directory) else None
         self._file = tempfile.TemporaryFile(dir=local)
         self._size = 0
 
-    def add(self, data):
+    def add(self, data: bytes) -> Slot:
         """Returns where bytes were put; all are added before any is read."""
         self._file.write(data)
         self._size += len(data)
-        return self._size - len(data), len(data)
+        return Slot(self._size - len(data), len(data))
 
-    def read(self, slot):
+    def read(self, slot: Slot) -> bytes:
         """Returns the bytes that were put there."""
-        start, length = slot
-        self._file.seek(start)
-        return self._file.read(length)
+        self._file.seek(slot.start)
+        return self._file.read(slot.length)

@@ -5,8 +5,11 @@ are parsed at all, and the messages of pydicom, which quote values, are not
 passed on.
 """
 
+from __future__ import annotations
+
 import io
 import struct
+from typing import NamedTuple
 
 from PIL import Image
 import numpy as np
@@ -54,7 +57,23 @@ _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 
 
-def decode(data, *, min_image_size, max_image_pixels):
+class DecodedDicom(NamedTuple):
+    """What is taken from a DICOM file.
+
+    Attributes:
+        image: Of mode `L` or `RGB`.
+        photometric: The photometric interpretation in the file.
+        patient_id: The PatientID in the file, `None` where there is none.
+    """
+
+    image: Image.Image
+    photometric: str
+    patient_id: str | None
+
+
+def decode(
+    data: bytes, *, min_image_size: int, max_image_pixels: int
+) -> DecodedDicom:
     """Decodes a single-frame DICOM file to 8 bits.
 
     Grey values go through the modality LUT or rescale slope and intercept
@@ -77,8 +96,7 @@ def decode(data, *, min_image_size, max_image_pixels):
         max_image_pixels: Pixels that the header may promise.
 
     Returns:
-        `(image, photometric_interpretation, patient_id)`: a PIL image of mode
-        `L` or `RGB`, the value in the file, and PatientID or `None`.
+        A `DecodedDicom`.
 
     Raises:
         BadFile: If the file must be left out.
@@ -105,7 +123,7 @@ def decode(data, *, min_image_size, max_image_pixels):
         # quote the patient, so neither it nor its traceback goes on.
         detail = f"{stage} ({type(error).__name__})"
         raise errors.BadFile("unreadable", detail) from None
-    return Image.fromarray(pixels), photometric, patient_id
+    return DecodedDicom(Image.fromarray(pixels), photometric, patient_id)
 
 
 def _import_pydicom():

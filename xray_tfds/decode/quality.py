@@ -12,6 +12,8 @@ What can be told, and what cannot:
   stops the decoder; else it has made another valid image.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import io
 import re
@@ -94,7 +96,12 @@ class Decoded:
     patient_id: Optional[str] = None
 
 
-def decode(data, *, min_image_size=32, max_image_pixels=100_000_000):
+def decode(
+    data: bytes,
+    *,
+    min_image_size: int = 32,
+    max_image_pixels: int = 100_000_000,
+) -> Decoded:
     """Decodes every pixel of a file, or says why it cannot be used.
 
     16-bit grey values `v` become round(255 v / full scale). The full scale is
@@ -170,14 +177,9 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
             max_image_pixels = min(max_image_pixels, Image.MAX_IMAGE_PIXELS)
         errors.check_size(image.size, min_image_size, max_image_pixels)
         _check_layout(image)
-        span = None
-        if file_format == "JPEG":
-            span = containers.expose_jpeg_end(image, stream, data)
-            # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
-            image.decodermaxblock = len(data)
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            _load_jpeg(image, stream, data)
         image.load()
-        if span:
-            containers.check_jpeg_filling(image, data, *span)
         return _to_8_bits(image), mode
     except BadFile:
         raise
@@ -189,6 +191,16 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
             file_format == "TIFF" and containers.points_behind_end(data)
         )
         raise BadFile("truncated" if ended else "unreadable", text) from error
+
+
+def _load_jpeg(image, stream, data):
+    """Decodes a JPEG, and refuses one whose pixels PIL makes up."""
+    span = containers.expose_jpeg_end(image, stream, data)
+    # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
+    image.decodermaxblock = len(data)
+    image.load()
+    if span:
+        containers.check_jpeg_filling(image, data, *span)
 
 
 def _check_layout(image):

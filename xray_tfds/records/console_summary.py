@@ -1,9 +1,19 @@
 """What a build says on the screen: counts, exclusions and doubts."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from xray_tfds.records import manifest
 from xray_tfds.source import patients
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+    from xray_tfds.curate import curation as curation_lib
+    from xray_tfds.curate import examine
+    from xray_tfds.source import scan
 
 # A validation split below this is too small to choose anything by: the 95 %
 # interval of an AUC of .95 on 25 + 25 images is about .11 wide (Hanley and
@@ -11,7 +21,11 @@ from xray_tfds.source import patients
 _MIN_VALIDATION_IMAGES = 50
 
 
-def find_cautions(examined, curation, config):
+def find_cautions(
+    examined: Sequence[examine.ExaminedFile],
+    curation: curation_lib.Curation,
+    config: config_lib.XrayConfig,
+) -> list[str]:
     """Returns sentences about what makes figures on this dataset doubtful."""
     kept = curation.kept()
     cautions = []
@@ -43,7 +57,12 @@ def find_cautions(examined, curation, config):
     return cautions
 
 
-def show(source, examined, curation, cautions):
+def show(
+    source: scan.Source,
+    examined: Sequence[examine.ExaminedFile],
+    curation: curation_lib.Curation,
+    cautions: Sequence[str],
+) -> None:
     """Prints the summary of a build."""
     by_split = collections.defaultdict(list)
     for row in manifest.count(examined, curation):

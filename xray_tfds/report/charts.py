@@ -1,13 +1,25 @@
 """Charts of the report, as pictures that a page can hold in itself."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import TYPE_CHECKING
+
 from pages import charts
 from pages import data_urls
+
+if TYPE_CHECKING:
+    from matplotlib import axes as axes_lib
 
 # Width and height of a chart that stands beside others, in inches.
 _SMALL = (3.8, 2.3)
 
 
-def draw_histogram(distribution, labels):
+def draw_histogram(
+    distribution: Mapping[str, Any], labels: Sequence[str]
+) -> str:
     """Draws the histograms of all classes over each other.
 
     Args:
@@ -19,7 +31,7 @@ def draw_histogram(distribution, labels):
     """
     edges = distribution["edges"]
 
-    def draw(axes):
+    def draw(axes: axes_lib.Axes) -> None:
         for place, label in enumerate(labels):
             if label not in distribution["labels"]:
                 continue
@@ -40,7 +52,7 @@ def draw_histogram(distribution, labels):
     return _draw(draw, _SMALL)
 
 
-def draw_images_per_patient(sizes):
+def draw_images_per_patient(sizes: Sequence[Mapping[str, int]]) -> str:
     """Draws how many patients have how many images.
 
     Args:
@@ -50,7 +62,7 @@ def draw_images_per_patient(sizes):
         `data:` URL of an SVG picture.
     """
 
-    def draw(axes):
+    def draw(axes: axes_lib.Axes) -> None:
         axes.bar(
             [size["images"] for size in sizes],
             [size["patients"] for size in sizes],
@@ -62,7 +74,7 @@ def draw_images_per_patient(sizes):
         axes.set_ylim(0.7, 1.4 * max(most, 10))
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.set_xlabel("images of one patient")
         axes.set_ylabel("patients (log scale)")
         axes.grid(axis="y")
@@ -70,7 +82,7 @@ def draw_images_per_patient(sizes):
     return _draw(draw, _SMALL)
 
 
-def draw_audit(parts, flag_above):
+def draw_audit(parts: Sequence[Mapping[str, Any]], flag_above: float) -> str:
     """Draws AUC and interval of each part of an audit.
 
     Args:
@@ -82,7 +94,7 @@ def draw_audit(parts, flag_above):
         `data:` URL of an SVG picture.
     """
 
-    def draw(axes):
+    def draw(axes: axes_lib.Axes) -> None:
         known = [
             (place, part)
             for place, part in enumerate(parts)

@@ -1,7 +1,12 @@
 """The content of a report -> one HTML page that needs nothing else."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
 import functools
 import json
+from typing import Any
 
 from pages import charts as charts_lib
 from pages import html
@@ -30,7 +35,9 @@ _WORDS = {
 }
 
 
-def render(content, samples):
+def render(
+    content: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]
+) -> str:
     """Returns the page.
 
     Args:

@@ -1,7 +1,11 @@
 """Sample images of a prepared dataset, as its records hold them."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Mapping
 import os
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -11,7 +15,11 @@ from pages import data_urls
 _MAX_SIDE = 192
 
 
-def read_samples(builder, wanted, num_samples):
+def read_samples(
+    builder: tfds.core.DatasetBuilder,
+    wanted: Mapping[tuple[str, str], int],
+    num_samples: int,
+) -> list[dict[str, Any]]:
     """Returns the first images of each split and class, in record order.
 
     TFDS orders records by a hash of their keys, so that the first ones are a

@@ -1,5 +1,7 @@
 """Prepared dataset -> `report.html` and `report.json`."""
 
+from __future__ import annotations
+
 import json
 import math
 
@@ -16,7 +18,9 @@ from xray_tfds.report.reading import ReportError
 DEFAULT_NUM_SAMPLES = 8
 
 
-def write_report(dataset_dir, *, num_samples=DEFAULT_NUM_SAMPLES):
+def write_report(
+    dataset_dir: epath.PathLike, *, num_samples: int = DEFAULT_NUM_SAMPLES
+) -> epath.Path:
     """Writes the report of a prepared dataset, or writes it anew.
 
     Args:
