@@ -55,6 +55,7 @@ class ExaminedFile:
         mean: Of the values of the record, 0 to 255.
         std: Standard deviation of the same.
         signature: As `duplicates.signature`.
+        grey_part: As `quality.Decoded.grey_part`.
         pixel_digest: As `duplicates.pixel_digest`; empty where no other file
             has the same signature, so that no other has the same pixels.
     """
@@ -71,6 +72,7 @@ class ExaminedFile:
     mean: float = 0.0
     std: float = 0.0
     signature: bytes = b""
+    grey_part: str = ""
     pixel_digest: str = ""
 
 
@@ -118,6 +120,7 @@ def examine(
             mean=mean,
             std=std,
             signature=_sign(decoded.image, flat, config),
+            grey_part=decoded.grey_part,
         )
         return examined, png_lib.encode(pixels)
     except errors.BadFile as error:

@@ -48,6 +48,7 @@ def find_cautions(
             " At least one file of each is labelled wrongly."
         )
     cautions += patients.find_doubts(examined[i] for i in kept)
+    cautions += _doubt_grey_scales([examined[i] for i in kept])
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(
@@ -55,6 +56,23 @@ def find_cautions(
             " model by."
         )
     return cautions
+
+
+def _doubt_grey_scales(kept):
+    """Returns a sentence if films use a part of the grey scale they declare."""
+    parts = collections.Counter(f.grey_part for f in kept if f.grey_part)
+    if not parts:
+        return []
+    example = next(f.file.filename for f in kept if f.grey_part)
+    counts = ", ".join(
+        f"{part}: {number}" for part, number in sorted(parts.items())
+    )
+    return [
+        f"Grey scale: {parts.total()} of {len(kept)} images use a part of the"
+        f" range that their files declare, for example {example} ({counts})."
+        " Each was scaled by that part. Where the parts differ, so does the"
+        " brightness: check that they come from detectors of as many bits."
+    ]
 
 
 def show(
