@@ -157,24 +157,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         patients.check_pattern(source.files, config.patient_pattern)
         spool = examine_lib.Spool(self.data_path)
         with parallel.importing(self._needed_later()):
-            findings, slots = self._examine(source.files, spool)
+            examined, slots = self._examine(source.files, spool)
 
         def png_of(index):
             return slots[index] and spool.read(slots[index])
 
         source = dataclasses.replace(
-            source, files=tuple(finding.file for finding in findings)
+            source, files=tuple(each.file for each in examined)
         )
-        findings = examine_lib.compare_pixels(findings, config)
-        curation = curation_lib.curate(findings, config, self._earlier)
-        cautions = console_summary.find_cautions(findings, curation, config)
-        console_summary.show(source, findings, curation, cautions)
+        examined = examine_lib.compare_pixels(examined, config)
+        curation = curation_lib.curate(examined, config, self._earlier)
+        cautions = console_summary.find_cautions(examined, curation, config)
+        console_summary.show(source, examined, curation, cautions)
         self.info.metadata.update(
             fingerprint=source.fingerprint, num_files=len(source.files)
         )
         self._write_facts = functools.partial(
             manifest.write,
-            findings=findings,
+            examined=examined,
             curation=curation,
             source=source,
             thumbnail=png_of,
@@ -182,7 +182,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         of_split: dict = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
-            of_split[curation.split[index]].append((index, findings[index]))
+            of_split[curation.split[index]].append((index, examined[index]))
         return {
             split: self._generate_examples(kept, split, png_of)
             for split, kept in of_split.items()
@@ -199,29 +199,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return modules
 
     def _generate_examples(self, kept, split, png_of):
-        for index, finding in kept:
-            yield examine_lib.make_example(finding, split, png_of(index))
+        for index, examined_file in kept:
+            yield examine_lib.make_example(examined_file, split, png_of(index))
 
     def _examine(self, files, spool):
-        """Returns the findings of all files, and where their records wait."""
+        """Returns what all files hold, and where their records wait."""
         if self._beam_options is None:
             examine = functools.partial(
                 examine_lib.examine, config=self.builder_config
             )
-            examined = parallel.ordered_map(
+            in_order = parallel.ordered_map(
                 examine, files, total=len(files), desc="Decoding files"
             )
-            examined = ((i, *found) for i, found in enumerate(examined))
+            results = ((i, *result) for i, result in enumerate(in_order))
         else:
-            examined = beam.examine(
+            results = beam.examine(
                 files, self.builder_config, self._beam_options, self.data_path
             )
-        findings: list = [None] * len(files)
+        examined: list = [None] * len(files)
         slots: list = [None] * len(files)
-        for index, finding, png in examined:
-            findings[index] = finding
+        for index, examined_file, png in results:
+            examined[index] = examined_file
             slots[index] = png and spool.add(png)
-        return findings, slots
+        return examined, slots
 
     def _download(self, dl_manager):
         # The URL does not end in .zip, by which TFDS knows the format.

@@ -3,13 +3,23 @@
 All raise `BadFile`.
 """
 
+from __future__ import annotations
+
 import re
 import struct
+from typing import TYPE_CHECKING
 import zlib
 
 import numpy as np
 
 from xray_tfds.decode import errors
+from xray_tfds.decode import limits
+
+if TYPE_CHECKING:
+    import io
+
+    from PIL import ImageFile
+    from PIL import JpegImagePlugin
 
 # In the compressed data of a JPEG FF is followed by 00, or begins a marker. D0
 # to D7, the restart markers, may be inside of it if a DRI marker says so (ITU-T
@@ -23,15 +33,26 @@ _JPEG_ARITHMETIC = b"\xff\xc9"
 # libjpeg-turbo fills a register of 64 bits before it decodes the last symbol.
 _JPEG_LOOK_AHEAD = 8
 
+# Each pass over a progressive film takes a fiftieth of a second and more, and
+# there may be any number of them. Encoders use about ten.
+_JPEG_SCAN = b"\xff\xda"
+_MAX_SCANS = 100
+
 _PNG_SIGNATURE_SIZE = 8
 
+# Types of TIFF values that PIL leaves as bytes: BYTE, ASCII, UNDEFINED.
+_TIFF_BYTES = (1, 2, 7)
 
-def check_png(data):
+
+def check_png(data: bytes) -> None:
     """Walks the chunks: PIL does not look at the checksums of pixels."""
     view = memoryview(data)
     position = _PNG_SIGNATURE_SIZE
     kind = b""
+    number = 0
     while kind != b"IEND":
+        number += 1
+        limits.check_parts(number, "chunks")
         where = f"the chunk at byte {position}"
         if position + 12 > len(data):
             raise errors.BadFile("truncated", f"{where} is missing")
@@ -47,29 +68,62 @@ def check_png(data):
         position = end + 4
 
 
-def check_coverage(image):
+def check_coverage(image: ImageFile.ImageFile) -> None:
     """Refuses an image whose parts, as listed by PIL, do not cover it.
 
     The strips of a TIFF may leave rows out, which PIL shows as black.
     """
-    extents = {tile[1] for tile in image.tile}
+    extents = {tile[1] for tile in image.tile if tile[1]}
     covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
     if covered < image.width * image.height:
         raise errors.BadFile("truncated", "its parts do not cover the image")
 
 
-def points_behind_end(data):
+def check_tiff(data: bytes) -> None:
+    """Refuses a TIFF whose first directory lists more than a film has.
+
+    PIL makes objects of all values, such as where each strip begins.
+    """
+    order, is_big, position = _read_tiff_header(data)
+    # TIFF 6.0, section 2, and its extension to 64 bits, BigTIFF.
+    count = struct.Struct(order + ("Q" if is_big else "H"))
+    entry = struct.Struct(order + ("HHQ8x" if is_big else "HHI4x"))
+    if position + count.size > len(data):
+        return  # PIL will say so.
+    (number,) = count.unpack_from(data, position)
+    limits.check_parts(number, "entries")
+    start = position + count.size
+    whole = (len(data) - start) // entry.size
+    for index in range(min(number, whole)):
+        _, kind, length = entry.unpack_from(data, start + index * entry.size)
+        if kind not in _TIFF_BYTES:
+            limits.check_parts(length, "values in one entry")
+
+
+def points_behind_end(data: bytes) -> bool:
     """Whether a TIFF's first directory lies where the file has ended."""
-    if len(data) < 16:
-        return True
+    return _read_tiff_header(data)[2] >= len(data)
+
+
+def _read_tiff_header(data):
+    """Returns order of bytes, whether it is BigTIFF, and the directory."""
     order = "<" if data[:2] == b"II" else ">"
     is_big = b"+" in data[2:4]
     layout, offset = ("Q", 8) if is_big else ("I", 4)
+    if len(data) < 16:
+        return order, is_big, len(data)
     (directory,) = struct.unpack_from(order + layout, data, offset)
-    return directory >= len(data)
+    return order, is_big, directory
 
 
-def expose_jpeg_end(image, stream, data):
+def check_scans(data: bytes) -> None:
+    """Refuses a JPEG of more scans than any encoder makes."""
+    limits.check_parts(data.count(_JPEG_SCAN), "scans", _MAX_SCANS)
+
+
+def expose_jpeg_end(
+    image: JpegImagePlugin.JpegImageFile, stream: io.BytesIO, data: bytes
+) -> tuple[int, int] | None:
     """Makes PIL see where a JPEG's data ends, before it decodes it.
 
     What is missing before the end marker PIL's decoder fills with grey, without
@@ -106,7 +160,9 @@ def _has_arithmetic(data, start):
     return data.find(_JPEG_ARITHMETIC, 0, start) >= 0
 
 
-def check_jpeg_filling(image, data, start, end):
+def check_jpeg_filling(
+    image: JpegImagePlugin.JpegImageFile, data: bytes, start: int, end: int
+) -> None:
     """Refuses a JPEG whose data a stray marker ends before its last pixel.
 
     Args:

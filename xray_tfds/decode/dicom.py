@@ -5,40 +5,46 @@ are parsed at all, and the messages of pydicom, which quote values, are not
 passed on.
 """
 
-import io
-import struct
+from __future__ import annotations
+
+from typing import NamedTuple
 
 from PIL import Image
-import numpy as np
 
+from xray_tfds.decode import codestream
 from xray_tfds.decode import errors
+from xray_tfds.decode import grey_scale
+from xray_tfds.decode import limits
 
-_ELEMENTS = (
-    "SpecificCharacterSet",
-    "PatientID",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "WindowCenter",
-    "WindowWidth",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "VOILUTFunction",
-    "ModalityLUTSequence",
-    "VOILUTSequence",
-    "PixelData",
-)
+# The longest value of an element, in bytes. Explicit VR has 16 bits for the
+# length of short ones; implicit VR has 32, and pydicom makes an object of each
+# value in them. A LUT has up to 128 KiB.
+_MAX_VALUE = 2**16
+_MAX_SEQUENCE = 2**21
 
-# A file of this transfer syntax is inflated as a whole when its header is read,
-# to any size.
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+# Keyword of an element that is read -> its longest value.
+_ELEMENTS = {
+    **dict.fromkeys(
+        (
+            *("SpecificCharacterSet", "PatientID", "SamplesPerPixel"),
+            *("PhotometricInterpretation", "PlanarConfiguration"),
+            *("NumberOfFrames", "Rows", "Columns"),
+            *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+            *("WindowCenter", "WindowWidth", "VOILUTFunction"),
+            *("RescaleIntercept", "RescaleSlope"),
+        ),
+        _MAX_VALUE,
+    ),
+    "ModalityLUTSequence": _MAX_SEQUENCE,
+    "VOILUTSequence": _MAX_SEQUENCE,
+    "PixelData": 2**32,
+}
+_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
+_UNDEFINED_LENGTH = 2**32 - 1
+# Views of one film; a fragment of pixels is an item, too.
+_MAX_ITEMS = 1000
+_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _RLE_LOSSLESS = "1.2.840.10008.1.2.5"
@@ -46,26 +52,39 @@ _RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
-# Second byte of the JPEG markers that hold the size: SOF (ITU-T T.81, table
-# B.1, without DHT, JPG and DAC) and that of JPEG-LS (T.87, C.1.1).
-_FRAME_HEADERS = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC))
-_FRAME_HEADERS += (*range(0xCD, 0xD0), 0xF7)
-_JPEG_START = b"\xff\xd8"
-_JPEG_2000_START = b"\xff\x4f\xff\x51"
+
+class DecodedDicom(NamedTuple):
+    """What is taken from a DICOM file.
+
+    Attributes:
+        image: Of mode `L` or `RGB`.
+        photometric: The photometric interpretation in the file.
+        patient_id: The PatientID in the file, `None` where there is none.
+        grey_part: As `grey_scale.Grey.part`.
+    """
+
+    image: Image.Image
+    photometric: str
+    patient_id: str | None
+    grey_part: str
 
 
-def decode(data, *, min_image_size, max_image_pixels):
+def decode(
+    data: bytes, *, min_image_size: int, max_image_pixels: int
+) -> DecodedDicom:
     """Decodes a single-frame DICOM file to 8 bits.
 
     Grey values go through the modality LUT or rescale slope and intercept
     (PS3.3, C.11.1), then through the VOI LUT or, without one, the window
-    (PS3.3, C.11.2), each time the first if there are several views. The range
-    [low, high] that the last step can give, not the range that occurs, is then
-    mapped to 8 bits as round(255 (v - low) / (high - low)):
+    (PS3.3, C.11.2), each time the first if there are several views. A window
+    must have a center and a width, and one that the standard allows. The range
+    [low, high] that the last step can give is then mapped to 8 bits:
 
-    - of a LUT, 0 to 2^n - 1 with the n bits of its descriptor;
-    - of a window, and where there is no VOI step, the range of what goes in: of
-      BitsStored and PixelRepresentation, rescaled if there is a slope.
+    - of a window, the range of what goes in: of BitsStored and
+      PixelRepresentation, rescaled if there is a slope, or of a modality LUT;
+    - where there is no window, that of the fewest bits that hold the stored
+      values, or the entries of the last LUT, as `grey_scale` says; not more
+      than BitsStored or the LUT's descriptor declare.
 
     MONOCHROME1 is inverted after that, for its lowest value is to be shown as
     white (PS3.3, C.7.6.3.1.2). Colour of 8 bits becomes RGB. Padding, overlays,
@@ -77,25 +96,29 @@ def decode(data, *, min_image_size, max_image_pixels):
         max_image_pixels: Pixels that the header may promise.
 
     Returns:
-        `(image, photometric_interpretation, patient_id)`: a PIL image of mode
-        `L` or `RGB`, the value in the file, and PatientID or `None`.
+        A `DecodedDicom`.
 
     Raises:
         BadFile: If the file must be left out.
         ImportError: If pydicom is not installed.
     """
     _import_pydicom()
-    limits = (min_image_size, max_image_pixels)
     stage = "its header cannot be read"
     try:
         ds = _read(data)
         _check_kind(ds)
-        errors.check_size((ds.Columns, ds.Rows), *limits)
+        errors.check_size(
+            (ds.Columns, ds.Rows), min_image_size, max_image_pixels
+        )
         stage = "its pixels cannot be decoded"
         pixels = _decode_pixels(ds, max_image_pixels)
         stage = "its grey scale cannot be applied"
+        part = ""
         if ds.PhotometricInterpretation in _GREY:
-            pixels = _to_8_bits(pixels, ds)
+            grey = grey_scale.of_dicom(pixels, ds)
+            pixels, part = grey.to_8_bits(), grey.part
+        if ds.PhotometricInterpretation == "MONOCHROME1":
+            pixels = 255 - pixels
         patient_id = str(ds.get("PatientID") or "").strip("\0 ") or None
         photometric = str(ds.PhotometricInterpretation)
     except errors.BadFile:
@@ -105,7 +128,7 @@ def decode(data, *, min_image_size, max_image_pixels):
         # quote the patient, so neither it nor its traceback goes on.
         detail = f"{stage} ({type(error).__name__})"
         raise errors.BadFile("unreadable", detail) from None
-    return Image.fromarray(pixels), photometric, patient_id
+    return DecodedDicom(Image.fromarray(pixels), photometric, patient_id, part)
 
 
 def _import_pydicom():
@@ -118,14 +141,46 @@ def _import_pydicom():
     return pydicom
 
 
+class _Stream(limits.MeteredStream):
+    """A DICOM file in memory that is not inflated.
+
+    A file of the deflated transfer syntax is read whole, which pydicom does
+    with no other, to be inflated to whatever size it has.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            raise errors.BadFile(
+                "unsupported", "deflated DICOM could unpack to any size"
+            )
+        return super().read(size)
+
+
 def _read(data):
+    """Returns the elements that are needed."""
     pydicom = _import_pydicom()
-    # The transfer syntax stands in the file meta information, near the start.
-    if data.find(_DEFLATED, 132, 132 + 65536) >= 0:
-        raise errors.BadFile(
-            "unsupported", "deflated DICOM could unpack to any size"
-        )
-    return pydicom.dcmread(io.BytesIO(data), specific_tags=list(_ELEMENTS))
+    tags = {pydicom.tag.Tag(name): name for name in _ELEMENTS}
+
+    def stop_when(tag, vr, length):
+        del vr  # Not known where it is implicit.
+        longest = _ELEMENTS.get(tags.get(tag, ""), _UNDEFINED_LENGTH)
+        is_open = length == _UNDEFINED_LENGTH and longest > _MAX_VALUE
+        if length > longest and not is_open:
+            raise errors.BadFile(
+                "unsupported",
+                f"its {tags[tag]} has {length} bytes; at most {longest}",
+            )
+        return False
+
+    ds = pydicom.filereader.read_partial(
+        _Stream(data), stop_when, specific_tags=list(tags)
+    )
+    for name in _SEQUENCES:
+        content = ds.get_item(name).value if name in ds else b""
+        if isinstance(content, bytes):  # Not parsed yet, item by item.
+            number = max(content.count(tag) for tag in _ITEM_TAGS)
+            limits.check_parts(number, f"items of {name}", _MAX_ITEMS)
+    return ds
 
 
 def _check_kind(ds):
@@ -162,9 +217,12 @@ def _decode_pixels(ds, max_image_pixels):
     if syntax.is_encapsulated:
         limit = Image.MAX_IMAGE_PIXELS or max_image_pixels
         errors.check_size((ds.Columns, ds.Rows), 1, limit)
+        limits.check_parts(ds.PixelData.count(_ITEM_TAGS[0]), "fragments")
         frame = pydicom.encaps.get_frame(ds.PixelData, 0, number_of_frames=1)
-        if syntax != _RLE_LOSSLESS:
-            _check_codestream(frame, (ds.Columns, ds.Rows))
+        if syntax == _RLE_LOSSLESS:
+            codestream.check_rle(frame, ds.Columns * ds.Rows)
+        else:
+            codestream.check(frame, (ds.Columns, ds.Rows))
     else:
         samples = ds.SamplesPerPixel
         if ds.PhotometricInterpretation == "YBR_FULL_422":
@@ -195,105 +253,6 @@ def _check_decoder(ds, syntax):
     if not decoder.is_available or (is_beyond_pillow and plugins == {"pillow"}):
         raise errors.BadFile(
             "unsupported",
-            f"no installed decoder for DICOM compressed as {syntax.name};"
-            " pylibjpeg or gdcm adds one",
+            f"no installed decoder for DICOM compressed as {syntax.name}."
+            f" Install one of: {'; '.join(decoder.missing_dependencies)}",
         )
-
-
-def _check_codestream(frame, size):
-    """Refuses compressed pixels of another size than the file's header."""
-    found = _codestream_size(frame)
-    if found != size:
-        raise errors.BadFile(
-            "unreadable",
-            f"the header promises {size[0]}x{size[1]} pixels, the compressed"
-            f" data {'x'.join(map(str, found)) if found else 'none'}",
-        )
-    if b"\xff\xd9" not in frame[-64:]:  # Of JPEG, JPEG-LS and JPEG 2000 alike.
-        raise errors.BadFile("truncated", "no end marker behind the pixels")
-
-
-def _codestream_size(frame):
-    """Returns `(width, height)` of a JPEG, JPEG-LS or JPEG 2000, or `None`."""
-    siz = frame.find(_JPEG_2000_START, 0, 1024)
-    if siz >= 0:  # ITU-T T.800, A.5.1: extent and offset of the image.
-        right, bottom, left, top = struct.unpack_from(">4I", frame, siz + 8)
-        return (right - left, bottom - top)
-    position = 2 if frame.startswith(_JPEG_START) else len(frame)
-    while position + 9 <= len(frame) and frame[position] == 0xFF:
-        marker = frame[position + 1]
-        length, _, height, width = struct.unpack_from(
-            ">HBHH", frame, position + 2
-        )
-        if marker in _FRAME_HEADERS:
-            return (width, height)
-        # A marker may be preceded by any number of bytes FF.
-        position += 1 if marker == 0xFF else 2 + length
-    return None
-
-
-def _to_8_bits(pixels, ds):
-    """Applies the grey scale as `decode` describes it."""
-    values, low, high = _apply_voi(_apply_modality(pixels, ds), ds)
-    extremes = [low, high, values.min(), values.max()]
-    if not np.all(np.isfinite(extremes)):
-        raise errors.BadFile("unreadable", "its grey scale is not finite")
-    if low == high:
-        raise errors.BadFile("constant", "its rescale slope is 0")
-    scaled = np.rint((values - np.float64(low)) * (255 / (high - low)))
-    grey = np.clip(scaled, 0, 255).astype(np.uint8)
-    return 255 - grey if ds.PhotometricInterpretation == "MONOCHROME1" else grey
-
-
-def _apply_modality(pixels, ds):
-    """Returns values and the lowest and highest that they can be."""
-    half = 2 ** (ds.BitsStored - 1)
-    low, high = (
-        (-half, half - 1) if ds.PixelRepresentation else (0, 2 * half - 1)
-    )
-    if ds.get("ModalityLUTSequence"):
-        return _look_up(pixels, ds.ModalityLUTSequence[0], ds)
-    slope, intercept = ds.get("RescaleSlope"), ds.get("RescaleIntercept")
-    if slope is None or intercept is None:
-        return pixels, low, high
-    slope, intercept = float(slope), float(intercept)
-    values = pixels * slope + intercept
-    return values, low * slope + intercept, high * slope + intercept
-
-
-def _apply_voi(modality, ds):
-    """Takes and returns what `_apply_modality` returns.
-
-    A negative slope gives low > high. pydicom's window runs from what became
-    of the lowest stored value, so `low` stays its dark end; without a window
-    the lower value is dark.
-    """
-    values, low, high = modality
-    if ds.get("VOILUTSequence"):
-        return _look_up(values, ds.VOILUTSequence[0], ds)
-    if ds.get("WindowCenter") is None or ds.get("WindowWidth") is None:
-        return values, min(low, high), max(low, high)
-    if not ds.get("VOILUTFunction"):
-        ds.VOILUTFunction = "LINEAR"  # The default: PS3.3, C.11.2.1.3.
-    pydicom = _import_pydicom()
-    return pydicom.pixels.apply_windowing(values, ds), low, high
-
-
-def _look_up(values, item, ds):
-    """Applies a modality or VOI LUT (PS3.3, C.11.1.1.1 and C.11.2.1.1).
-
-    pydicom 3.0.2 computes the index in the type of the entries, which goes
-    wrong for more than 256 entries of 8 bits, as many detectors write them.
-    """
-    num_entries, first, bits = (int(value) for value in item.LUTDescriptor)
-    num_entries = num_entries or 2**16
-    entries = item.LUTData
-    if isinstance(entries, bytes):
-        packed = bits == 8 and len(entries) < 2 * num_entries
-        order = "<" if ds.file_meta.TransferSyntaxUID.is_little_endian else ">"
-        entries = np.frombuffer(entries, "u1" if packed else f"{order}u2")
-    table = np.asarray(entries, np.int64)[:num_entries]
-    if len(table) < num_entries or not 8 <= bits <= 16:
-        raise errors.BadFile("unreadable", "a LUT and its descriptor differ")
-    index = np.clip(values - np.float64(first), 0, num_entries - 1)
-    return table[index.astype(np.int64)], 0, 2**bits - 1

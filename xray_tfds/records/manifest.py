@@ -5,7 +5,6 @@ each file; `splits.json`, the assignment of patients, by their hashes; and
 `facts.json`, everything that is not a row for each file.
 """
 
-import base64
 import collections
 import csv
 import io
@@ -17,6 +16,7 @@ from etils import epath
 import numpy as np
 import tensorflow_datasets as tfds
 
+from pages import data_urls
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.source import patients
@@ -35,13 +35,13 @@ _MAX_THUMBNAILS = 200
 _THUMBNAIL_SIZE = 96
 
 
-def write(directory, info, findings, curation, *, source, thumbnail, cautions):
+def write(directory, info, examined, curation, *, source, thumbnail, cautions):
     """Writes the three files.
 
     Args:
         directory: Directory of the records, `epath.Path`.
         info: `tfds.core.DatasetInfo` of the records.
-        findings: List of `examine.Finding`.
+        examined: List of `examine.ExaminedFile`.
         curation: The `curation.Curation` of them.
         source: The `scan.Source`.
         thumbnail: Function of an index that returns the PNG of the file's
@@ -53,7 +53,7 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
     fingerprint = split_assignment_lib.fingerprint(curation.assignment)
     # A name may hold bytes that are no UTF-8; it is written back as it was.
     (folder / "files.csv").write_bytes(
-        _to_csv(findings, curation).encode("utf-8", "surrogateescape")
+        _to_csv(examined, curation).encode("utf-8", "surrogateescape")
     )
     (folder / SPLITS_FILE).write_text(
         _to_json(
@@ -65,14 +65,14 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
     )
     facts = {
         **_describe_dataset(info, source),
-        "counts": count(findings, curation),
-        "patients": _describe_patients(findings, curation),
+        "counts": count(examined, curation),
+        "patients": _describe_patients(examined, curation),
         "splits": {
             "fingerprint": fingerprint,
             "kept_patients": curation.num_earlier,
         },
-        **_describe_exclusions(findings, curation, _Thumbnails(thumbnail)),
-        "leaks": _describe_leaks(findings, curation, info.metadata["on_leak"]),
+        **_describe_exclusions(examined, curation, _Thumbnails(thumbnail)),
+        "leaks": _describe_leaks(examined, curation, info.metadata["on_leak"]),
         "cautions": cautions,
     }
     (folder / "facts.json").write_text(_to_json(facts))
@@ -88,14 +88,14 @@ def read_assignment(directory):
     return json.loads(path.read_text())["patients"] if path.exists() else {}
 
 
-def count(findings, curation):
+def count(examined, curation):
     """Returns images and patients by split and class, as a list of dicts."""
     images: collections.Counter = collections.Counter()
     people = collections.defaultdict(set)
     for index in curation.kept():
-        key = (curation.split[index], findings[index].file.label)
+        key = (curation.split[index], examined[index].file.label)
         images[key] += 1
-        people[key].add(findings[index].patient.key)
+        people[key].add(examined[index].patient.key)
     return [
         {
             "split": split,
@@ -113,32 +113,32 @@ def count(findings, curation):
     ]
 
 
-def _to_csv(findings, curation):
+def _to_csv(examined, curation):
     buffer = io.StringIO(newline="")
     # The default end of a line has the `\r` by which a name with one is quoted.
     writer = csv.DictWriter(buffer, _COLUMNS)
     writer.writeheader()
-    for index, finding in enumerate(findings):
+    for index, each in enumerate(examined):
         reason = curation.reason[index]
-        known = bool(finding.format)
+        known = bool(each.format)
         writer.writerow(
             {
-                "filename": finding.file.filename,
-                "given_split": finding.file.split or "",
+                "filename": each.file.filename,
+                "given_split": each.file.split or "",
                 "split": "" if reason else curation.split[index],
-                "label": finding.file.label,
-                "patient": finding.patient.key,
+                "label": each.file.label,
+                "patient": each.patient.key,
                 "status": "excluded" if reason else "kept",
                 "reason": reason,
                 "detail": curation.detail[index],
-                "format": finding.format,
-                "mode": finding.mode,
-                "width": finding.width if known else "",
-                "height": finding.height if known else "",
-                "num_bytes": finding.num_bytes,
-                "mean": f"{finding.mean:.3f}" if known else "",
-                "std": f"{finding.std:.3f}" if known else "",
-                "digest": finding.file.digest,
+                "format": each.format,
+                "mode": each.mode,
+                "width": each.width if known else "",
+                "height": each.height if known else "",
+                "num_bytes": each.num_bytes,
+                "mean": f"{each.mean:.3f}" if known else "",
+                "std": f"{each.std:.3f}" if known else "",
+                "digest": each.file.digest,
             }
         )
     return buffer.getvalue()
@@ -176,21 +176,21 @@ def _describe_dataset(info, source):
     }
 
 
-def _describe_patients(findings, curation):
-    kept = [findings[index].patient for index in curation.kept()]
+def _describe_patients(examined, curation):
+    kept = [examined[index].patient for index in curation.kept()]
     return {
         "total": len({patient.key for patient in kept}),
-        "rules": patients.describe_rules(findings),
+        "rules": patients.describe_rules(examined),
         "unmatched": sum(p.rule == patients.NO_RULE for p in kept),
     }
 
 
-def _describe_exclusions(findings, curation, thumbnails):
+def _describe_exclusions(examined, curation, thumbnails):
     exclusions = [
         {
-            "filename": findings[index].file.filename,
-            "split": findings[index].file.split,
-            "label": findings[index].file.label,
+            "filename": examined[index].file.filename,
+            "split": examined[index].file.split,
+            "label": examined[index].file.label,
             "reason": reason,
             "detail": curation.detail[index],
             "thumbnail": thumbnails.make(index),
@@ -204,10 +204,10 @@ def _describe_exclusions(findings, curation, thumbnails):
             "conflict": position in curation.conflicts,
             "members": [
                 {
-                    "filename": findings[index].file.filename,
+                    "filename": examined[index].file.filename,
                     "split": curation.split[index],
-                    "label": findings[index].file.label,
-                    "patient": findings[index].patient.key,
+                    "label": examined[index].file.label,
+                    "patient": examined[index].patient.key,
                     "kept": not curation.reason[index],
                     "thumbnail": thumbnails.make(index),
                 }
@@ -219,12 +219,12 @@ def _describe_exclusions(findings, curation, thumbnails):
     return {"exclusions": exclusions, "duplicates": groups}
 
 
-def _describe_leaks(findings, curation, on_leak):
+def _describe_leaks(examined, curation, on_leak):
     return [
         {
             "kind": leak.kind,
             "splits": list(leak.splits),
-            "files": [findings[i].file.filename for i in leak.members],
+            "files": [examined[i].file.filename for i in leak.members],
             "action": "moved" if on_leak == "move" else "allowed",
         }
         for leak in curation.leaks
@@ -247,14 +247,7 @@ class _Thumbnails:
         png = self._png_of(index)
         if png is None:
             return None
-        stored = Image.open(io.BytesIO(png))
-        # Grey is shrunk as one channel, not as three.
-        image = stored.convert("L" if stored.mode == "L" else "RGB")
-        image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=80)
-        text = base64.b64encode(buffer.getvalue()).decode()
-        self._made[index] = f"data:image/jpeg;base64,{text}"
+        self._made[index] = data_urls.thumbnail(png, max_side=_THUMBNAIL_SIZE)
         return self._made[index]
 
 

@@ -150,11 +150,11 @@ def pseudonym(value, hash_key=None):
     return f"hash:{digest.hexdigest()}"
 
 
-def describe_rules(findings):
+def describe_rules(examined):
     """Returns which rule gave how many patients.
 
     Args:
-        findings: Iterable of `examine.Finding`.
+        examined: Iterable of `examine.ExaminedFile`.
 
     Returns:
         List of dictionaries with `rule`, `files`, `patients` and `examples`
@@ -162,9 +162,9 @@ def describe_rules(findings):
     """
     names = collections.defaultdict(list)
     keys = collections.defaultdict(set)
-    for finding in findings:
-        names[finding.patient.rule].append(finding.file.filename)
-        keys[finding.patient.rule].add(finding.patient.key)
+    for each in examined:
+        names[each.patient.rule].append(each.file.filename)
+        keys[each.patient.rule].add(each.patient.key)
     return [
         {
             "rule": rule,
@@ -176,18 +176,18 @@ def describe_rules(findings):
     ]
 
 
-def find_doubts(findings):
+def find_doubts(examined):
     """Returns a sentence for each class whose patients are known in part.
 
     Args:
-        findings: Iterable of `examine.Finding`.
+        examined: Iterable of `examine.ExaminedFile`.
     """
     totals: collections.Counter = collections.Counter()
     unknown = collections.defaultdict(list)
-    for finding in findings:
-        totals[finding.file.label] += 1
-        if finding.patient.rule == NO_RULE:
-            unknown[finding.file.label].append(finding.file.filename)
+    for each in examined:
+        totals[each.file.label] += 1
+        if each.patient.rule == NO_RULE:
+            unknown[each.file.label].append(each.file.filename)
     return [
         f"The patient is known for {totals[label] - len(names)} of the "
         f"{totals[label]} files of {label!r}, and not for the others, for "
