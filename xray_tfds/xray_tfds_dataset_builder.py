@@ -1,20 +1,29 @@
 """The dataset `xray_tfds`: folders of chest X-rays -> TFRecords."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
-import dataclasses
 import functools
+import os
+from typing import Any
+from typing import Optional
 
+from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
-from xray_tfds import parallel
 from xray_tfds import report
 from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
 from xray_tfds.records import console_summary
+from xray_tfds.records import earlier
+from xray_tfds.records import examined as examined_lib
 from xray_tfds.records import manifest
 from xray_tfds.records import stale_builds
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
 from xray_tfds.source import scan
 from xray_tfds.source import tables
@@ -53,14 +62,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if getattr(config, "name", None) in self.builder_configs:
             # Equal names mean equal options; TFDS wants the registered object.
             config = config.name
-        self._manual_dir = None
-        self._source = None
-        self._earlier = {}
-        self._beam_options = None
-        self._write_facts = None
+        if kwargs.get("data_dir") is not None:
+            kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
+        self._manual_dir: Optional[epath.PathLike] = None
+        self._source: Optional[scan.Source] = None
+        self._examined: Optional[examined_lib.Examined] = None
+        self._index = digest_index.DigestIndex()
+        self._hash_key = hash_key_lib.HashKey()
+        self._earlier: dict[str, str] = {}
+        self._beam_options: Optional[beam.BeamOptions] = None
+        self._write_manifest: Optional[Callable] = None
         super().__init__(config=config, **kwargs)
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
@@ -88,19 +102,36 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(config.options()),
         )
 
-    def use_source(self, source):
-        """Spares the next `download_and_prepare` the search of its folder."""
-        self._source = source
+    def use_source(
+        self,
+        source: scan.Source,
+        examined: Optional[examined_lib.Examined] = None,
+    ) -> None:
+        """Spares the next `download_and_prepare` the search of its folder.
 
-    def use_splits_of(self, directory):
+        Args:
+            source: What the folder holds.
+            examined: Its files, if they were examined already.
+        """
+        self._source, self._examined = source, examined
+
+    def use_splits_of(self, directory: epath.PathLike) -> None:
         """Makes the next build leave patients in the splits of another.
 
         Args:
             directory: Directory of its records.
-        """
-        self._earlier = manifest.read_assignment(directory)
 
-    def download_and_prepare(self, *, download_config=None, **kwargs):
+        Raises:
+            SourceError: If its patients were hashed with another key.
+        """
+        self._earlier = earlier.read_assignment(directory, self._hash_key)
+
+    def download_and_prepare(
+        self,
+        *,
+        download_config: Optional[tfds.download.DownloadConfig] = None,
+        **kwargs: Any,
+    ) -> None:
         """As in TFDS, but never takes other files' records for these files'.
 
         Records that are overwritten stay until the new ones are complete; the
@@ -119,6 +150,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
+        if self._manual_dir is not None:
+            check_apart(self.data_dir_root, self._manual_dir)
         self._beam_options = beam.options_of(download_config)
         overwrite = download_config.download_mode.overwrite_dataset
         build = functools.partial(
@@ -139,89 +172,85 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             stale_builds.remove(self.data_path)
             with _set_aside(self.data_path):
                 build()
-            if self._write_facts is not None:
+            if self._write_manifest is not None:
                 report.write_report(self.data_path)
         finally:
-            self._source = self._write_facts = None
+            self._source = self._examined = self._write_manifest = None
 
-    def _download_and_prepare(self, dl_manager, download_config):
-        # In the directory that TFDS renames when all is there.
+    # Not public, but the only step of TFDS (4.9.8 to 4.9.10) between making the
+    # directory and renaming it when all is there:
+    # https://github.com/tensorflow/datasets/blob/v4.9.10/tensorflow_datasets/
+    # core/dataset_builder.py, `download_and_prepare`.
+    def _download_and_prepare(
+        self,
+        dl_manager: tfds.download.DownloadManager,
+        download_config: tfds.download.DownloadConfig,
+    ) -> None:
         with stale_builds.claim(self.data_path):
             super()._download_and_prepare(dl_manager, download_config)
-            if self._write_facts is not None:
-                self._write_facts(self.data_path, self.info)
+            if self._write_manifest is not None:
+                self._write_manifest(self.data_path, self.info)
 
-    def _split_generators(self, dl_manager):
-        source = self._find(self._manual_dir or self._download(dl_manager))
-        config = self.builder_config
-        patients.check_pattern(source.files, config.patient_pattern)
-        spool = examine_lib.Spool(self.data_path)
-        with parallel.importing(self._needed_later()):
-            findings, slots = self._examine(source.files, spool)
-
-        def png_of(index):
-            return slots[index] and spool.read(slots[index])
-
-        source = dataclasses.replace(
-            source, files=tuple(finding.file for finding in findings)
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        examined = self._examined or self._examine(
+            self._find(self._manual_dir or self._download(dl_manager))
         )
-        findings = examine_lib.compare_pixels(findings, config)
-        curation = curation_lib.curate(findings, config, self._earlier)
-        cautions = console_summary.find_cautions(findings, curation, config)
+        source, config = examined.source, self.builder_config
+        findings = examine_lib.compare_pixels(examined.findings, config)
+        examined.findings = findings
+        curation = self._curate(findings)
+        cautions = [
+            *source.cautions,
+            *console_summary.find_cautions(findings, curation, config),
+        ]
         console_summary.show(source, findings, curation, cautions)
         self.info.metadata.update(
             fingerprint=source.fingerprint, num_files=len(source.files)
         )
-        self._write_facts = functools.partial(
+        self._write_manifest = functools.partial(
             manifest.write,
-            findings=findings,
+            examined=examined,
             curation=curation,
-            source=source,
-            thumbnail=png_of,
             cautions=cautions,
         )
-        of_split: dict = {"train": [], "validation": [], "test": []}
+        of_split: dict[str, list] = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
             of_split[curation.split[index]].append((index, findings[index]))
         return {
-            split: self._generate_examples(kept, split, png_of)
+            split: self._generate_examples(kept, split, examined)
             for split, kept in of_split.items()
             if kept
         }
 
-    def _needed_later(self):
-        """Returns modules whose import takes seconds, as decoding does."""
-        if self._beam_options is not None:
-            return []  # Its workers may be processes forked from this one.
-        modules = ["matplotlib.backends.backend_svg"]
-        if self.info.file_format == tfds.core.FileFormat.TFRECORD:
-            modules.append("tensorflow")  # Other formats are written without.
-        return modules
-
-    def _generate_examples(self, kept, split, png_of):
+    def _generate_examples(self, kept, split, examined):
         for index, finding in kept:
-            yield examine_lib.make_example(finding, split, png_of(index))
+            yield examine_lib.make_example(
+                finding, split, examined.png_of(index)
+            )
 
-    def _examine(self, files, spool):
-        """Returns the findings of all files, and where their records wait."""
-        if self._beam_options is None:
-            examine = functools.partial(
-                examine_lib.examine, config=self.builder_config
+    def _examine(self, source: scan.Source) -> examined_lib.Examined:
+        is_tfrecord = self.info.file_format == tfds.core.FileFormat.TFRECORD
+        modules = examined_lib.TFRECORD_MODULES
+        examined = examined_lib.examine(
+            source,
+            self.builder_config,
+            self.data_path,
+            self._hash_key,
+            self._beam_options,
+            modules if is_tfrecord else modules[:1],
+        )
+        examined.source.note_digests(self._index)
+        return examined
+
+    def _curate(self, findings: list) -> curation_lib.Curation:
+        """Returns the curation; an error names doubts that may explain it."""
+        try:
+            return curation_lib.curate(
+                findings, self.builder_config, self._earlier
             )
-            examined = parallel.ordered_map(
-                examine, files, total=len(files), desc="Decoding files"
-            )
-            examined = ((i, *found) for i, found in enumerate(examined))
-        else:
-            examined = beam.examine(
-                files, self.builder_config, self._beam_options, self.data_path
-            )
-        findings: list = [None] * len(files)
-        slots: list = [None] * len(files)
-        for index, finding, png in examined:
-            findings[index] = finding
-            slots[index] = png and spool.add(png)
-        return findings, slots
+        except ValueError as error:
+            doubts = patients.find_doubts(findings)
+            raise scan.SourceError(" ".join([str(error), *doubts])) from error
 
     def _download(self, dl_manager):
         # The URL does not end in .zip, by which TFDS knows the format.
@@ -232,18 +261,21 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         return archive / _ARCHIVE_FOLDER
 
-    def _find(self, directory):
+    def _find(self, directory: epath.PathLike) -> scan.Source:
         if self._source is None:
             config = self.builder_config
+            self._index = digest_index.open_index(self.data_dir_root, directory)
             self._source = scan.find(
                 directory,
                 config.class_names,
                 tables.read_table(config.patients_csv),
+                self._index,
             )
         return self._source
 
-    def _check_same_files(self, source):
+    def _check_same_files(self, source: scan.Source) -> None:
         source = scan.read_digests(source)
+        source.note_digests(self._index)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
             return
@@ -257,12 +289,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
 
-def _aside(path):
+def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
+    """Raises SourceError if records would be written among the images."""
+    if not all(map(files_lib.is_local, (data_dir, images_dir))):
+        return
+    inner, outer = (
+        os.path.realpath(os.path.expanduser(os.fspath(path)))
+        for path in (data_dir, images_dir)
+    )
+    if os.path.commonpath([inner, outer]) == outer:
+        raise scan.SourceError(
+            "`data_dir` must be outside the folder of images, which holds "
+            f"images alone. Add --data_dir=DIR with another directory. "
+            f"Received: data_dir={os.fspath(data_dir)}, images in "
+            f"{os.fspath(images_dir)}"
+        )
+
+
+def _aside(path: epath.Path) -> epath.Path:
     """Returns where old records wait: no version, as TFDS looks for them."""
     return path.parent / f"replaced.{path.name}"
 
 
-def _restore(path):
+def _restore(path: epath.Path) -> bool:
     """Puts old records back whose replacement never came to its end.
 
     Returns:
@@ -278,7 +327,7 @@ def _restore(path):
 
 
 @contextlib.contextmanager
-def _set_aside(path):
+def _set_aside(path: epath.Path) -> Iterator[None]:
     """Keeps records that are replaced until the new ones are complete."""
     if path.exists():
         path.rename(_aside(path))

@@ -7,7 +7,6 @@ do not, and wait in a `Spool` until it is decided which of them are kept.
 import collections
 import dataclasses
 import functools
-import hashlib
 import math
 import os
 import tempfile
@@ -70,7 +69,7 @@ def examine(file, config, hash_key=None):
     Args:
         file: `scan.SourceFile`.
         config: `XrayConfig`.
-        hash_key: Key for `patients.pseudonym`; `None` for this user's.
+        hash_key: As for `patients.pseudonym`.
 
     Returns:
         Pair of a `Finding` and the PNG of the record, `None` for a bad file.
@@ -79,20 +78,14 @@ def examine(file, config, hash_key=None):
         SourceError: If the file changed since it was listed.
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
-    data = file.path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if file.digest not in ("", digest):
-        raise scan.SourceError(
-            f"{file.path} changed while the dataset was built. Build again."
-        )
-    file = dataclasses.replace(file, digest=digest)
+    data = b""
     find_patient = functools.partial(
         patients.find_patient,
-        file,
         pattern=patients.compile_pattern(config.patient_pattern),
         hash_key=hash_key,
     )
     try:
+        data, file = scan.read_file(file)
         decoded = decode(data, config)
         pixels = make_pixels(decoded.image, config)
         # A row holds the channels of its pixels side by side.
@@ -100,7 +93,7 @@ def examine(file, config, hash_key=None):
         mean, std = _statistics(flat)
         finding = Finding(
             file=file,
-            patient=find_patient(dicom_id=decoded.patient_id),
+            patient=find_patient(file, dicom_id=decoded.patient_id),
             num_bytes=len(data),
             format=decoded.format,
             mode=decoded.mode,
@@ -113,7 +106,7 @@ def examine(file, config, hash_key=None):
         return finding, images.encode_png(pixels)
     except errors.BadFile as error:
         finding = Finding(
-            file, find_patient(), len(data), error.reason, error.detail
+            file, find_patient(file), len(data), error.reason, error.detail
         )
         return finding, None
 
@@ -183,7 +176,7 @@ def compare_pixels(findings, config):
             compared.append(finding)
             continue
         if digest not in known:
-            decoded = decode(finding.file.path.read_bytes(), config)
+            decoded = decode(scan.read_file(finding.file)[0], config)
             known[digest] = duplicates.pixel_digest(decoded.image)
         compared.append(
             dataclasses.replace(finding, pixel_digest=known[digest])

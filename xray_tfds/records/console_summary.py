@@ -70,7 +70,11 @@ def show(source, findings, curation, cautions):
             " each of these is taken for a patient of its own."
         )
     if source.ignored:
-        print(f"{source.ignored} files that are not images are ignored.")
+        reasons = collections.Counter(item.reason for item in source.ignored)
+        print(f"Not in the dataset: {len(source.ignored)}, see files.csv")
+        for reason, number in sorted(reasons.items()):
+            example = next(i for i in source.ignored if i.reason == reason)
+            print(f"{number:>10} {reason}: {example.filename}")
     _show_exclusions(findings, curation)
     for caution in cautions:
         print(f"CAUTION: {caution}")

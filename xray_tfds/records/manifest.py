@@ -1,16 +1,21 @@
 """What a build leaves beside the records: every file and what became of it.
 
 `build_report/` in the directory of the dataset holds `files.csv`, a row for
-each file; `splits.json`, the assignment of patients, by their hashes; and
-`facts.json`, everything that is not a row for each file.
+each file, and for what lies among them and is none of them (`ignored`);
+`splits.json`, the assignment of patients, by their hashes; and `facts.json`,
+everything that is not a row for each file.
 """
 
 import base64
 import collections
+from collections.abc import Callable
+from collections.abc import Sequence
 import csv
 import io
 import json
 import platform
+from typing import Optional
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from etils import epath
@@ -19,9 +24,19 @@ import tensorflow_datasets as tfds
 
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
+from xray_tfds.decode import errors as decode_errors
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import patients
+from xray_tfds.source import scan
+
+if TYPE_CHECKING:
+    from xray_tfds.curate import curation as curation_lib
+    from xray_tfds.curate import examine
+    from xray_tfds.records import examined as examined_lib
 
 FOLDER = "build_report"
+FILES_FILE = "files.csv"
 SPLITS_FILE = "splits.json"
 
 _COLUMNS = (
@@ -35,34 +50,39 @@ _MAX_THUMBNAILS = 200
 _THUMBNAIL_SIZE = 96
 
 
-def write(directory, info, findings, curation, *, source, thumbnail, cautions):
+def write(
+    directory: epath.PathLike,
+    info: tfds.core.DatasetInfo,
+    examined: "examined_lib.Examined",
+    curation: "curation_lib.Curation",
+    cautions: Sequence[str],
+) -> None:
     """Writes the three files.
 
     Args:
-        directory: Directory of the records, `epath.Path`.
-        info: `tfds.core.DatasetInfo` of the records.
-        findings: List of `examine.Finding`.
-        curation: The `curation.Curation` of them.
-        source: The `scan.Source`.
-        thumbnail: Function of an index that returns the PNG of the file's
-            record, or `None` where there is none.
-        cautions: List of sentences.
+        directory: Directory of the records.
+        info: That of the records.
+        examined: All files of the source.
+        curation: What was decided of them.
+        cautions: Sentences.
     """
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
+    findings, source = examined.findings, examined.source
     fingerprint = split_assignment_lib.fingerprint(curation.assignment)
     # A name may hold bytes that are no UTF-8; it is written back as it was.
-    (folder / "files.csv").write_bytes(
-        _to_csv(findings, curation).encode("utf-8", "surrogateescape")
+    (folder / FILES_FILE).write_bytes(
+        _to_csv(examined, curation).encode("utf-8", "surrogateescape")
     )
-    (folder / SPLITS_FILE).write_text(
-        _to_json(
-            {
-                "fingerprint": fingerprint,
-                "patients": curation.assignment,
-            }
-        )
-    )
+    is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in findings)
+    splits = {
+        "fingerprint": fingerprint,
+        # Whose patients these are; neither tells a path or a key.
+        "source": digest_index.path_digest(source.root),
+        "hash_key": examined.hash_key.fingerprint() if is_hashed else "",
+        "patients": curation.assignment,
+    }
+    (folder / SPLITS_FILE).write_text(_to_json(splits))
     facts = {
         **_describe_dataset(info, source),
         "counts": count(findings, curation),
@@ -71,24 +91,50 @@ def write(directory, info, findings, curation, *, source, thumbnail, cautions):
             "fingerprint": fingerprint,
             "kept_patients": curation.num_earlier,
         },
-        **_describe_exclusions(findings, curation, _Thumbnails(thumbnail)),
+        **_describe_exclusions(
+            findings, curation, _Thumbnails(examined.png_of)
+        ),
         "leaks": _describe_leaks(findings, curation, info.metadata["on_leak"]),
-        "cautions": cautions,
+        "cautions": list(cautions),
     }
     (folder / "facts.json").write_text(_to_json(facts))
 
 
-def read_assignment(directory):
-    """Returns hashed patient -> split of an earlier build; empty without one.
+def lists_files(
+    directory: epath.Path, files: Sequence[scan.SourceFile]
+) -> bool:
+    """Whether records may be of these files, by their names and sizes.
 
     Args:
-        directory: Directory of its records.
+        directory: Directory of records, if there are any.
+        files: Not read yet, or in part.
     """
-    path = epath.Path(directory) / FOLDER / SPLITS_FILE
-    return json.loads(path.read_text())["patients"] if path.exists() else {}
+    path = directory / FOLDER / FILES_FILE
+    if not path.exists():
+        return False
+    listed = {}
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    for row in csv.DictReader(io.StringIO(text, newline="")):
+        if row["status"] != "ignored" and row["digest"]:
+            name = (row["given_split"], row["filename"])
+            listed[name] = row["num_bytes"]
+    found = {}
+    for file in files:
+        try:
+            stamp = files_lib.look(file.path)
+        except decode_errors.BadFile:
+            continue
+        size = "" if stamp is None else str(stamp.size)
+        found[file.split or "", _to_cell(file.filename)] = size
+    # The size of a remote file is not known.
+    return listed.keys() == found.keys() and all(
+        found[name] in ("", size) for name, size in listed.items()
+    )
 
 
-def count(findings, curation):
+def count(
+    findings: Sequence["examine.Finding"], curation: "curation_lib.Curation"
+) -> list[dict]:
     """Returns images and patients by split and class, as a list of dicts."""
     images: collections.Counter = collections.Counter()
     people = collections.defaultdict(set)
@@ -113,24 +159,26 @@ def count(findings, curation):
     ]
 
 
-def _to_csv(findings, curation):
+def _to_csv(
+    examined: "examined_lib.Examined", curation: "curation_lib.Curation"
+) -> str:
     buffer = io.StringIO(newline="")
     # The default end of a line has the `\r` by which a name with one is quoted.
     writer = csv.DictWriter(buffer, _COLUMNS)
     writer.writeheader()
-    for index, finding in enumerate(findings):
+    for index, finding in enumerate(examined.findings):
         reason = curation.reason[index]
         known = bool(finding.format)
         writer.writerow(
             {
-                "filename": finding.file.filename,
+                "filename": _to_cell(finding.file.filename),
                 "given_split": finding.file.split or "",
                 "split": "" if reason else curation.split[index],
-                "label": finding.file.label,
-                "patient": finding.patient.key,
+                "label": _to_cell(finding.file.label),
+                "patient": _to_cell(finding.patient.key),
                 "status": "excluded" if reason else "kept",
                 "reason": reason,
-                "detail": curation.detail[index],
+                "detail": _to_cell(curation.detail[index]),
                 "format": finding.format,
                 "mode": finding.mode,
                 "width": finding.width if known else "",
@@ -141,7 +189,23 @@ def _to_csv(findings, curation):
                 "digest": finding.file.digest,
             }
         )
+    for ignored in examined.source.ignored:
+        writer.writerow(
+            {
+                "filename": _to_cell(ignored.filename),
+                "status": "ignored",
+                "reason": ignored.reason,
+            }
+        )
     return buffer.getvalue()
+
+
+def _to_cell(text: str) -> str:
+    """Returns a text that no spreadsheet takes for a formula.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _describe_dataset(info, source):
@@ -156,7 +220,7 @@ def _describe_dataset(info, source):
         "source": {
             "fingerprint": source.fingerprint,
             "num_files": len(source.files),
-            "num_ignored": source.ignored,
+            "num_ignored": len(source.ignored),
         },
         "options": {
             name: value
@@ -234,11 +298,11 @@ def _describe_leaks(findings, curation, on_leak):
 class _Thumbnails:
     """Small pictures as data URLs, up to a number that a page can hold."""
 
-    def __init__(self, png_of):
+    def __init__(self, png_of: Callable[[int], Optional[bytes]]) -> None:
         self._png_of = png_of
         self._made: dict[int, str] = {}
 
-    def make(self, index):
+    def make(self, index: int) -> Optional[str]:
         """Returns the picture of a file, `None` where there is none."""
         if index in self._made:
             return self._made[index]

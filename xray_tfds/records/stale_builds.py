@@ -42,7 +42,15 @@ def remove(data_path):
         data_path: Directory of the records, `epath.Path`. Beside it lie the
             unfinished ones.
     """
-    for directory in data_path.parent.glob(f"incomplete.*_{data_path.name}"):
+    if not data_path.parent.exists():
+        return
+    # No glob: brackets in the path would be taken for a pattern.
+    for directory in data_path.parent.iterdir():
+        name = directory.name
+        if not name.startswith("incomplete.") or not name.endswith(
+            f"_{data_path.name}"
+        ):
+            continue
         lock = _lock(directory)
         if lock is None:
             continue

@@ -9,12 +9,20 @@ a patient of its own.
 """
 
 import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import hashlib
-import os
 import pathlib
 import re
-import secrets
+from typing import Optional
+from typing import TYPE_CHECKING
+
+from xray_tfds.source import hash_key as hash_key_lib
+
+if TYPE_CHECKING:
+    from xray_tfds.curate import examine
+    from xray_tfds.source import scan
 
 # Matched with whole stems; the group is the key, kind and number together.
 _NAME_RULES = (
@@ -38,11 +46,22 @@ _NAME_RULES = (
 TABLE_RULE = "table"
 PATTERN_RULE = "patient_pattern"
 DICOM_RULE = "DICOM PatientID"
+EXPORT_RULE = "folder of names that a viewer gives"
+HASHED_RULES = (TABLE_RULE, DICOM_RULE)
 NO_RULE = "none: the file is its own patient"
 
-# Where the key of the hash is looked for, and kept once one was made.
-HASH_KEY_VARIABLE = "XRAY_TFDS_HASH_KEY"
-_HASH_KEY_FILE = pathlib.Path("~/.config/xray_tfds/hash_key")
+# What stands in the place of a PatientID that was removed, without spaces and
+# punctuation. ANON12 is none of these: some anonymisers number the patients.
+_NO_IDS = re.compile(
+    r"(anon[a-z]*|deid|deidenti[a-z]*|pseudonym[a-z]*|unknown|unbekannt|none|"
+    r"null|na|nan|noid|noname|removed|redacted|deleted|hidden|blank|empty|"
+    r"confidential|private|patient|patientid|id|0+|x+)"
+)
+
+# A patient with more than half of the files is doubted, and one in more than
+# half of the folders, from this number of files and folders on.
+_MIN_DOUBTED_FILES = 8
+_MIN_DOUBTED_FOLDERS = 4
 
 _MAX_EXAMPLES = 3
 
@@ -65,7 +84,7 @@ class PatientError(ValueError):
     """A rule that does not say clearly whose image a file is."""
 
 
-def compile_pattern(pattern):
+def compile_pattern(pattern: str) -> Optional[re.Pattern[str]]:
     """Returns a compiled `patient_pattern`, `None` for an empty one.
 
     Raises:
@@ -88,7 +107,7 @@ def compile_pattern(pattern):
     return compiled
 
 
-def parse_patient(filename):
+def parse_patient(filename: str) -> Optional[str]:
     """Returns the patient key in a file name, or `None` if no rule matches it.
 
     Args:
@@ -98,11 +117,17 @@ def parse_patient(filename):
     return key
 
 
-def find_patient(file, *, pattern=None, dicom_id=None, hash_key=None):
+def find_patient(
+    file: "scan.SourceFile",
+    *,
+    pattern: Optional[re.Pattern[str]] = None,
+    dicom_id: Optional[str] = None,
+    hash_key: Optional[hash_key_lib.HashKey] = None,
+) -> Patient:
     """Returns the `Patient` of a file.
 
     Args:
-        file: `scan.SourceFile`; its `patient` is what a table says.
+        file: Its `patient` is what a table says.
         pattern: Compiled expression with a group `patient`, searched for in
             `file.filename`; `None` for none.
         dicom_id: PatientID of the DICOM header; `None` for none.
@@ -115,19 +140,58 @@ def find_patient(file, *, pattern=None, dicom_id=None, hash_key=None):
         return Patient(pseudonym(file.patient, hash_key), TABLE_RULE)
     if pattern is not None and (key := _search(pattern, file.filename)):
         return Patient(key, PATTERN_RULE)
-    if dicom_id:
+    if dicom_id and not is_anonymous(dicom_id):
         return Patient(pseudonym(dicom_id, hash_key), DICOM_RULE)
+    if file.is_export:
+        folder = pathlib.PurePosixPath(file.filename).parent
+        return Patient(f"folder:{file.split or ''}/{folder}", EXPORT_RULE)
     key, rule = _match_names(file.filename)
     if key:
         return Patient(key, rule)
     return Patient(f"file:{file.split or ''}/{file.filename}", NO_RULE)
 
 
-def check_pattern(files, pattern):
+def is_anonymous(dicom_id: str) -> bool:
+    """Whether a PatientID is what an anonymiser gives to everybody."""
+    text = re.sub(r"[\W_]+", "", dicom_id).lower()
+    return not text or _NO_IDS.fullmatch(text) is not None
+
+
+def find_exports(files: Sequence["scan.SourceFile"]) -> set[int]:
+    """Finds files that a viewer has named like those of the public data set.
+
+    Some viewers call the first film of every patient IM-0001-0001. The public
+    set has no name twice in a class; where files in several folders below a
+    class share one, the folder tells the patient better than the name does.
+
+    Returns:
+        Indices of the files of a rule of names that is wrong for them.
+    """
+    of_rule = collections.defaultdict(list)
+    for index, file in enumerate(files):
+        key, rule = _match_names(file.filename)
+        if key and file.filename.count("/") > 1:
+            of_rule[rule].append(index)
+    exports: set[int] = set()
+    for indices in of_rule.values():
+        names = collections.Counter(
+            (
+                files[i].split,
+                files[i].label,
+                pathlib.PurePosixPath(files[i].filename).name,
+            )
+            for i in indices
+        )
+        if max(names.values()) > 1:
+            exports.update(indices)
+    return exports
+
+
+def check_pattern(files: Iterable["scan.SourceFile"], pattern: str) -> None:
     """Raises PatientError if `patient_pattern` is ambiguous in any name.
 
     Args:
-        files: Sequence of `scan.SourceFile`.
+        files: Those to be searched.
         pattern: Not compiled; empty for none.
     """
     if compiled := compile_pattern(pattern):
@@ -135,7 +199,9 @@ def check_pattern(files, pattern):
             _search(compiled, file.filename)
 
 
-def pseudonym(value, hash_key=None):
+def pseudonym(
+    value: str, hash_key: Optional[hash_key_lib.HashKey] = None
+) -> str:
     """Returns a keyed hash of a value that may identify a person.
 
     BLAKE2b with a secret key (RFC 7693), 64 bits: who does not have the key
@@ -143,14 +209,14 @@ def pseudonym(value, hash_key=None):
 
     Args:
         value: Such as a PatientID.
-        hash_key: Bytes; `None` for `read_hash_key()`.
+        hash_key: `None` for this user's, read anew.
     """
-    key = hash_key or read_hash_key()
+    key = (hash_key or hash_key_lib.HashKey()).read()
     digest = hashlib.blake2b(value.encode(), key=key, digest_size=8)
     return f"hash:{digest.hexdigest()}"
 
 
-def describe_rules(findings):
+def describe_rules(findings: Iterable["examine.Finding"]) -> list[dict]:
     """Returns which rule gave how many patients.
 
     Args:
@@ -176,12 +242,21 @@ def describe_rules(findings):
     ]
 
 
-def find_doubts(findings):
-    """Returns a sentence for each class whose patients are known in part.
+def find_doubts(findings: Iterable["examine.Finding"]) -> list[str]:
+    """Returns sentences about patients who may be others.
 
-    Args:
-        findings: Iterable of `examine.Finding`.
+    Those of a class who are known in part; one who has most of the files or
+    lies in most of the folders; and IDs that anonymisers give.
     """
+    findings = list(findings)
+    return [
+        *_doubt_part(findings),
+        *_doubt_largest(findings),
+        *_doubt_exports(findings),
+    ]
+
+
+def _doubt_part(findings: Sequence["examine.Finding"]) -> list[str]:
     totals: collections.Counter = collections.Counter()
     unknown = collections.defaultdict(list)
     for finding in findings:
@@ -197,15 +272,56 @@ def find_doubts(findings):
     ]
 
 
-def _match_names(filename):
+def _doubt_largest(findings: Sequence["examine.Finding"]) -> list[str]:
+    """Doubts a patient of most files or folders: it may be a default value."""
+    files = collections.defaultdict(list)
+    for finding in findings:
+        files[finding.patient].append(finding.file)
+    if not files:
+        return []
+    largest = max(files, key=lambda patient: len(files[patient]))
+    count, folders = len(files[largest]), _folders(files[largest])
+    total, all_folders = len(findings), _folders(f.file for f in findings)
+    if not (
+        (count >= _MIN_DOUBTED_FILES and 2 * count > total)
+        or (
+            len(folders) >= _MIN_DOUBTED_FOLDERS
+            and 2 * len(folders) > len(all_folders)
+        )
+    ):
+        return []
+    return [
+        f"The rule {largest.rule!r} makes one patient of {count} of {total} "
+        f"files in {len(folders)} folders, for example "
+        f"{files[largest][0].filename}. If they are of several people, say "
+        "whose each file is with `patient_pattern` or `patients_csv`."
+    ]
+
+
+def _doubt_exports(findings: Sequence["examine.Finding"]) -> list[str]:
+    names = [f.file.filename for f in findings if f.patient.rule == EXPORT_RULE]
+    if not names:
+        return []
+    return [
+        f"{len(names)} files have names that a viewer gives to films of any "
+        f"patient, for example {names[0]}: each folder is taken for a patient. "
+        "If that is wrong, use `patient_pattern` or `patients_csv`."
+    ]
+
+
+def _folders(files: Iterable["scan.SourceFile"]) -> set[tuple]:
+    return {(f.split, f.filename.rpartition("/")[0]) for f in files}
+
+
+def _match_names(filename: str) -> tuple[str, str] | tuple[None, str]:
     stem = pathlib.PurePosixPath(filename).stem
     for rule, pattern in _NAME_RULES:
         if match := pattern.fullmatch(stem):
             return match["patient"], rule
-    return None, None
+    return None, NO_RULE
 
 
-def _search(pattern, filename):
+def _search(pattern: re.Pattern[str], filename: str) -> Optional[str]:
     found = {match["patient"] for match in pattern.finditer(filename)}
     found.discard(None)
     if len(found) > 1:
@@ -215,27 +331,3 @@ def _search(pattern, filename):
             f"patient_pattern={pattern.pattern!r}"
         )
     return found.pop() if found else None
-
-
-def read_hash_key():
-    """Returns this user's key for `pseudonym`, 32 bytes.
-
-    It is made of the environment variable `XRAY_TFDS_HASH_KEY`, else of a
-    random one that is kept in `~/.config/xray_tfds/hash_key` once needed.
-    """
-    if given := os.environ.get(HASH_KEY_VARIABLE):
-        return hashlib.sha256(given.encode()).digest()
-    path = _HASH_KEY_FILE.expanduser()
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all, also when two builds make one at a time.
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_text(secrets.token_hex(32))
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass  # The other build's key is as good, and is the one to use.
-        finally:
-            new.unlink()
-    return hashlib.sha256(path.read_bytes()).digest()

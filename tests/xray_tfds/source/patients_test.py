@@ -3,6 +3,7 @@
 import pytest
 
 from tests.helpers import image_trees
+from xray_tfds.source import hash_key
 from xray_tfds.source import patients
 from xray_tfds.source import scan
 
@@ -53,7 +54,7 @@ def _file(name, **fields):
 
 
 def test_rules_come_in_their_order(monkeypatch):
-    monkeypatch.setenv(patients.HASH_KEY_VARIABLE, "secret")
+    monkeypatch.setenv(hash_key.VARIABLE, "secret")
     pattern = patients.compile_pattern(r"p(?P<patient>\d+)")
     name = "p7/IM-0115-0001.jpeg"
     found = [
@@ -88,11 +89,11 @@ def test_pattern_that_is_none_is_refused(pattern, message):
 
 
 def test_pseudonym_depends_on_the_key_and_is_kept(tmp_path, monkeypatch):
-    monkeypatch.delenv(patients.HASH_KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(hash_key.VARIABLE, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     first = patients.pseudonym("MRN1")
     assert first == patients.pseudonym("MRN1") != patients.pseudonym("MRN2")
     (key_file,) = (tmp_path / ".config/xray_tfds").iterdir()
     assert key_file.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setenv(patients.HASH_KEY_VARIABLE, "another")
+    monkeypatch.setenv(hash_key.VARIABLE, "another")
     assert patients.pseudonym("MRN1") != first

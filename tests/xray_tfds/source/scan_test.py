@@ -81,7 +81,13 @@ def test_scan_judges_by_content(tmp_path):
         "normal/png named.jpg",
         "normal/without suffix",
     }
-    assert source.ignored == 1
+    assert {file.filename: file.reason for file in source.ignored} == {
+        "__MACOSX/": "hidden",
+        "normal/.DS_Store": "hidden",
+        "normal/.hidden.png": "hidden",
+        "normal/notes.txt": "not an image",
+        "readme.txt": "beside the class folders",
+    }
 
 
 def test_scan_fingerprint_follows_names_and_contents(tmp_path):

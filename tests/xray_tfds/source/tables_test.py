@@ -87,7 +87,10 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
         ("filename,patient\na.png,1,2\n", "2 values in each line.*line 2"),
         ("filename,patient\na.png,\n", "a value for .*line 2"),
         ("filename,patient\na.png,1\na.png,2\n", "a.png again.*line 3"),
-        ("filename,patient\nmissing.png,1\n", "not there, .* missing.png"),
+        (
+            "filename,patient,label\nmissing.png,1,normal\n",
+            "not there, .* missing.png",
+        ),
         ("filename,patient,label\na.png,1,sick\n", "label='sick'"),
         (
             "filename,patient,label,split\na.png,1,normal,dev\n",

@@ -1,0 +1,105 @@
+"""All files of a source, read and decoded once, here or on Beam."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+import dataclasses
+import functools
+from typing import Optional
+from typing import TYPE_CHECKING
+
+from etils import epath
+
+from xray_tfds import parallel
+from xray_tfds.curate import examine as examine_lib
+from xray_tfds.records import beam
+from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import patients
+from xray_tfds.source import scan
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+
+# Their import takes seconds, as decoding does. Only TFRecords need TensorFlow.
+TFRECORD_MODULES = ("matplotlib.backends.backend_svg", "tensorflow")
+
+
+class Examined:
+    """What was found in the files of a source, and the PNGs of their records.
+
+    Attributes:
+        source: The `scan.Source`, with the digests of its files.
+        findings: What `examine.examine` found, in the order of the files.
+        hash_key: The key that patients were hashed with.
+    """
+
+    def __init__(
+        self,
+        source: scan.Source,
+        findings: list,
+        slots: list,
+        spool: examine_lib.Spool,
+        hash_key: hash_key_lib.HashKey,
+    ) -> None:
+        self.findings = findings
+        self.hash_key = hash_key
+        self.source = dataclasses.replace(
+            source, files=tuple(finding.file for finding in findings)
+        )
+        self._slots = slots
+        self._spool = spool
+
+    def png_of(self, index: int) -> Optional[bytes]:
+        """Returns the PNG of a file's record; `None` for a bad file."""
+        slot = self._slots[index]
+        return slot and self._spool.read(slot)
+
+
+def examine(
+    source: scan.Source,
+    config: "config_lib.XrayConfig",
+    directory: epath.Path,
+    hash_key: hash_key_lib.HashKey,
+    beam_options: Optional[beam.BeamOptions] = None,
+    modules: Sequence[str] = TFRECORD_MODULES,
+) -> Examined:
+    """Reads and decodes all files of a source.
+
+    Args:
+        source: What to read.
+        config: How files become records.
+        directory: Where PNGs wait, and where Beam's workers leave theirs.
+        hash_key: For the identifiers of patients.
+        beam_options: Where Beam runs; `None` for this process.
+        modules: What is imported meanwhile, since it is needed afterwards.
+
+    Raises:
+        SourceError: If a file changed since it was listed.
+        PatientError: If `patient_pattern` is ambiguous in a name.
+    """
+    files = source.files
+    patients.check_pattern(files, config.patient_pattern)
+    spool = examine_lib.Spool(directory)
+    findings: list = [None] * len(files)
+    slots: list = [None] * len(files)
+    # Beam's workers may be processes forked from this one: no threads then.
+    with parallel.importing(() if beam_options else modules):
+        if beam_options is None:
+            found = parallel.ordered_map(
+                functools.partial(
+                    examine_lib.examine, config=config, hash_key=hash_key
+                ),
+                files,
+                total=len(files),
+                desc="Decoding files",
+            )
+            examined: Iterator[tuple] = (
+                (i, *pair) for i, pair in enumerate(found)
+            )
+        else:
+            examined = beam.examine(
+                files, config, beam_options, directory, hash_key
+            )
+        for index, finding, png in examined:
+            findings[index] = finding
+            slots[index] = png and spool.add(png)
+    return Examined(source, findings, slots, spool, hash_key)

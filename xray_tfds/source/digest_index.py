@@ -1,0 +1,119 @@
+"""Which digest a file had when it was last read, so that it is read once.
+
+The index of a folder lies beside its records. As git's, it takes a file for
+unchanged whose size and times are; it may be deleted at any time, and all files
+are read again.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from typing import NamedTuple
+from typing import Optional
+
+from etils import epath
+
+from xray_tfds.source import files as files_lib
+
+# To be raised when other files are taken for images than before.
+_VERSION = 1
+
+
+class Entry(NamedTuple):
+    """What reading a file told: a digest, or why it is no image."""
+
+    digest: str
+    reason: str = ""
+
+
+class DigestIndex:
+    """The entries of the files of one folder."""
+
+    def __init__(self, path: str = "") -> None:
+        """Reads an index that is there; without a path it is not kept."""
+        self._path = path
+        self._entries = _load(path) if path else {}
+        self._noted: dict[str, tuple[files_lib.Stamp, Entry]] = {}
+
+    def find(
+        self, name: str, stamp: Optional[files_lib.Stamp]
+    ) -> Optional[Entry]:
+        """Returns the entry of a file if its stamp is still that of then."""
+        known = self._entries.get(name)
+        if known is None or known[0] != stamp:
+            return None
+        self._noted[name] = known
+        return known[1]
+
+    def note(
+        self, name: str, stamp: Optional[files_lib.Stamp], entry: Entry
+    ) -> None:
+        """Takes up an entry; none of a file whose changes may not show."""
+        if stamp is not None:
+            self._noted[name] = (stamp, entry)
+
+    def save(self) -> None:
+        """Writes the entries found and noted, at once or not at all."""
+        if not self._path or self._noted == self._entries:
+            return
+        content = {
+            "version": _VERSION,
+            "files": {
+                name: [*stamp, *entry]
+                for name, (stamp, entry) in self._noted.items()
+            },
+        }
+        folder = os.path.dirname(self._path)
+        new = None
+        try:
+            os.makedirs(folder, exist_ok=True)
+            # A name of its own: several builders may write at a time.
+            descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=0)
+            os.replace(new, self._path)
+        except OSError:
+            # It only saves time; the folder may be read-only, or full.
+            if new is not None and os.path.exists(new):
+                os.remove(new)
+
+
+def open_index(data_dir: epath.PathLike, root: epath.PathLike) -> DigestIndex:
+    """Returns the index of a folder beside the records in `data_dir`."""
+    data_dir = os.path.expanduser(os.fspath(data_dir))
+    if not files_lib.is_local(data_dir) or not files_lib.is_local(root):
+        return DigestIndex()
+    name = f"index-{path_digest(root)[:16]}.json"
+    return DigestIndex(os.path.join(data_dir, name))
+
+
+def path_digest(root: epath.PathLike) -> str:
+    """Returns a digest of where a folder lies, links resolved."""
+    path = os.path.expanduser(os.fspath(root))
+    if files_lib.is_local(path):
+        path = os.path.realpath(path)
+    return hashlib.sha256(os.fsencode(path)).hexdigest()
+
+
+def _load(path: str) -> dict[str, tuple[files_lib.Stamp, Entry]]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        if content["version"] != _VERSION:
+            return {}
+        return {
+            str(name): (
+                files_lib.Stamp(int(size), int(mtime), int(ctime)),
+                Entry(str(digest), str(reason)),
+            )
+            for name, (
+                size,
+                mtime,
+                ctime,
+                digest,
+                reason,
+            ) in content["files"].items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}  # None yet, or not one that this code wrote: read all again.
