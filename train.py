@@ -9,6 +9,7 @@ The exit status is one of `training.errors`.
 
 import dataclasses
 import os
+import pathlib
 import sys
 import time
 
@@ -39,6 +40,7 @@ def main(argv):
     channel = None
     try:
         data_config, config, augment = _read_flags()
+        config = _keep_apart(data_config.images_dir, config)
         cluster = _find_cluster(config)
         if cluster is None or cluster.is_chief:
             _check_files(config)
@@ -69,6 +71,33 @@ def _read_flags():
         config_lib.TrainConfig(**options.parse_group(options.TRAIN, values)),
         options.parse_group(options.AUGMENTATION, values),
     )
+
+
+def _keep_apart(images_dir, config):
+    """Returns the configuration with nothing to write among the images.
+
+    What is named by no flag goes to `data` and `runs`: where the program was
+    started, or beside the folder of images if that is inside it.
+    """
+    root = pathlib.Path(images_dir or ".").resolve()
+
+    def is_inside(path):
+        return pathlib.Path(path).resolve().is_relative_to(root)
+
+    if images_dir is None or not os.path.isdir(images_dir):
+        return config
+    if config.workdir is not None and is_inside(config.workdir):
+        raise ValueError(
+            "`workdir` must be outside the folder of images, which holds "
+            "images alone. Add --workdir=DIR with another directory. Received: "
+            f"workdir={config.workdir}"
+        )
+    if is_inside(os.curdir):
+        if config.workdir is not None:
+            workdir = os.path.abspath(config.workdir)
+            config = dataclasses.replace(config, workdir=workdir)
+        os.chdir(root.parent)
+    return config
 
 
 def _check_files(config):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import contextlib
 import functools
 import os
+import pathlib
 from typing import Any
 from typing import Optional
 
@@ -294,13 +295,13 @@ def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
     if not all(map(files_lib.is_local, (data_dir, images_dir))):
         return
     inner, outer = (
-        os.path.realpath(os.path.expanduser(os.fspath(path)))
+        pathlib.Path(path).expanduser().resolve()
         for path in (data_dir, images_dir)
     )
-    if os.path.commonpath([inner, outer]) == outer:
+    if inner.is_relative_to(outer):
         raise scan.SourceError(
             "`data_dir` must be outside the folder of images, which holds "
-            f"images alone. Add --data_dir=DIR with another directory. "
+            "images alone. Add --data_dir=DIR with another directory. "
             f"Received: data_dir={os.fspath(data_dir)}, images in "
             f"{os.fspath(images_dir)}"
         )
