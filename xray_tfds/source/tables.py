@@ -103,7 +103,7 @@ def read_table(path: str) -> Optional[Table]:
     except csv.Error as error:
         raise ValueError(
             "`patients_csv` must be a table of comma-separated values. "
-            f"Received: {path} with line {reader.line_num}: {error}"
+            f"Received: {path} with line {reader.line_num + 1}: {error}"
         ) from error
     if not rows:
         raise ValueError(
