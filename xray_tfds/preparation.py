@@ -14,8 +14,10 @@ from xray_tfds.records import earlier
 from xray_tfds.records import examined as examined_lib
 from xray_tfds.records import manifest
 from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
 
@@ -52,7 +54,7 @@ def prepare(
     config = config_lib.XrayConfig(**options)
     images_dir = epath.Path(images_dir).expanduser()
     data_dir = epath.Path(data_dir).expanduser()
-    xray_tfds_dataset_builder.check_apart(data_dir, images_dir)
+    files_lib.check_apart(data_dir, images_dir)
     name = images_dir.resolve().name
 
     def make_builder(fingerprint: str) -> xray_tfds_dataset_builder.Builder:
@@ -81,7 +83,7 @@ def _read(
     data_dir: epath.Path,
     config: config_lib.XrayConfig,
     records: tuple[str, str],
-) -> tuple[scan.Source, Optional[examined_lib.Examined]]:
+) -> tuple[source_files.Source, Optional[examined_lib.Examined]]:
     """Returns the source with all digests, and its files if it decoded them.
 
     Files that are new are read without being decoded if there may be records of
@@ -96,7 +98,7 @@ def _read(
             manifest.lists_files(path, source.files)
             for path in earlier.find_all(data_dir, *records)
         ):
-            source = scan.read_digests(source)
+            source = source_files.read_digests(source)
         else:
             data_dir.mkdir(parents=True, exist_ok=True)
             examined = examined_lib.examine(

@@ -1,13 +1,11 @@
 """The dataset `xray_tfds`: folders of chest X-rays -> TFRecords."""
 
 from collections.abc import Callable
-from collections.abc import Iterator
-import contextlib
 import functools
 import os
-import pathlib
 from typing import Any
 from typing import Optional
+from typing import Union
 
 from etils import epath
 import tensorflow_datasets as tfds
@@ -21,12 +19,14 @@ from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
 from xray_tfds.records import examined as examined_lib
 from xray_tfds.records import manifest
+from xray_tfds.records import replacing
 from xray_tfds.records import stale_builds
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
-from xray_tfds.source import patients
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
 # Version 2 of the public data set, train and test; size and SHA-256 stand in
@@ -38,6 +38,14 @@ _URL = (
 
 # The archive's folder that holds {train,test}/{NORMAL,PNEUMONIA}.
 _ARCHIVE_FOLDER = "chest_xray"
+
+
+_UNKNOWN_TFDS = (
+    f"TensorFlow Datasets {tfds.__version__} does not call the builder's method"
+    " `_download_and_prepare`, so that the list of files was not written. "
+    "Install a version that xray_tfds knows: pip install "
+    "'tensorflow-datasets>=4.9.8,<4.9.11'"
+)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -58,15 +66,21 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     Without --manual_dir the public data set is downloaded (1.2 GB).
     """
 
-    def __init__(self, *, config=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        config: Union[None, str, config_lib.XrayConfig] = None,
+        **kwargs: Any,
+    ) -> None:
         """As in TFDS; `config` may be a name or an `XrayConfig`."""
-        if getattr(config, "name", None) in self.builder_configs:
+        if isinstance(config, config_lib.XrayConfig):
             # Equal names mean equal options; TFDS wants the registered object.
-            config = config.name
+            if config.name in self.builder_configs:
+                config = config.name
         if kwargs.get("data_dir") is not None:
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
-        self._source: Optional[scan.Source] = None
+        self._source: Optional[source_files.Source] = None
         self._examined: Optional[examined_lib.Examined] = None
         self._index = digest_index.DigestIndex()
         self._hash_key = hash_key_lib.HashKey()
@@ -105,7 +119,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def use_source(
         self,
-        source: scan.Source,
+        source: source_files.Source,
         examined: Optional[examined_lib.Examined] = None,
     ) -> None:
         """Spares the next `download_and_prepare` the search of its folder.
@@ -152,7 +166,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
         if self._manual_dir is not None:
-            check_apart(self.data_dir_root, self._manual_dir)
+            files_lib.check_apart(self.data_dir_root, self._manual_dir)
         self._beam_options = beam.options_of(download_config)
         overwrite = download_config.download_mode.overwrite_dataset
         build = functools.partial(
@@ -161,7 +175,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             **kwargs,
         )
         try:
-            if _restore(self.data_path):
+            if replacing.restore(self.data_path):
                 self.info.read_from_directory(self.data_path)
             if self.is_prepared() and not overwrite:
                 if self._manual_dir is not None:
@@ -171,9 +185,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if self.is_prepared():
                 self.use_splits_of(self.data_path)
             stale_builds.remove(self.data_path)
-            with _set_aside(self.data_path):
+            with replacing.set_aside(self.data_path):
                 build()
             if self._write_manifest is not None:
+                if not (self.data_path / manifest.FOLDER).exists():
+                    raise RuntimeError(_UNKNOWN_TFDS)
                 report.write_report(self.data_path)
         finally:
             self._source = self._examined = self._write_manifest = None
@@ -229,7 +245,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 finding, split, examined.png_of(index)
             )
 
-    def _examine(self, source: scan.Source) -> examined_lib.Examined:
+    def _examine(self, source: source_files.Source) -> examined_lib.Examined:
         is_tfrecord = self.info.file_format == tfds.core.FileFormat.TFRECORD
         modules = examined_lib.TFRECORD_MODULES
         examined = examined_lib.examine(
@@ -250,7 +266,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 findings, self.builder_config, self._earlier
             )
         except ValueError as error:
-            doubts = patients.find_doubts(findings)
+            doubts = patient_doubts.find_doubts(findings)
             raise scan.SourceError(" ".join([str(error), *doubts])) from error
 
     def _download(self, dl_manager):
@@ -262,7 +278,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         return archive / _ARCHIVE_FOLDER
 
-    def _find(self, directory: epath.PathLike) -> scan.Source:
+    def _find(self, directory: epath.PathLike) -> source_files.Source:
         if self._source is None:
             config = self.builder_config
             self._index = digest_index.open_index(self.data_dir_root, directory)
@@ -274,8 +290,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             )
         return self._source
 
-    def _check_same_files(self, source: scan.Source) -> None:
-        source = scan.read_digests(source)
+    def _check_same_files(self, source: source_files.Source) -> None:
+        source = source_files.read_digests(source)
         source.note_digests(self._index)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
@@ -288,51 +304,3 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             f" {source.fingerprint[:12]}). Build with --overwrite to replace"
             " them, or with another --data_dir to keep both."
         )
-
-
-def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
-    """Raises SourceError if records would be written among the images."""
-    if not all(map(files_lib.is_local, (data_dir, images_dir))):
-        return
-    inner, outer = (
-        pathlib.Path(path).expanduser().resolve()
-        for path in (data_dir, images_dir)
-    )
-    if inner.is_relative_to(outer):
-        raise scan.SourceError(
-            "`data_dir` must be outside the folder of images, which holds "
-            "images alone. Add --data_dir=DIR with another directory. "
-            f"Received: data_dir={os.fspath(data_dir)}, images in "
-            f"{os.fspath(images_dir)}"
-        )
-
-
-def _aside(path: epath.Path) -> epath.Path:
-    """Returns where old records wait: no version, as TFDS looks for them."""
-    return path.parent / f"replaced.{path.name}"
-
-
-def _restore(path: epath.Path) -> bool:
-    """Puts old records back whose replacement never came to its end.
-
-    Returns:
-        Whether there were any.
-    """
-    if not _aside(path).exists():
-        return False
-    if path.exists():
-        _aside(path).rmtree()  # Their replacement is complete.
-        return False
-    _aside(path).rename(path)
-    return True
-
-
-@contextlib.contextmanager
-def _set_aside(path: epath.Path) -> Iterator[None]:
-    """Keeps records that are replaced until the new ones are complete."""
-    if path.exists():
-        path.rename(_aside(path))
-    try:
-        yield
-    finally:
-        _restore(path)

@@ -20,7 +20,7 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import images
 from xray_tfds.decode import quality
 from xray_tfds.source import patients
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 # Sides from which a record stands in for the film in the search for duplicates.
 _MIN_SIGNED_SIZE = 64
@@ -31,7 +31,7 @@ class Finding:
     """What is known of a file once it was read.
 
     Attributes:
-        file: The `scan.SourceFile`, with its digest.
+        file: The `source_files.SourceFile`, with its digest.
         patient: Whose image it is, a `patients.Patient`.
         reason: Why no record can be made of it, one of `errors.REASONS`;
             empty for a good file, as the next.
@@ -48,7 +48,7 @@ class Finding:
             has the same signature, so that no other has the same pixels.
     """
 
-    file: scan.SourceFile
+    file: source_files.SourceFile
     patient: patients.Patient
     num_bytes: int
     reason: str = ""
@@ -67,7 +67,7 @@ def examine(file, config, hash_key=None):
     """Reads and decodes a file.
 
     Args:
-        file: `scan.SourceFile`.
+        file: `source_files.SourceFile`.
         config: `XrayConfig`.
         hash_key: As for `patients.pseudonym`.
 
@@ -85,7 +85,7 @@ def examine(file, config, hash_key=None):
         hash_key=hash_key,
     )
     try:
-        data, file = scan.read_file(file)
+        data, file = source_files.read_file(file)
         decoded = decode(data, config)
         pixels = make_pixels(decoded.image, config)
         # A row holds the channels of its pixels side by side.
@@ -176,7 +176,7 @@ def compare_pixels(findings, config):
             compared.append(finding)
             continue
         if digest not in known:
-            decoded = decode(scan.read_file(finding.file)[0], config)
+            decoded = decode(source_files.read_file(finding.file)[0], config)
             known[digest] = duplicates.pixel_digest(decoded.image)
         compared.append(
             dataclasses.replace(finding, pixel_digest=known[digest])

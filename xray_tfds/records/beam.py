@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.source import hash_key as hash_key_lib
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
@@ -47,7 +47,7 @@ def options_of(
 
 
 def examine(
-    files: Sequence[scan.SourceFile],
+    files: Sequence[source_files.SourceFile],
     config: "config_lib.XrayConfig",
     beam_options: BeamOptions,
     temp_dir: epath.Path,

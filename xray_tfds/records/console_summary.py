@@ -3,6 +3,7 @@
 import collections
 
 from xray_tfds.records import manifest
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
 
 # A validation split below this is too small to choose anything by: the 95 %
@@ -33,7 +34,7 @@ def find_cautions(findings, curation, config):
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
-    cautions += patients.find_doubts(findings[i] for i in kept)
+    cautions += patient_doubts.find_doubts(findings[i] for i in kept)
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(

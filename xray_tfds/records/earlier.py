@@ -55,7 +55,7 @@ def find_newest(
     times = {}
     strangers = []
     for path in find_all(data_dir, name, place):
-        # Records of before 1.1 do not say where their folder was.
+        # Records of older versions do not say where their folder was.
         if _read_splits(path).get("source", source_digest) == source_digest:
             times[path] = path.stat().mtime
         else:

@@ -14,7 +14,7 @@ from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
@@ -27,14 +27,14 @@ class Examined:
     """What was found in the files of a source, and the PNGs of their records.
 
     Attributes:
-        source: The `scan.Source`, with the digests of its files.
+        source: The `source_files.Source`, with the digests of its files.
         findings: What `examine.examine` found, in the order of the files.
         hash_key: The key that patients were hashed with.
     """
 
     def __init__(
         self,
-        source: scan.Source,
+        source: source_files.Source,
         findings: list,
         slots: list,
         spool: examine_lib.Spool,
@@ -55,7 +55,7 @@ class Examined:
 
 
 def examine(
-    source: scan.Source,
+    source: source_files.Source,
     config: "config_lib.XrayConfig",
     directory: epath.Path,
     hash_key: hash_key_lib.HashKey,

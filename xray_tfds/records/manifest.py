@@ -6,15 +6,12 @@ each file, and for what lies among them and is none of them (`ignored`);
 everything that is not a row for each file.
 """
 
-import base64
 import collections
-from collections.abc import Callable
 from collections.abc import Sequence
 import csv
 import io
 import json
 import platform
-from typing import Optional
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -25,10 +22,12 @@ import tensorflow_datasets as tfds
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.decode import errors as decode_errors
+from xray_tfds.records import thumbnails as thumbnails_lib
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds.curate import curation as curation_lib
@@ -44,10 +43,6 @@ _COLUMNS = (
     *("reason", "detail", "format", "mode", "width", "height", "num_bytes"),
     *("mean", "std", "digest"),
 )
-
-# Pictures of left out and double files in the report, and their longer side.
-_MAX_THUMBNAILS = 200
-_THUMBNAIL_SIZE = 96
 
 
 def write(
@@ -92,7 +87,7 @@ def write(
             "kept_patients": curation.num_earlier,
         },
         **_describe_exclusions(
-            findings, curation, _Thumbnails(examined.png_of)
+            findings, curation, thumbnails_lib.Thumbnails(examined.png_of)
         ),
         "leaks": _describe_leaks(findings, curation, info.metadata["on_leak"]),
         "cautions": list(cautions),
@@ -101,7 +96,7 @@ def write(
 
 
 def lists_files(
-    directory: epath.Path, files: Sequence[scan.SourceFile]
+    directory: epath.Path, files: Sequence[source_files.SourceFile]
 ) -> bool:
     """Whether records may be of these files, by their names and sizes.
 
@@ -244,7 +239,7 @@ def _describe_patients(findings, curation):
     kept = [findings[index].patient for index in curation.kept()]
     return {
         "total": len({patient.key for patient in kept}),
-        "rules": patients.describe_rules(findings),
+        "rules": patient_doubts.describe_rules(findings),
         "unmatched": sum(p.rule == patients.NO_RULE for p in kept),
     }
 
@@ -293,33 +288,6 @@ def _describe_leaks(findings, curation, on_leak):
         }
         for leak in curation.leaks
     ]
-
-
-class _Thumbnails:
-    """Small pictures as data URLs, up to a number that a page can hold."""
-
-    def __init__(self, png_of: Callable[[int], Optional[bytes]]) -> None:
-        self._png_of = png_of
-        self._made: dict[int, str] = {}
-
-    def make(self, index: int) -> Optional[str]:
-        """Returns the picture of a file, `None` where there is none."""
-        if index in self._made:
-            return self._made[index]
-        if len(self._made) == _MAX_THUMBNAILS:
-            return None
-        png = self._png_of(index)
-        if png is None:
-            return None
-        stored = Image.open(io.BytesIO(png))
-        # Grey is shrunk as one channel, not as three.
-        image = stored.convert("L" if stored.mode == "L" else "RGB")
-        image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=80)
-        text = base64.b64encode(buffer.getvalue()).decode()
-        self._made[index] = f"data:image/jpeg;base64,{text}"
-        return self._made[index]
 
 
 def _to_json(value):

@@ -6,6 +6,7 @@ gigabytes may lie in any folder. None of them is opened.
 
 import errno
 import os
+import pathlib
 import stat
 import time
 from typing import NamedTuple
@@ -99,6 +100,23 @@ def read(path: epath.Path) -> tuple[bytes, Optional[Stamp]]:
 def read_head(path: epath.Path) -> tuple[bytes, Optional[Stamp]]:
     """As `read`, of the bytes by which formats are told apart."""
     return _read(path, _HEAD_BYTES)
+
+
+def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
+    """Raises SourceError if records would be written among the images."""
+    if not all(map(is_local, (data_dir, images_dir))):
+        return
+    inner, outer = (
+        pathlib.Path(path).expanduser().resolve()
+        for path in (data_dir, images_dir)
+    )
+    if inner.is_relative_to(outer):
+        raise errors.SourceError(
+            "`data_dir` must be outside the folder of images, which holds "
+            "images alone. Add --data_dir=DIR with another directory. "
+            f"Received: data_dir={os.fspath(data_dir)}, images in "
+            f"{os.fspath(images_dir)}"
+        )
 
 
 def _read(path: epath.Path, size: int) -> tuple[bytes, Optional[Stamp]]:

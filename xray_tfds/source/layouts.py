@@ -131,22 +131,18 @@ def find_splits(
             )
     if not splits:
         return {None: root}
-    problem = None
+    expected = _expected_layout(root, class_names)
     if has_classes:
         problem = f"Both class folders and split folders in {root}"
     elif "train" not in splits.values():
         problem = f"No train folder in {root}"
-    if problem:
-        raise errors.SourceError(
-            f"{problem}: {', '.join(folders)}. "
-            f"{_expected_layout(root, class_names)}"
-        )
-    if unknown:
-        raise errors.SourceError(
-            f"Unknown split folder in {root}: {', '.join(unknown)}. Expected: "
-            f"{', '.join(SPLIT_FOLDERS)}."
-        )
-    return {split: folders[name] for name, split in splits.items()}
+    elif unknown:
+        problem = f"Unknown split folder in {root}: {', '.join(unknown)}"
+        expected = f"Expected: {', '.join(SPLIT_FOLDERS)}."
+    else:
+        return {split: folders[name] for name, split in splits.items()}
+    found = ", ".join(folders)
+    raise errors.SourceError(f"{problem}. Found: {found}. {expected}")
 
 
 def find_classes(

@@ -30,12 +30,19 @@ def relative(name: str, root: str) -> Optional[str]:
     """
     path = posixpath.normpath(name.replace("\\", "/"))
     if posixpath.isabs(path):
-        for base in (os.path.abspath(root), os.path.realpath(root)):
-            below = posixpath.relpath(path, base.replace(os.sep, "/"))
-            if not _is_above(below):
-                return below
-        return None
+        path = posixpath.relpath(path, _posix(os.path.abspath(root)))
+        if _is_above(path):
+            # The way there may lead through a link.
+            folder, file = posixpath.split(posixpath.normpath(name))
+            folder = os.path.relpath(
+                os.path.realpath(folder), os.path.realpath(root)
+            )
+            path = posixpath.normpath(posixpath.join(_posix(folder), file))
     return None if _is_above(path) else path
+
+
+def _posix(path: str) -> str:
+    return path.replace(os.sep, "/")
 
 
 def _is_above(path: str) -> bool:

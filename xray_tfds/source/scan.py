@@ -6,13 +6,10 @@ The layout of the folders says it (`layouts`), or a table does (`tables`).
 import collections
 from collections.abc import Sequence
 import dataclasses
-import functools
-import hashlib
 from typing import Optional
 
 from etils import epath
 
-from xray_tfds import parallel
 from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images
 from xray_tfds.source import digest_index
@@ -21,6 +18,7 @@ from xray_tfds.source import files as files_lib
 from xray_tfds.source import layouts
 from xray_tfds.source import names
 from xray_tfds.source import patients
+from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
 # What a file is named that its owner means as an image.
@@ -45,136 +43,13 @@ _NOT_IN_TABLE = "in no row of patients_csv"
 SourceError = errors.SourceError
 
 
-@dataclasses.dataclass(frozen=True)
-class SourceFile:
-    """An image of the source folder.
-
-    Attributes:
-        path: Where to read it.
-        filename: Posix path relative to the folder of the split, or to the
-            source folder where no splits are given, such as
-            `NORMAL/IM-0115-0001.jpeg`.
-        label: Class name, as configured.
-        split: Given split, or `None`.
-        digest: Hexadecimal SHA-256 of the content; empty until it was read,
-            and of a file that cannot be.
-        patient: What a table says; empty without one.
-        is_export: Whether its name is one that a viewer gives to files of any
-            patient; see `patients.find_exports`.
-        stamp: By which it is known again; `None` until it was read.
-    """
-
-    path: epath.Path
-    filename: str
-    label: str
-    split: Optional[str]
-    digest: str = ""
-    patient: str = ""
-    is_export: bool = False
-    stamp: Optional[files_lib.Stamp] = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Ignored:
-    """A file, or a folder with a slash behind it, that is not in the dataset.
-
-    Attributes:
-        filename: Posix path relative to the source folder.
-        reason: Why.
-    """
-
-    filename: str
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """The images of a folder.
-
-    Attributes:
-        root: The folder.
-        files: In the order of `flow_from_directory`: by class, then by
-            directory, then by name.
-        ignored: What else lies in the folder.
-        cautions: Sentences about what a table says.
-    """
-
-    root: epath.Path
-    files: tuple[SourceFile, ...]
-    ignored: tuple[Ignored, ...] = ()
-    cautions: tuple[str, ...] = ()
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """Digest of all names, classes, patients of a table, and contents."""
-        digest = hashlib.sha256()
-        for file in self.files:
-            line = [file.split or "", file.label, file.filename, file.digest]
-            if file.patient:
-                line.append(file.patient)
-            digest.update("\0".join(line).encode() + b"\n")
-        return digest.hexdigest()
-
-    def is_read(self) -> bool:
-        """Whether the digests of all files are known."""
-        return all(file.digest for file in self.files)
-
-    def note_digests(self, index: digest_index.DigestIndex) -> None:
-        """Saves the digests of all files in an index."""
-        start = len(self.root.as_posix().rstrip("/")) + 1
-        for file in self.files:
-            if file.digest:
-                entry = digest_index.Entry(file.digest)
-                index.note(file.path.as_posix()[start:], file.stamp, entry)
-        index.save()
-
-
-def read_file(file: SourceFile) -> tuple[bytes, SourceFile]:
-    """Reads a file.
-
-    Returns:
-        Its content, and the file with digest and stamp.
-
-    Raises:
-        BadFile: If it cannot be read.
-        SourceError: If it changed since it was listed.
-    """
-    data, stamp = files_lib.read(file.path)
-    digest = hashlib.sha256(data).hexdigest()
-    if file.digest not in ("", digest):
-        raise SourceError(
-            f"{file.path} changed while the dataset was built. Build again."
-        )
-    return data, dataclasses.replace(file, digest=digest, stamp=stamp)
-
-
-def read_digests(source: Source) -> Source:
-    """Returns the source with the digests of its files.
-
-    Only files without one are read; those that cannot be read keep none.
-    """
-    unread = [file for file in source.files if not file.digest]
-    read = parallel.ordered_map(
-        _read_digest, unread, total=len(unread), desc="Reading files"
-    )
-    files = tuple(file if file.digest else next(read) for file in source.files)
-    return dataclasses.replace(source, files=files)
-
-
-def _read_digest(file: SourceFile) -> SourceFile:
-    try:
-        return read_file(file)[1]
-    except decode_errors.BadFile:
-        return file
-
-
 def scan(
     directory: epath.PathLike,
     class_names: Sequence[str],
     table: Optional[tables.Table] = None,
-) -> Source:
+) -> source_files.Source:
     """As `find`, and reads all files for the fingerprint of the source."""
-    return read_digests(find(directory, class_names, table))
+    return source_files.read_digests(find(directory, class_names, table))
 
 
 def find(
@@ -182,7 +57,7 @@ def find(
     class_names: Sequence[str],
     table: Optional[tables.Table] = None,
     index: Optional[digest_index.DigestIndex] = None,
-) -> Source:
+) -> source_files.Source:
     """Finds the images of a source folder.
 
     Files that are named like images and those with the content of one are
@@ -218,14 +93,14 @@ def find(
     _check_not_empty(listed, files)
     cautions += _doubt_unread_folders(tree)
     exports = patients.find_exports(files)
-    return Source(
+    return source_files.Source(
         root=root,
         files=tuple(
             dataclasses.replace(file, is_export=True) if i in exports else file
             for i, file in enumerate(files)
         ),
         ignored=tuple(
-            Ignored(names.printable(name), reason)
+            source_files.Ignored(names.printable(name), reason)
             for name, reason in sorted(tree.ignored.items())
         ),
         cautions=tuple(cautions),
@@ -234,7 +109,7 @@ def find(
 
 def _list_folders(
     tree: layouts.Tree, class_names: Sequence[str]
-) -> list[SourceFile]:
+) -> list[source_files.SourceFile]:
     """Returns the files below the class folders, not read yet."""
     files = []
     reserved = layouts.reserved_names(class_names)
@@ -247,13 +122,13 @@ def _list_folders(
                 raise _no_images(label, below)
             for path in paths:
                 name = names.printable(path.as_posix()[start:])
-                files.append(SourceFile(path, name, label, split))
+                files.append(source_files.SourceFile(path, name, label, split))
     return files
 
 
 def _list_table(
     tree: layouts.Tree, table: tables.Table, class_names: Sequence[str]
-) -> tuple[list[SourceFile], list[str]]:
+) -> tuple[list[source_files.SourceFile], list[str]]:
     """Returns the files that a table with labels names, sorted as folders."""
     labels = {names.fold(name): name for name in class_names}
     paths = {tree.name(p): p for p in layouts.walk(tree, tree.root, ())}
@@ -272,7 +147,9 @@ def _list_table(
         tree.ignored.pop(name, None)
         printable = names.printable(name)
         files.append(
-            SourceFile(path, printable, label, split, patient=row.patient)
+            source_files.SourceFile(
+                path, printable, label, split, patient=row.patient
+            )
         )
     for path in paths.values():
         tree.ignore(path, _NOT_IN_TABLE)
@@ -293,8 +170,10 @@ def _list_table(
 
 
 def _name_patients(
-    tree: layouts.Tree, files: list[SourceFile], table: Optional[tables.Table]
-) -> tuple[list[SourceFile], list[str]]:
+    tree: layouts.Tree,
+    files: list[source_files.SourceFile],
+    table: Optional[tables.Table],
+) -> tuple[list[source_files.SourceFile], list[str]]:
     """Returns the files with the patients that a table without labels gives."""
     if table is None:
         return files, []
@@ -342,8 +221,10 @@ def _doubt_unread_folders(tree: layouts.Tree) -> list[str]:
 
 
 def _judge(
-    file: SourceFile, tree: layouts.Tree, index: digest_index.DigestIndex
-) -> Optional[SourceFile]:
+    file: source_files.SourceFile,
+    tree: layouts.Tree,
+    index: digest_index.DigestIndex,
+) -> Optional[source_files.SourceFile]:
     """Returns a file that is meant as an image, with its digest if known.
 
     That is one named like an image, or with the content of one; others are
@@ -383,7 +264,9 @@ def _why_no_image(head: bytes) -> str:
     return _NO_PREAMBLE if head[:4] in _BARE_DICOM else _NOT_AN_IMAGE
 
 
-def _check_not_empty(listed: list[SourceFile], files: list[SourceFile]) -> None:
+def _check_not_empty(
+    listed: list[source_files.SourceFile], files: list[source_files.SourceFile]
+) -> None:
     """Raises unless each class of each split that has files has images."""
     counts = collections.Counter((file.split, file.label) for file in files)
     for file in listed:

@@ -8,8 +8,10 @@ import pytest
 from tests.helpers import image_trees
 from xray_tfds.curate import examine
 from xray_tfds.source import hash_key
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_parse_patient_of_known_names(filename, expected):
 
 def test_file_of_unknown_name_is_a_patient_of_its_own():
     files = [
-        scan.SourceFile(None, f"normal/{name}", "normal", split)
+        source_files.SourceFile(None, f"normal/{name}", "normal", split)
         for name in ("1.png", "2.png")
         for split in ("train", "test")
     ]
@@ -54,7 +56,7 @@ def test_patient_counts_of_the_public_training_split():
 
 
 def _file(name, **fields):
-    return scan.SourceFile(None, name, "normal", None, **fields)
+    return source_files.SourceFile(None, name, "normal", None, **fields)
 
 
 def test_rules_come_in_their_order(monkeypatch):
@@ -160,14 +162,14 @@ def test_patient_of_most_files_is_doubted_with_the_rule_and_a_way_out(name):
         name.format(i): (f"hash:{i}", patients.DICOM_RULE)
         for i in range(20, 24)
     }
-    (doubt,) = patients.find_doubts(_findings(same | others))
+    (doubt,) = patient_doubts.find_doubts(_findings(same | others))
     assert "'DICOM PatientID'" in doubt and "`patient_pattern`" in doubt
     assert "9 of 13 files" in doubt
     many = {
         name.format(i): (f"hash:{i}", patients.DICOM_RULE)
         for i in range(30, 50)
     }
-    assert not patients.find_doubts(_findings(same | many))
+    assert not patient_doubts.find_doubts(_findings(same | many))
 
 
 def test_pseudonym_depends_on_the_key_and_is_kept(tmp_path, monkeypatch):

@@ -125,6 +125,7 @@ def _spell(name, root):
     return {
         "./": f"./{name}",
         "absolute": f"{root}/{name}",
+        "linked": f"{root}-link/{name}",
         "twice": name.replace("/", "//"),
         "around": f"normal/../{name}",
         "backslashes": name.replace("/", "\\"),
@@ -146,6 +147,7 @@ def test_names_are_equal_in_any_spelling(spelling, form, columns, tmp_path):
     names = [unicodedata.normalize(form, name) for name in _NAMES]
     root = tmp_path / "images"
     image_trees.write_images(root, names)
+    (tmp_path / "images-link").symlink_to(root)
     lines = [
         f"{_spell(name, root)[spelling]},p,{name.split('/')[0]}"
         for name in _NAMES
