@@ -1,83 +1,150 @@
-"""Pictures of a run: how the metrics went, what the network was shown.
+"""Pictures of a run: how the metrics went, what the network was shown."""
 
-Figures are drawn without `pyplot`: no window system, no state shared with a
-caller's own figures.
-"""
+from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import math
+import os
+import pathlib
+from typing import Any
+from typing import Literal
+from typing import TYPE_CHECKING
 
-from matplotlib import figure
 import numpy as np
+from numpy import typing as npt
+
+from pages import charts
+
+if TYPE_CHECKING:
+    from matplotlib import figure
 
 _PANELS = (("loss", "loss"), ("accuracy", "accuracy"), ("auc", "AUC"))
+_CURVES = (("", "train"), ("val_", "validation"))
 
 
-def plot_curves(records, path):
+def plot_curves(
+    records: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]
+) -> None:
     """Draws loss, accuracy and AUC against the epoch.
 
     Args:
-        records: One dict an epoch, in order, with `epoch`, `loss`, `accuracy`,
-            `auc` and the same with a `val_` prefix; NaN leaves a gap.
+        records: One an epoch, in order, with `epoch`, `loss`, `accuracy`, `auc`
+            and the same with a `val_` prefix; NaN leaves a gap.
         path: Where to write the picture, format by suffix.
     """
-    fig = figure.Figure(figsize=(12, 3.8), layout="constrained")
     epochs = [record["epoch"] for record in records]
-    for axes, (name, title) in zip(fig.subplots(1, len(_PANELS)), _PANELS):
-        for key, label in ((name, "train"), (f"val_{name}", "validation")):
-            values = [record[key] for record in records]
-            axes.plot(epochs, values, marker="o", markersize=4, label=label)
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    fig.savefig(path, dpi=100)
+
+    def draw(fig: figure.Figure) -> None:
+        for axes, (name, title) in zip(fig.subplots(1, len(_PANELS)), _PANELS):
+            for index, (prefix, label) in enumerate(_CURVES):
+                axes.plot(
+                    epochs,
+                    [record[prefix + name] for record in records],
+                    color=charts.SERIES_COLORS[index],
+                    marker="o",
+                    markersize=4,
+                    label=label,
+                )
+            axes.set_title(title)
+            axes.set_xlabel("epoch")
+            axes.locator_params(axis="x", integer=True)
+            axes.grid()
+            axes.legend()
+
+    _save(path, draw, (12, 3.8), layout="constrained")
 
 
-def plot_contact_sheet(images, titles, path, *, columns=6):
+def plot_contact_sheet(
+    images: npt.ArrayLike,
+    titles: Sequence[str],
+    path: str | os.PathLike[str],
+    *,
+    columns: int = 6,
+) -> None:
     """Draws images in a grid, each under its title.
 
     Args:
         images: float or int `[num_images, height, width, channels]` of any
             range; black and white are the extremes of the whole sheet. One
             channel is grey, three are RGB, a fourth is left out.
-        titles: A string an image, e.g. the class name.
+        titles: One for each image, such as the name of its class.
         path: Where to write the picture, format by suffix.
         columns: Images in a row.
     """
     images = np.asarray(images, dtype=np.float64)
     low, high = images.min(), images.max()
     images = (images - low) / ((high - low) or 1.0)
-    columns = min(columns, len(images))
-    rows = math.ceil(len(images) / columns)
+    sheet, corners = _arrange(images, min(columns, len(images)))
+    width = images.shape[2]
+
+    def draw(fig: figure.Figure) -> None:
+        axes = fig.add_axes((0, 0, 1, 1))
+        for (top, left), title in zip(corners, titles):
+            axes.text(
+                left + width / 2,
+                top - _margin(width) / 6,
+                title,
+                fontsize=11,
+                horizontalalignment="center",
+            )
+        axes.imshow(sheet)
+        axes.set_axis_off()
+        axes.set_title(
+            f"Training images as the network sees them ({low:.3g} to"
+            f" {high:.3g})",
+            y=1.0,
+            pad=-16,
+        )
+
+    inches = 2.1 * min(columns, len(images))
+    _save(path, draw, (inches, inches * sheet.shape[0] / sheet.shape[1]))
+
+
+def _margin(width: int) -> int:
+    """Pixels round each image of a sheet; titles lie in the upper margin."""
+    return math.ceil(0.12 * width)
+
+
+def _arrange(
+    images: npt.NDArray[np.float64], columns: int
+) -> tuple[npt.NDArray[np.float64], list[tuple[int, int]]]:
+    """Lays images into one: a set of axes for each draws 20 times slower.
+
+    Args:
+        images: `[num_images, height, width, channels]`, 0 to 1.
+        columns: Images in a row.
+
+    Returns:
+        The sheet, `[height, width, 3]`, and the upper left corner of each
+        image on it, `(row, column)`.
+    """
     height, width = images.shape[1:3]
-    # A margin of this many pixels round each image; titles lie in the upper.
-    margin = math.ceil(0.12 * width)
+    margin = _margin(width)
     cell_height, cell_width = height + margin, width + margin // 3
-    # One picture in one set of axes: a set for each image draws 20 times
-    # slower.
+    rows = math.ceil(len(images) / columns)
     sheet = np.ones((rows * cell_height + margin, columns * cell_width, 3))
-    fig = figure.Figure(
-        figsize=(2.1 * columns, 2.1 * sheet.shape[0] / cell_width)
-    )
-    axes = fig.add_axes((0, 0, 1, 1))
-    for index, (image, title) in enumerate(zip(images, titles)):
+    corners = []
+    for index, image in enumerate(images):
         row, column = divmod(index, columns)
         top = row * cell_height + 2 * margin
         left = column * cell_width + margin // 6
         sheet[top : top + height, left : left + width] = image[..., :3]
-        axes.text(
-            left + width / 2,
-            top - margin / 6,
-            title,
-            fontsize=11,
-            horizontalalignment="center",
+        corners.append((top, left))
+    return sheet, corners
+
+
+def _save(
+    path: str | os.PathLike[str],
+    draw: Callable[[figure.Figure], None],
+    size: tuple[float, float],
+    *,
+    layout: Literal["constrained"] | None = None,
+) -> None:
+    path = pathlib.Path(path)
+    path.write_bytes(
+        charts.render(
+            draw, size, file_format=path.suffix.lstrip("."), layout=layout
         )
-    axes.imshow(sheet)
-    axes.set_axis_off()
-    axes.set_title(
-        f"Training images as the network sees them ({low:.3g} to {high:.3g})",
-        y=1.0,
-        pad=-16,
     )
-    fig.savefig(path, dpi=100)

@@ -8,7 +8,10 @@ import sys
 import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_PACKAGES = ("evaluation", "migration", "pipeline", "training", "xray_tfds")
+_PACKAGES = (
+    *("evaluation", "migration", "pages", "pipeline", "training"),
+    "xray_tfds",
+)
 
 # Package -> top-level modules it must not import.
 _FORBIDDEN = {
@@ -18,7 +21,8 @@ _FORBIDDEN = {
     "pipeline": {"evaluation", "keras", "migration", "scipy", "training"}
     | {"xray_tfds"},
     "training": {"migration", "scipy", "xray_tfds"},
-    "evaluation": {"keras", "pipeline", "scipy", "tensorflow", "training"},
+    "evaluation": {"keras", "pipeline", "tensorflow", "training"},
+    "pages": {*_PACKAGES, "keras", "scipy", "tensorflow"} - {"pages"},
 }
 
 # Draws from a hidden state: no module may, not even seeded.
@@ -96,6 +100,21 @@ def test_importing_pipeline_does_not_import_keras():
         "import pipeline;"
         "after = {m for m in sys.modules if m.split('.')[0] == 'keras'};"
         "print(sorted(after - before))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=_ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_importing_pages_imports_neither_jinja_nor_matplotlib():
+    program = (
+        "import sys; from pages import charts, data_urls, html;"
+        "print(sorted({'jinja2', 'matplotlib'} & set(sys.modules)))"
     )
     result = subprocess.run(
         [sys.executable, "-c", program],

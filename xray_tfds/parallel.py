@@ -1,27 +1,42 @@
 """Work on many files at once, in order, in bounded memory."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent import futures
 import contextlib
 import gc
 import importlib
 import os
 import sys
+from typing import TypeVar
 
 import tqdm
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 # Seconds between two lines of progress where they stay, in a log.
 _LOG_SECONDS = 30
 
 
-def num_cores():
+def num_cores() -> int:
     """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Not on macOS and Windows.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def ordered_map(function, items, *, total=None, desc=None):
+def ordered_map(
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    *,
+    total: int | None = None,
+    desc: str | None = None,
+) -> Iterator[_Result]:
     """Yields `function(item)` for each item, in order, computed by threads.
 
     Threads suffice because reading, hashing and PIL's decoding and resizing
@@ -70,7 +85,7 @@ def ordered_map(function, items, *, total=None, desc=None):
 
 
 @contextlib.contextmanager
-def importing(names):
+def importing(names: Iterable[str]) -> Iterator[None]:
     """Imports modules while the body of `with` runs, and before it ends.
 
     The garbage collector rests meanwhile: an import leaves no garbage, and to
@@ -83,7 +98,7 @@ def importing(names):
         ImportError: After the body, if one cannot be imported.
     """
 
-    def import_all():
+    def import_all() -> None:
         for name in names:
             importlib.import_module(name)
 

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from xray_tfds import config as config_lib
 from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.records import earlier
-from xray_tfds.records import examined as examined_lib
+from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import manifest
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
@@ -63,9 +63,9 @@ def prepare(
         )
 
     place = os.path.join(*make_builder("").data_path.parts[-3:])
-    source, examined = _read(images_dir, data_dir, config, (name, place))
+    source, examination = _read(images_dir, data_dir, config, (name, place))
     builder = make_builder(source.fingerprint)
-    builder.use_source(source, examined)
+    builder.use_source(source, examination)
     if not builder.is_prepared():
         newest = earlier.find_newest(
             data_dir, name, place, digest_index.path_digest(images_dir)
@@ -83,7 +83,7 @@ def _read(
     data_dir: epath.Path,
     config: config_lib.XrayConfig,
     records: tuple[str, str],
-) -> tuple[source_files.Source, Optional[examined_lib.Examined]]:
+) -> tuple[source_files.Source, Optional[examination_lib.Examination]]:
     """Returns the source with all digests, and its files if it decoded them.
 
     Files that are new are read without being decoded if there may be records of
@@ -92,7 +92,7 @@ def _read(
     index = digest_index.open_index(data_dir, images_dir)
     table = tables.read_table(config.patients_csv)
     source = scan.find(images_dir, config.class_names, table, index)
-    examined = None
+    examination = None
     if not source.is_read():
         if any(
             manifest.lists_files(path, source.files)
@@ -101,9 +101,9 @@ def _read(
             source = source_files.read_digests(source)
         else:
             data_dir.mkdir(parents=True, exist_ok=True)
-            examined = examined_lib.examine(
+            examination = examination_lib.examine(
                 source, config, data_dir, hash_key_lib.HashKey()
             )
-            source = examined.source
+            source = examination.source
     source.note_digests(index)
-    return source, examined
+    return source, examination

@@ -7,10 +7,14 @@ the style of the public data set. The images are drawn, not taken: nothing about
 medicine can be concluded from them.
 """
 
+from __future__ import annotations
+
 import argparse
 import collections
+from collections.abc import Sequence
 import dataclasses
 import itertools
+import os
 import pathlib
 import sys
 import tempfile
@@ -19,6 +23,7 @@ from PIL import Image
 import numpy as np
 
 from xray_tfds import parallel
+from xray_tfds.curate import split_assignment
 from xray_tfds.phantom import anatomy
 from xray_tfds.phantom import film as film_lib
 from xray_tfds.phantom import pneumonia
@@ -27,7 +32,6 @@ from xray_tfds.phantom import pneumonia
 VERSION = 1
 README = "README.txt"
 DEFAULT_NUM_IMAGES = 600
-SPLITS = ("train", "validation", "test")
 CLASSES = ("normal", "pneumonia")
 # Each class of validation and of test gets a twelfth, train gets the rest.
 MIN_NUM_IMAGES = 12
@@ -58,7 +62,7 @@ class Film:
 
     Attributes:
         path: Posix path below the sample's directory.
-        split: One of `SPLITS`.
+        split: One of `split_assignment.SPLITS`.
         label: One of `CLASSES`.
         kind: "IM", "NORMAL2-IM", "bacteria" or "virus".
         patient: Number of the patient among those of its kind.
@@ -73,7 +77,7 @@ class Film:
     index: int
 
 
-def plan(num_images, seed=0):
+def plan(num_images: int, seed: int = 0) -> list[Film]:
     """Says which images the sample has, without drawing any.
 
     Args:
@@ -117,7 +121,9 @@ def _counts(num_images):
     twelfth = num_images // MIN_NUM_IMAGES
     rest = num_images - 4 * twelfth
     counts = (rest - rest // 2, rest // 2, *[twelfth] * 4)
-    yield from zip(*zip(*itertools.product(SPLITS, CLASSES)), counts)
+    yield from zip(
+        *zip(*itertools.product(split_assignment.SPLITS, CLASSES)), counts
+    )
 
 
 def _file_name(kind, patient, index, size, running):
@@ -128,7 +134,7 @@ def _file_name(kind, patient, index, size, running):
     return f"{kind}-{patient:04d}-0001{suffix}.jpeg"
 
 
-def draw(film, seed=0):
+def draw(film: Film, seed: int = 0) -> np.ndarray:
     """Draws one image.
 
     Args:
@@ -149,7 +155,12 @@ def draw(film, seed=0):
     return film_lib.render(body, disease, film_lib.sample_view(rng), rng)
 
 
-def write_sample(directory, *, num_images=DEFAULT_NUM_IMAGES, seed=0):
+def write_sample(
+    directory: str | os.PathLike[str],
+    *,
+    num_images: int = DEFAULT_NUM_IMAGES,
+    seed: int = 0,
+) -> tuple[list[Film], bool]:
     """Writes the sample, or finds it already there.
 
     The images appear in `directory` all at once or, if interrupted, not at all.
@@ -213,7 +224,7 @@ def _write_films(directory, films, seed):
     for folder in {(directory / film.path).parent for film in films}:
         folder.mkdir(parents=True)
 
-    def write(film):
+    def write(film: Film) -> None:
         # One quality for all: the container must not tell the class.
         Image.fromarray(draw(film, seed)).save(
             directory / film.path, format="JPEG", quality=_JPEG_QUALITY
@@ -232,11 +243,9 @@ def _summary(films):
         (film.split, film.label) for film in films if film.index == 1
     )
     lines = [f"{'split':<12}{'class':<12}{'images':>8}{'patients':>10}"]
-    for cell in itertools.product(SPLITS, CLASSES):
-        split, label = cell
-        lines.append(
-            f"{split:<12}{label:<12}{images[cell]:>8}{patients[cell]:>10}"
-        )
+    for cell in itertools.product(split_assignment.SPLITS, CLASSES):
+        names = "".join(f"{name:<12}" for name in cell)
+        lines.append(f"{names}{images[cell]:>8}{patients[cell]:>10}")
     return "\n".join(lines)
 
 
@@ -271,7 +280,7 @@ def _parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parse_arguments(arguments)
     try:

@@ -17,7 +17,7 @@ from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
 from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
-from xray_tfds.records import examined as examined_lib
+from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
 from xray_tfds.records import stale_builds
@@ -81,7 +81,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
         self._source: Optional[source_files.Source] = None
-        self._examined: Optional[examined_lib.Examined] = None
+        self._examination: Optional[examination_lib.Examination] = None
         self._index = digest_index.DigestIndex()
         self._hash_key = hash_key_lib.HashKey()
         self._earlier: dict[str, str] = {}
@@ -120,15 +120,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def use_source(
         self,
         source: source_files.Source,
-        examined: Optional[examined_lib.Examined] = None,
+        examination: Optional[examination_lib.Examination] = None,
     ) -> None:
         """Spares the next `download_and_prepare` the search of its folder.
 
         Args:
             source: What the folder holds.
-            examined: Its files, if they were examined already.
+            examination: That of its files, if they were examined already.
         """
-        self._source, self._examined = source, examined
+        self._source, self._examination = source, examination
+        if examination is not None:
+            self._hash_key = examination.hash_key
 
     def use_splits_of(self, directory: epath.PathLike) -> None:
         """Makes the next build leave patients in the splits of another.
@@ -192,7 +194,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     raise RuntimeError(_UNKNOWN_TFDS)
                 report.write_report(self.data_path)
         finally:
-            self._source = self._examined = self._write_manifest = None
+            self._source = self._examination = self._write_manifest = None
 
     # Not public, but the only step of TFDS (4.9.8 to 4.9.10) between making the
     # directory and renaming it when all is there:
@@ -209,46 +211,48 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 self._write_manifest(self.data_path, self.info)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        examined = self._examined or self._examine(
+        examination = self._examination or self._examine(
             self._find(self._manual_dir or self._download(dl_manager))
         )
-        source, config = examined.source, self.builder_config
-        findings = examine_lib.compare_pixels(examined.findings, config)
-        examined.findings = findings
-        curation = self._curate(findings)
+        source, config = examination.source, self.builder_config
+        examined = examine_lib.compare_pixels(examination.files, config)
+        examination.files = examined
+        curation = self._curate(examined)
         cautions = [
             *source.cautions,
-            *console_summary.find_cautions(findings, curation, config),
+            *console_summary.find_cautions(examined, curation, config),
         ]
-        console_summary.show(source, findings, curation, cautions)
+        console_summary.show(source, examined, curation, cautions)
         self.info.metadata.update(
             fingerprint=source.fingerprint, num_files=len(source.files)
         )
         self._write_manifest = functools.partial(
             manifest.write,
-            examined=examined,
+            examination=examination,
             curation=curation,
             cautions=cautions,
         )
-        of_split: dict[str, list] = {"train": [], "validation": [], "test": []}
+        of_split: dict[Any, list] = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
-            of_split[curation.split[index]].append((index, findings[index]))
+            of_split[curation.split[index]].append((index, examined[index]))
         return {
-            split: self._generate_examples(kept, split, examined)
+            split: self._generate_examples(kept, split, examination)
             for split, kept in of_split.items()
             if kept
         }
 
-    def _generate_examples(self, kept, split, examined):
-        for index, finding in kept:
+    def _generate_examples(self, kept, split, examination):
+        for index, file in kept:
             yield examine_lib.make_example(
-                finding, split, examined.png_of(index)
+                file, split, examination.png_of(index)
             )
 
-    def _examine(self, source: source_files.Source) -> examined_lib.Examined:
+    def _examine(
+        self, source: source_files.Source
+    ) -> examination_lib.Examination:
         is_tfrecord = self.info.file_format == tfds.core.FileFormat.TFRECORD
-        modules = examined_lib.TFRECORD_MODULES
-        examined = examined_lib.examine(
+        modules = examination_lib.TFRECORD_MODULES
+        examination = examination_lib.examine(
             source,
             self.builder_config,
             self.data_path,
@@ -256,17 +260,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._beam_options,
             modules if is_tfrecord else modules[:1],
         )
-        examined.source.note_digests(self._index)
-        return examined
+        examination.source.note_digests(self._index)
+        return examination
 
-    def _curate(self, findings: list) -> curation_lib.Curation:
+    def _curate(
+        self, examined: list[examine_lib.ExaminedFile]
+    ) -> curation_lib.Curation:
         """Returns the curation; an error names doubts that may explain it."""
         try:
             return curation_lib.curate(
-                findings, self.builder_config, self._earlier
+                examined, self.builder_config, self._earlier
             )
         except ValueError as error:
-            doubts = patient_doubts.find_doubts(findings)
+            doubts = patient_doubts.find_strangers(examined)
             raise scan.SourceError(" ".join([str(error), *doubts])) from error
 
     def _download(self, dl_manager):

@@ -1,7 +1,8 @@
-"""The metrics against scikit-learn, which is not ours."""
+"""The metrics against scikit-learn, and against the count of all pairs."""
 
 import math
 
+import hypothesis
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
@@ -72,6 +73,42 @@ def test_auc_equals_sklearn_on_many_examples(rng):
     scores = np.stack([-score, score], axis=1)
     expected = sklearn_metrics.roc_auc_score(labels, score)
     assert metrics.auc(labels, scores) == pytest.approx(expected, abs=1e-12)
+
+
+@hypothesis.given(
+    labels=hypothesis.strategies.lists(
+        hypothesis.strategies.integers(0, 2), min_size=1, max_size=60
+    ),
+    decimals=hypothesis.strategies.sampled_from([1, 2, 16]),
+    dtype=hypothesis.strategies.sampled_from([np.float32, np.float64]),
+    num_classes=hypothesis.strategies.sampled_from([2, 3]),
+    seed=hypothesis.strategies.integers(0, 2**32 - 1),
+)
+def test_auc_is_the_share_of_pairs_that_are_ranked_right(
+    labels, decimals, dtype, num_classes, seed
+):
+    labels = [*np.array(labels) % num_classes, *range(num_classes)]
+    labels = np.array(labels)
+    scores = np.random.default_rng(seed).random((len(labels), num_classes))
+    scores = np.round(scores, decimals).astype(dtype)
+    areas = []
+    for label in [1] if num_classes == 2 else range(num_classes):
+        own = scores[labels == label, label, np.newaxis]
+        others = scores[labels != label, label]
+        areas.append(np.mean((own > others) + 0.5 * (own == others)))
+    assert metrics.auc(labels, scores) == pytest.approx(
+        np.mean(areas), abs=1e-12
+    )
+
+
+def test_infinite_scores_are_ranked_like_others():
+    scores = np.array([-np.inf, 0.5, 0.3, np.inf, np.inf])
+    scores = np.stack([-scores, scores], axis=1)
+    labels = [0, 1, 0, 1, 0]
+    # Each positive is above two negatives; the second ties with the third.
+    assert metrics.auc(labels, scores) == pytest.approx(
+        ((2 + 0) + (2 + 0.5)) / 6, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("num_classes", [2, 4])

@@ -3,10 +3,12 @@
 import math
 
 from PIL import Image
+from PIL import ImageColor
 import numpy as np
 import pytest
 
 from evaluation import plots
+from pages import charts
 
 
 def _read(path):
@@ -73,7 +75,7 @@ def _records(values):
     [[0.5], [0.7, 0.5, 0.6], [0.5, math.nan, 0.4]],
     ids=["one_epoch", "three_epochs", "nan_leaves_a_gap"],
 )
-def test_curves_are_drawn_in_both_colours(values, tmp_path):
+def test_curves_are_drawn_in_both_colors(values, tmp_path):
     records = _records(values)
     for record in records:
         record["val_loss"] += 0.1
@@ -82,5 +84,6 @@ def test_curves_are_drawn_in_both_colours(values, tmp_path):
     path = tmp_path / "curves.png"
     plots.plot_curves(records, path)
     pixels = _read(path)
-    for colour in ([31, 119, 180], [255, 127, 14]):
-        assert (np.abs(pixels - colour).max(axis=-1) < 3).sum() > 60
+    for color in charts.SERIES_COLORS[:2]:
+        rgb = ImageColor.getrgb(color)
+        assert (np.abs(pixels - rgb).max(axis=-1) < 3).sum() > 60

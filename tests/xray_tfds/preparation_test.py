@@ -14,7 +14,7 @@ import pytest
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
-from xray_tfds.records import examined
+from xray_tfds.records import examination
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
@@ -216,7 +216,7 @@ def test_file_changed_between_listing_and_decoding_stops_the_build(
     source = scan.scan(images, _CLASSES)
     image_trees.write_images(images, [source.files[3].filename], seed=8)
     with pytest.raises(scan.SourceError, match="changed while the dataset"):
-        examined.examine(
+        examination.examine(
             source,
             xray_tfds.XrayConfig(**_OPTIONS),
             tmp_path,

@@ -14,6 +14,7 @@ from sklearn import preprocessing
 
 from xray_tfds import parallel
 from xray_tfds import sample
+from xray_tfds.curate import split_assignment
 
 # The rule of the public data set, written down a second time: kinds of
 # pneumonia, and series of normal films, number their patients separately.
@@ -98,7 +99,7 @@ def test_plan_fills_every_split_and_class(num_images):
     assert len({film.path for film in films}) == len(films) == num_images
     counts = collections.Counter((film.split, film.label) for film in films)
     assert len(counts) == 6
-    for split in sample.SPLITS:
+    for split in split_assignment.SPLITS:
         normal, pneumonia = (counts[split, name] for name in sample.CLASSES)
         assert 0 <= normal - pneumonia <= 1
 
@@ -259,7 +260,7 @@ def test_command_line_prints_what_it_wrote(tmp_path, capsys):
 def _auc(directory, features):
     """AUC of logistic regression, learned on train, on the other splits."""
     data = {"train": ([], []), "held out": ([], [])}
-    for split in sample.SPLITS:
+    for split in split_assignment.SPLITS:
         inputs, labels = data["train" if split == "train" else "held out"]
         for index, name in enumerate(sample.CLASSES):
             for image in _images(directory, name, split):

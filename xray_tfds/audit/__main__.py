@@ -1,6 +1,9 @@
 """The command `python -m xray_tfds.audit`."""
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Sequence
 import json
 import sys
 import textwrap
@@ -10,6 +13,7 @@ from etils import epath
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
 from xray_tfds.audit import words
+from xray_tfds.records import manifest
 
 
 def _parse_arguments(arguments):
@@ -33,12 +37,25 @@ def _parse_arguments(arguments):
         help="in place of DIR, a table of containers with the columns label,"
         " patient, bytes, width, height, mode, luma_quantisation_sum",
     )
+    _add_source_options(parser)
     parser.add_argument(
         "--output_dir",
         metavar="DIR",
         help="where to write (default: DIR/build_report for prepared records,"
         " else ./audit)",
     )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="chooses which patients share a fold (default: %(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def _add_source_options(parser):
+    """Adds the options of the build that say how a folder is to be read."""
     parser.add_argument(
         "--class_names",
         metavar="A,B",
@@ -57,17 +74,9 @@ def _parse_arguments(arguments):
         default="",
         help="as the option of the build: table of files and patients",
     )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="chooses which patients share a fold (default: %(default)s)",
-    )
-    return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parse_arguments(arguments)
     try:
@@ -96,7 +105,7 @@ def _output_dir(options):
     if options.output_dir:
         return epath.Path(options.output_dir).expanduser()
     if options.directory and auditing.is_prepared(options.directory):
-        return epath.Path(options.directory).expanduser() / "build_report"
+        return epath.Path(options.directory).expanduser() / manifest.FOLDER
     return epath.Path("audit")
 
 

@@ -1,7 +1,12 @@
 """Which parts of the images are asked, and what they answer."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+import dataclasses
 import itertools
 import platform
+from typing import Any
 
 from etils import epath
 import numpy as np
@@ -14,6 +19,8 @@ from xray_tfds.audit import metadata
 from xray_tfds.audit import samples as samples_lib
 from xray_tfds.audit import separability
 from xray_tfds.audit import words
+from xray_tfds.curate import split_assignment
+from xray_tfds.records import manifest
 
 # Name of a part of the container -> its columns, and whether with the kind.
 _CONTAINER_PARTS = {
@@ -35,18 +42,38 @@ _PIXEL_PARTS = {
     "8x8 thumbnail": "thumbnail",
 }
 
-_SPLIT_ORDER = ("train", "validation", "test")
+
+@dataclasses.dataclass(frozen=True)
+class _Question:
+    """What a model is asked to tell, and by what.
+
+    Attributes:
+        group: Of the part, as `audit.json` has it.
+        name: Of the part.
+        sides: Names of the classes or splits to be told apart.
+        values: float `[n, d]`, the features of the images.
+        targets: int `[n]`, the side of each image.
+        patients: str `[n]`.
+    """
+
+    group: str
+    name: str
+    sides: Sequence[str]
+    _: dataclasses.KW_ONLY
+    values: np.ndarray
+    targets: np.ndarray
+    patients: np.ndarray
 
 
 def run_audit(
-    directory=None,
+    directory: epath.PathLike | None = None,
     *,
-    metadata_csv=None,
-    class_names=None,
-    patient_pattern="",
-    patients_csv="",
-    seed=0,
-):
+    metadata_csv: epath.PathLike | None = None,
+    class_names: Sequence[str] | None = None,
+    patient_pattern: str = "",
+    patients_csv: str = "",
+    seed: int = 0,
+) -> dict[str, Any]:
     """Audits a folder of images, prepared records, or a table of containers.
 
     Args:
@@ -71,7 +98,7 @@ def run_audit(
             "Either `directory` or `metadata_csv` must be given. Received: "
             f"directory={directory}, metadata_csv={metadata_csv}"
         )
-    options = {
+    options: dict[str, Any] = {
         "class_names": class_names,
         "patient_pattern": patient_pattern,
         "patients_csv": patients_csv,
@@ -83,24 +110,30 @@ def run_audit(
     elif is_prepared(directory):
         _check_unset(options, f"the records in {directory}")
         kind, samples = "records", samples_lib.read_records(directory)
-        table = epath.Path(directory).expanduser() / "build_report/files.csv"
-        if table.exists():
-            source_files = metadata.read_source_files(
-                table, samples.class_names
-            )
+        source_files = _read_source_files(directory, samples.class_names)
     else:
         given = {name: value for name, value in options.items() if value}
-        config = config_lib.XrayConfig(**given)
-        options["class_names"] = config.class_names
+        options["class_names"] = config_lib.XrayConfig(**given).class_names
         kind, samples = "folder", samples_lib.read_folder(directory, **options)
-    parts = _measure_parts(samples, source_files, seed)
+    parts = [
+        _measure(question, seed)
+        for question in _questions(samples, source_files)
+    ]
     return _describe(kind, samples, parts, seed)
 
 
-def is_prepared(directory):
+def is_prepared(directory: epath.PathLike) -> bool:
     """Whether a directory is that of prepared records."""
     path = epath.Path(directory).expanduser()
     return (path / "dataset_info.json").exists()
+
+
+def _read_source_files(directory, class_names):
+    """Returns the `Samples` that a build has noted; `None` if it has not."""
+    folder = epath.Path(directory).expanduser() / manifest.FOLDER
+    if not (folder / "files.csv").exists():
+        return None
+    return metadata.read_source_files(folder / "files.csv", class_names)
 
 
 def _check_unset(options, what):
@@ -112,119 +145,108 @@ def _check_unset(options, what):
             )
 
 
-def _measure_parts(samples, source_files, seed):
-    """Returns all parts, as dictionaries."""
-    parts = _container_parts("container", samples, seed)
+def _questions(samples, source_files):
+    """Yields a `_Question` for each part of the audit."""
+    yield from _ask_container("container", samples)
     if source_files is not None:
-        parts += _container_parts("source files", source_files, seed)
+        yield from _ask_container("source files", source_files)
     if samples.measurements[0].thumbnail is not None:
         for name, field in _PIXEL_PARTS.items():
-            values = samples.stack(field)
-            parts.append(_label_part("pixels", name, values, samples, seed))
-        parts += _split_parts(samples, seed)
-    return parts
+            yield _ask_label("pixels", name, samples.stack(field), samples)
+        yield from _ask_splits(samples)
 
 
-def _container_parts(group, samples, seed):
+def _ask_container(group, samples):
     numbers = samples.stack("container")
     kinds = np.array([m.kind for m in samples.measurements])
     is_kind = (kinds[:, np.newaxis] == np.unique(kinds)).astype(np.float64)
-    parts = []
     for name, (columns, with_kind) in _CONTAINER_PARTS.items():
         if group == "source files" and features.LUMA_SUM in columns[:1]:
             # The build's table does not hold it; here it is 0 for all.
             continue
         values = [numbers[:, columns], is_kind if with_kind else is_kind[:, :0]]
-        values = np.concatenate(values, axis=1)
         # Names are unique, also where they are shown without their group.
         full_name = name if group == "container" else f"{group}: {name}"
-        parts.append(_label_part(group, full_name, values, samples, seed))
-    return parts
+        yield _ask_label(
+            group, full_name, np.concatenate(values, axis=1), samples
+        )
 
 
-def _label_part(group, name, values, samples, seed):
-    return _measure(
+def _ask_label(group, name, values, samples):
+    return _Question(
         group,
         name,
-        values,
-        samples.labels,
-        samples.patients,
-        sides=samples.class_names,
-        seed=seed,
+        samples.class_names,
+        values=values,
+        targets=samples.labels,
+        patients=samples.patients,
     )
 
 
-def _split_parts(samples, seed):
+def _ask_splits(samples):
     """Within each class, each pair of splits told apart by the thumbnail."""
     found = set(samples.splits) - {""}
-    ordered = [split for split in _SPLIT_ORDER if split in found]
+    ordered = [split for split in split_assignment.SPLITS if split in found]
     ordered += sorted(found - set(ordered))
-    if len(ordered) < 2:
-        reason = "there is one split." if ordered else "there are no splits."
-        return [
-            _unmeasured(
-                "splits",
-                "split and split",
-                len(samples.labels),
-                len(set(samples.patients)),
-                reason,
-            )
-        ]
     thumbnails = samples.stack("thumbnail")
-    parts = []
+    if len(ordered) < 2:
+        yield _Question(
+            "splits",
+            "split and split",
+            ordered,
+            values=thumbnails,
+            targets=np.zeros(len(thumbnails), int),
+            patients=samples.patients,
+        )
+        return
     for label, name in enumerate(samples.class_names):
         for sides in itertools.combinations(ordered, 2):
             chosen = (samples.labels == label) & np.isin(samples.splits, sides)
-            parts.append(
-                _measure(
-                    "splits",
-                    f"{sides[0]} and {sides[1]} within {name}",
-                    thumbnails[chosen],
-                    (samples.splits[chosen] == sides[1]).astype(int),
-                    samples.patients[chosen],
-                    sides=sides,
-                    seed=seed,
-                )
+            yield _Question(
+                "splits",
+                f"{sides[0]} and {sides[1]} within {name}",
+                sides,
+                values=thumbnails[chosen],
+                targets=(samples.splits[chosen] == sides[1]).astype(int),
+                patients=samples.patients[chosen],
             )
-    return parts
 
 
-def _measure(group, name, values, targets, groups, *, sides, seed):
-    """Returns a part, measured if that is possible."""
-    num_patients = len(np.unique(groups))
-    try:
-        estimate = separability.estimate_auc(values, targets, groups, seed=seed)
-    except separability.NotMeasurableError as error:
-        return _unmeasured(group, name, len(targets), num_patients, error)
-    verdict = words.judge(group, estimate)
-    return {
-        "group": group,
-        "name": name,
-        "auc": estimate.auc,
-        "low": estimate.low,
-        "high": estimate.high,
-        "num_images": len(targets),
-        "num_patients": num_patients,
-        "num_folds": estimate.num_folds,
-        "flagged": verdict == words.FLAGGED,
-        "verdict": verdict,
-        "meaning": words.explain(group, name, estimate, sides),
-    }
-
-
-def _unmeasured(group, name, num_images, num_patients, reason):
-    return {
-        "group": group,
-        "name": name,
+def _measure(question, seed):
+    """Returns a part of the audit as a dict, measured if that is possible."""
+    part = {
+        "group": question.group,
+        "name": question.name,
         "auc": None,
         "low": None,
         "high": None,
-        "num_images": num_images,
-        "num_patients": num_patients,
+        "num_images": len(question.targets),
+        "num_patients": len(np.unique(question.patients)),
         "num_folds": 0,
         "flagged": False,
         "verdict": words.NOT_MEASURED,
-        "meaning": f"Not measured: {reason}",
+    }
+    try:
+        if len(question.sides) < 2:
+            raise separability.NotMeasurableError(
+                "there is one split."
+                if question.sides
+                else "there are no splits."
+            )
+        estimate = separability.estimate_auc(
+            question.values, question.targets, question.patients, seed=seed
+        )
+    except separability.NotMeasurableError as error:
+        return {**part, "meaning": f"Not measured: {error}"}
+    verdict = words.judge(question.group, estimate)
+    return {
+        **part,
+        **dataclasses.asdict(estimate),
+        "flagged": verdict == words.FLAGGED,
+        "verdict": verdict,
+        "meaning": words.explain(
+            question.group, question.name, estimate, question.sides
+        ),
     }
 
 

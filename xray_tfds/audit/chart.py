@@ -1,41 +1,48 @@
 """The bar chart of an audit."""
 
-import io
+from __future__ import annotations
 
-from matplotlib import figure
-from matplotlib import patches
+from collections.abc import Mapping
+from typing import Any
 
+from pages import charts
 from xray_tfds.audit import words
 
-# Verdict -> colour; of Okabe and Ito's palette, which colour-blind people can
-# tell apart (https://jfly.uni-koeln.de/color/).
-_COLOURS = {
-    words.FLAGGED: "#d55e00",
-    words.UNCLEAR: "#e69f00",
-    words.CLEAR: "#009e73",
-    words.SOURCE_ONLY: "#999999",
+_COLORS = {
+    words.FLAGGED: charts.VERMILION,
+    words.UNCLEAR: charts.ORANGE,
+    words.CLEAR: charts.GREEN,
+    words.SOURCE_ONLY: charts.GREY,
 }
 
 
-def draw(audit):
+def draw(audit: Mapping[str, Any]) -> bytes:
     """Returns the bytes of a PNG with a bar and a whisker for each part.
 
     Args:
         audit: What `run_audit` returns.
     """
-    parts = audit["parts"]
-    fig = figure.Figure(
-        figsize=(9, 1.6 + 0.32 * len(parts)), layout="constrained"
+    return charts.render(
+        lambda fig: _draw(fig, audit),
+        (9, 1.6 + 0.32 * len(audit["parts"])),
+        file_format="png",
+        layout="constrained",
+        dpi=110,
+        tight=True,
     )
+
+
+def _draw(fig, audit):
+    parts = audit["parts"]
     axes = fig.subplots()
     for row, part in enumerate(parts):
         if part["auc"] is None:
-            axes.text(0.505, row, "not measured", va="center", color="#666666")
+            axes.text(0.505, row, "not measured", va="center", color=charts.INK)
         else:
             _draw_bar(axes, row, part)
-    axes.axvline(0.5, color="black", linewidth=1)
+    axes.axvline(0.5, color=charts.INK, linewidth=1)
     line = audit["flag_above"]
-    axes.axvline(line, color="#555555", linewidth=1, linestyle="--")
+    axes.axvline(line, color=charts.INK, linewidth=1, linestyle="--")
     axes.set_yticks(
         range(len(parts)),
         [part["name"] for part in parts],
@@ -54,23 +61,19 @@ def draw(audit):
         fontsize=11,
     )
     _draw_legend(fig, parts)
-    axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    return buffer.getvalue()
 
 
 def _draw_bar(axes, row, part):
     """From chance to the AUC; the figure stands at the right end."""
     auc = part["auc"]
     axes.barh(
-        row, auc - 0.5, left=0.5, height=0.6, color=_COLOURS[part["verdict"]]
+        row, auc - 0.5, left=0.5, height=0.6, color=_COLORS[part["verdict"]]
     )
     axes.errorbar(
         auc,
         row,
         xerr=[[auc - part["low"]], [part["high"] - auc]],
-        color="black",
+        color=charts.INK,
         linewidth=1,
         capsize=3,
     )
@@ -78,10 +81,12 @@ def _draw_bar(axes, row, part):
 
 
 def _draw_legend(fig, parts):
+    from matplotlib import patches
+
     found = {part["verdict"] for part in parts}
     handles = [
-        patches.Patch(color=colour, label=verdict)
-        for verdict, colour in _COLOURS.items()
+        patches.Patch(color=color, label=verdict)
+        for verdict, color in _COLORS.items()
         if verdict in found
     ]
     if handles:

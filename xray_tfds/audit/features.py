@@ -3,6 +3,8 @@
 Per image about 230 numbers are kept, and none of its pixels.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import io
 
@@ -40,7 +42,9 @@ class Measurement:
     thumbnail: np.ndarray | None = None
 
 
-def measure(data, image, *, file_format, mode):
+def measure(
+    data: bytes, image: Image.Image, *, file_format: str, mode: str
+) -> Measurement:
     """Measures a decoded file.
 
     Args:
@@ -69,7 +73,14 @@ def measure(data, image, *, file_format, mode):
     )
 
 
-def describe_container(num_bytes, width, height, *, luma_sum=0, chroma_sum=0):
+def describe_container(
+    num_bytes: float,
+    width: float,
+    height: float,
+    *,
+    luma_sum: float = 0,
+    chroma_sum: float = 0,
+) -> np.ndarray:
     """Returns the container's numbers, on a logarithmic scale.
 
     Ratios are what matters of sizes: logarithms make them differences, and the

@@ -1,5 +1,8 @@
 """Containers that a table describes, without the files."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import csv
 import io
 
@@ -14,7 +17,7 @@ COLUMNS = (
 )
 
 
-def read_metadata_csv(path):
+def read_metadata_csv(path: epath.PathLike) -> samples.Samples:
     """Reads `--metadata_csv`.
 
     Args:
@@ -27,7 +30,7 @@ def read_metadata_csv(path):
     Raises:
         ValueError: If the table is missing or not as it must be.
     """
-    rows = []
+    found = []
     for line, values in _read_rows("metadata_csv", path, COLUMNS):
         numbers = [
             _number(path, line, values, name)
@@ -38,17 +41,19 @@ def read_metadata_csv(path):
         )
         patient = values["patient"] or f"line:{line}"
         measurement = features.Measurement(container, values["mode"])
-        rows.append((values["label"], patient, "", measurement))
-    class_names = sorted({row[0] for row in rows})
+        found.append(samples.Sample(values["label"], patient, "", measurement))
+    class_names = sorted({sample.label for sample in found})
     if len(class_names) < 2 or "" in class_names:
         raise ValueError(
             "`metadata_csv` must give two or more labels, and one in each row."
             f" Received: {path} with {class_names}"
         )
-    return samples.collect(class_names, rows, [])
+    return samples.collect(class_names, found)
 
 
-def read_source_files(path, class_names):
+def read_source_files(
+    path: epath.PathLike, class_names: Sequence[str]
+) -> samples.Samples:
     """Reads which containers the kept files of a build had.
 
     Args:
@@ -65,7 +70,7 @@ def read_source_files(path, class_names):
         *("status", "label", "patient", "split", "format", "mode"),
         *("num_bytes", "width", "height"),
     )
-    rows = []
+    found = []
     for line, values in _read_rows("files.csv", path, needed):
         if values["status"] != "kept":
             continue
@@ -78,8 +83,12 @@ def read_source_files(path, class_names):
             f"{values['format']} {values['mode']}",
         )
         patient = values["patient"] or f"line:{line}"
-        rows.append((values["label"], patient, values["split"], measurement))
-    return samples.collect(class_names, rows, [])
+        found.append(
+            samples.Sample(
+                values["label"], patient, values["split"], measurement
+            )
+        )
+    return samples.collect(class_names, found)
 
 
 def _read_rows(name, path, needed):

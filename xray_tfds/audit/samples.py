@@ -1,10 +1,16 @@
 """The images to audit: features, class, patient and split of each."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Sequence
 import dataclasses
+import functools
 import io
+from typing import NamedTuple
 
 from PIL import Image
+from etils import epath
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -23,6 +29,29 @@ from xray_tfds.source import tables
 _HASH_KEY = hash_key.HashKey(b"audit")
 
 
+class Sample(NamedTuple):
+    """An image to audit.
+
+    Attributes:
+        label: Name of its class.
+        patient: Key of its patient.
+        split: Name of its split, empty where none is given.
+        measurement: Its features.
+    """
+
+    label: str
+    patient: str
+    split: str
+    measurement: features.Measurement
+
+
+class Skipped(NamedTuple):
+    """A file that could not be used, and why."""
+
+    filename: str
+    reason: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Samples:
     """What is known of all images, in equal order.
@@ -32,30 +61,35 @@ class Samples:
         labels: int `[n]`, index of each image's class.
         patients: str `[n]`, key of each image's patient.
         splits: str `[n]`, empty where no splits are given.
-        measurements: List of n `features.Measurement`.
-        skipped: List of pairs of the name of a file that could not be used and
-            the reason.
+        measurements: The features of each image.
+        skipped: The files that could not be used.
     """
 
-    class_names: tuple
+    class_names: tuple[str, ...]
     labels: np.ndarray
     patients: np.ndarray
     splits: np.ndarray
-    measurements: list
-    skipped: list
+    measurements: list[features.Measurement]
+    skipped: list[Skipped]
 
-    def stack(self, field):
+    def stack(self, field: str) -> np.ndarray:
         """Returns `[n, d]`, a field of all measurements."""
         return np.stack([getattr(m, field) for m in self.measurements])
 
-    def count_patients(self):
-        """Returns the number of patients of each class, int `[classes]`."""
+    def count_patients(self) -> list[int]:
+        """Returns the number of patients of each class."""
         pairs = set(zip(self.labels.tolist(), self.patients.tolist()))
         counts = collections.Counter(label for label, _ in pairs)
         return [counts[index] for index in range(len(self.class_names))]
 
 
-def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
+def read_folder(
+    directory: epath.PathLike,
+    class_names: Sequence[str],
+    *,
+    patient_pattern: str = "",
+    patients_csv: str = "",
+) -> Samples:
     """Measures the images of a source folder; see `scan.find`.
 
     Args:
@@ -75,38 +109,38 @@ def read_folder(directory, class_names, *, patient_pattern="", patients_csv=""):
     table = tables.read_table(patients_csv)
     files = scan.find(directory, class_names, table).files
 
-    def measure(file):
-        return _measure_file(file, pattern)
-
-    results = parallel.ordered_map(
-        measure, files, total=len(files), desc="Auditing images"
+    results = list(
+        parallel.ordered_map(
+            functools.partial(_measure_file, pattern=pattern),
+            files,
+            total=len(files),
+            desc="Auditing images",
+        )
     )
-    rows, skipped = [], []
-    for file, (key, measurement, problem) in zip(files, results):
-        if measurement is None:
-            skipped.append((file.path.name, problem))
-        else:
-            rows.append((file.label, key, file.split or "", measurement))
-    return collect(class_names, rows, skipped)
+    return collect(
+        class_names,
+        [result for result in results if isinstance(result, Sample)],
+        [result for result in results if isinstance(result, Skipped)],
+    )
 
 
 def _measure_file(file, pattern):
-    """Returns patient, measurement or `None`, and what is wrong."""
+    """Returns the `Sample` of a file, or `Skipped`."""
     try:
         data, _ = files_lib.read(file.path)
         decoded = quality.decode(data)
     except errors.BadFile as error:
-        return None, None, str(error)
+        return Skipped(file.path.name, str(error))
     measurement = features.measure(
         data, decoded.image, file_format=decoded.format, mode=decoded.mode
     )
     patient = patients.find_patient(
         file, pattern=pattern, dicom_id=decoded.patient_id, hash_key=_HASH_KEY
     )
-    return patient.key, measurement, ""
+    return Sample(file.label, patient.key, file.split or "", measurement)
 
 
-def read_records(directory):
+def read_records(directory: epath.PathLike) -> Samples:
     """Measures the images of a prepared dataset, as its records hold them.
 
     Args:
@@ -133,11 +167,13 @@ def read_records(directory):
         total=total,
         desc="Auditing records",
     )
-    rows = [
-        (class_names[label], key, split, measurement)
-        for label, key, split, measurement in results
-    ]
-    return collect(class_names, rows, [])
+    return collect(
+        class_names,
+        [
+            Sample(class_names[label], patient, split, measurement)
+            for label, patient, split, measurement in results
+        ],
+    )
 
 
 def _read_examples(builder):
@@ -158,7 +194,7 @@ def _measure_example(item):
     data = example["image"]
     with Image.open(io.BytesIO(data)) as image:
         measurement = features.measure(
-            data, image, file_format=image.format, mode=image.mode
+            data, image, file_format=str(image.format), mode=image.mode
         )
     # Records of other datasets may not name the patient.
     patient = example.get("patient", b"").decode()
@@ -170,31 +206,37 @@ def _measure_example(item):
     )
 
 
-def collect(class_names, rows, skipped):
-    """Returns the `Samples` of rows.
+def collect(
+    class_names: Sequence[str],
+    found: Sequence[Sample],
+    skipped: Sequence[Skipped] = (),
+) -> Samples:
+    """Returns the `Samples` of images.
 
     Args:
         class_names: Names of the classes.
-        rows: List of label, patient, split (empty for none), `Measurement`.
-        skipped: List of pairs of file name and reason.
+        found: The images.
+        skipped: The files that could not be used.
 
     Raises:
         ValueError: If a class has no image.
     """
     index_of = {name: index for index, name in enumerate(class_names)}
-    labels, keys, splits, measurements = zip(*rows) if rows else ((),) * 4
+    labels = {sample.label for sample in found}
     empty = [name for name in class_names if name not in labels]
     if empty:
-        reasons = "; ".join(f"{name}: {why}" for name, why in skipped[:3])
+        reasons = "; ".join(
+            f"{each.filename}: {each.reason}" for each in skipped[:3]
+        )
         raise ValueError(
             f"No image of the class {empty[0]!r} can be used. "
             + (f"Skipped: {len(skipped)}, such as {reasons}" if skipped else "")
         )
     return Samples(
         class_names=tuple(class_names),
-        labels=np.array([index_of[label] for label in labels]),
-        patients=np.array(keys),
-        splits=np.array(splits),
-        measurements=list(measurements),
-        skipped=skipped,
+        labels=np.array([index_of[sample.label] for sample in found]),
+        patients=np.array([sample.patient for sample in found]),
+        splits=np.array([sample.split for sample in found]),
+        measurements=[sample.measurement for sample in found],
+        skipped=list(skipped),
     )

@@ -17,6 +17,8 @@ Where all pairs are ranked correctly there is no variance. Then the bound is the
 exact one for as many independent pairs as the smaller class has patients.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 import statistics
@@ -63,7 +65,13 @@ class Estimate:
     num_folds: int
 
 
-def estimate_auc(features, targets, groups, *, seed=0):
+def estimate_auc(
+    features: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    *,
+    seed: int = 0,
+) -> Estimate:
     """Cross-validates and returns an `Estimate`.
 
     Args:
@@ -103,7 +111,14 @@ def _patients_of_classes(targets, groups):
     ]
 
 
-def cross_validate(features, targets, groups, *, num_folds, seed=0):
+def cross_validate(
+    features: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    *,
+    num_folds: int,
+    seed: int = 0,
+) -> np.ndarray:
     """Scores every image by a model that has not seen its patient.
 
     The model is a logistic regression with balanced classes: the share of the
@@ -160,7 +175,9 @@ def _make_model(num_features):
     return pipeline.make_pipeline(*steps)
 
 
-def clustered_auc(targets, scores, groups):
+def clustered_auc(
+    targets: np.ndarray, scores: np.ndarray, groups: np.ndarray
+) -> tuple[float, float]:
     """Returns the AUC and its variance, clustered.
 
     Args:
@@ -212,7 +229,9 @@ def _cluster_influences(positive, scores, clusters):
     return auc, influences
 
 
-def interval(auc, variance, num_independent):
+def interval(
+    auc: float, variance: float, num_independent: int
+) -> tuple[float, float]:
     """Returns the ends of the confidence interval of an AUC.
 
     Args:

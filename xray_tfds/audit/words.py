@@ -1,5 +1,15 @@
 """What the figures of an audit mean, in plain words."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xray_tfds.audit import separability
+
 # Above this AUC a part is flagged. A convention: chance is .5, and nothing but
 # the lungs should add a tenth to it.
 FLAG_ABOVE = 0.6
@@ -58,7 +68,7 @@ _REMEDIES = {
 }
 
 
-def judge(group, estimate):
+def judge(group: str, estimate: separability.Estimate | None) -> str:
     """Returns one of `VERDICTS`.
 
     Flagged is an AUC above the line, unless its interval contains chance: then,
@@ -77,7 +87,9 @@ def judge(group, estimate):
     return UNCLEAR if estimate.high > FLAG_ABOVE else CLEAR
 
 
-def explain(group, name, estimate, sides):
+def explain(
+    group: str, name: str, estimate: separability.Estimate, sides: Sequence[str]
+) -> str:
     """Returns the meaning of a measured part, and what to do about it.
 
     Args:
@@ -118,7 +130,7 @@ def _find_remedy(group, name):
     return _REMEDIES.get(name) or _REMEDIES[group]
 
 
-def summarize(parts):
+def summarize(parts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns the sentences that head the audit."""
     names = {
         verdict: [
@@ -151,7 +163,7 @@ def summarize(parts):
     return sentences
 
 
-def render_table(parts):
+def render_table(parts: Sequence[Mapping[str, Any]]) -> str:
     """Returns the parts as lines of text, 80 columns wide at most."""
     lines = [f"{'':<42}{'AUC':>7}  {'95 % interval':<15}verdict"]
     group = None

@@ -3,12 +3,21 @@
 `perceptual_hash` says what nearly is; here is the search among many films.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import dataclasses
 import hashlib
+from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import perceptual_hash
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Memory of the search: distances between two blocks of films, and signatures
 # of the pairs that are verified at once.
@@ -39,11 +48,11 @@ class Cluster:
         members: Indices of the files, ascending, two or more.
     """
 
-    kind: str
+    kind: Literal["bytes", "pixels", "near"]
     members: tuple[int, ...]
 
 
-def pixel_digest(image):
+def pixel_digest(image: Image.Image) -> str:
     """Returns the SHA-256 of mode, size and pixels, as hexadecimal digits.
 
     Args:
@@ -58,7 +67,7 @@ def pixel_digest(image):
     return digest.hexdigest()
 
 
-def find_near_pairs(signatures):
+def find_near_pairs(signatures: np.ndarray) -> np.ndarray:
     """Finds all pairs of films that are near-duplicates.
 
     The search is exact, whatever the number of films. Distances between
@@ -95,7 +104,11 @@ def find_near_pairs(signatures):
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def find_clusters(byte_digests, pixel_digests, signatures):
+def find_clusters(
+    byte_digests: Sequence[str],
+    pixel_digests: Sequence[str],
+    signatures: Sequence[bytes],
+) -> list[Cluster]:
     """Groups the files that show one film.
 
     Nearness is made transitive: a copy of a copy belongs to the cluster.
@@ -117,24 +130,24 @@ def find_clusters(byte_digests, pixel_digests, signatures):
             f" element for each file. Received: {len(byte_digests)},"
             f" {len(pixel_digests)} and {len(signatures)} elements"
         )
-    parents = list(range(len(signatures)))
+    sets: disjoint_sets.DisjointSets[int] = disjoint_sets.DisjointSets()
     flat = bytes(SIGNATURE_SIZE)
-    firsts: dict[bytes, int] = {}
+    firsts: dict = {}
     for keys in (byte_digests, pixel_digests, signatures):
         firsts = {}
         for index, key in enumerate(keys):
             if key != flat:
-                _join(parents, index, firsts.setdefault(key, index))
+                sets.join(index, firsts.setdefault(key, index))
     # What is left in `firsts` is one file of each signature that is not flat:
     # a thousand copies of a film are not compared with each other.
     rows = list(firsts.values())
     distinct = np.frombuffer(b"".join(firsts), np.uint8)
     for pairs in _generate_near_pairs(distinct.reshape(-1, SIGNATURE_SIZE)):
         for first, second in pairs.tolist():
-            _join(parents, rows[first], rows[second])
+            sets.join(rows[first], rows[second])
     members: dict[int, list[int]] = {}
-    for index in range(len(parents)):
-        members.setdefault(_root(parents, index), []).append(index)
+    for index in range(len(signatures)):
+        members.setdefault(sets.find(index), []).append(index)
     return [
         Cluster(_kind(group, byte_digests, pixel_digests), tuple(group))
         for group in members.values()
@@ -148,19 +161,6 @@ def _kind(members, byte_digests, pixel_digests):
     if len({pixel_digests[index] for index in members}) == 1:
         return "pixels"
     return "near"
-
-
-def _root(parents, index):
-    """Returns the smallest index of a cluster, and shortens the way to it."""
-    while parents[index] != index:
-        parents[index] = parents[parents[index]]
-        index = parents[index]
-    return index
-
-
-def _join(parents, first, second):
-    first, second = _root(parents, first), _root(parents, second)
-    parents[max(first, second)] = min(first, second)
 
 
 def _generate_near_pairs(signatures):

@@ -1,15 +1,21 @@
 """Every file decoded once: what it holds, and the PNG that its record stores.
 
-The findings of all files fit in memory (about a kilobyte each); their pixels
+What is known of all files fits in memory (about a kilobyte each); their pixels
 do not, and wait in a `Spool` until it is decided which of them are kept.
 """
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Sequence
 import dataclasses
 import functools
 import math
 import os
 import tempfile
+from typing import Any
+from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from PIL import Image
 import numpy as np
@@ -18,16 +24,21 @@ from xray_tfds.curate import duplicates
 from xray_tfds.curate import split_assignment
 from xray_tfds.decode import errors
 from xray_tfds.decode import images
+from xray_tfds.decode import png as png_lib
 from xray_tfds.decode import quality
+from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
 
 # Sides from which a record stands in for the film in the search for duplicates.
 _MIN_SIGNED_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class ExaminedFile:
     """What is known of a file once it was read.
 
     Attributes:
@@ -44,6 +55,7 @@ class Finding:
         mean: Of the values of the record, 0 to 255.
         std: Standard deviation of the same.
         signature: As `duplicates.signature`.
+        grey_part: As `quality.Decoded.grey_part`.
         pixel_digest: As `duplicates.pixel_digest`; empty where no other file
             has the same signature, so that no other has the same pixels.
     """
@@ -60,10 +72,15 @@ class Finding:
     mean: float = 0.0
     std: float = 0.0
     signature: bytes = b""
+    grey_part: str = ""
     pixel_digest: str = ""
 
 
-def examine(file, config, hash_key=None):
+def examine(
+    file: source_files.SourceFile,
+    config: config_lib.XrayConfig,
+    hash_key: hash_key_lib.HashKey | None = None,
+) -> tuple[ExaminedFile, bytes | None]:
     """Reads and decodes a file.
 
     Args:
@@ -72,7 +89,8 @@ def examine(file, config, hash_key=None):
         hash_key: As for `patients.pseudonym`.
 
     Returns:
-        Pair of a `Finding` and the PNG of the record, `None` for a bad file.
+        Pair of an `ExaminedFile` and the PNG of the record, `None` for a bad
+        file.
 
     Raises:
         SourceError: If the file changed since it was listed.
@@ -91,7 +109,7 @@ def examine(file, config, hash_key=None):
         # A row holds the channels of its pixels side by side.
         flat = Image.fromarray(pixels.reshape(pixels.shape[0], -1))
         mean, std = _statistics(flat)
-        finding = Finding(
+        examined = ExaminedFile(
             file=file,
             patient=find_patient(file, dicom_id=decoded.patient_id),
             num_bytes=len(data),
@@ -102,16 +120,17 @@ def examine(file, config, hash_key=None):
             mean=mean,
             std=std,
             signature=_sign(decoded.image, flat, config),
+            grey_part=decoded.grey_part,
         )
-        return finding, images.encode_png(pixels)
+        return examined, png_lib.encode(pixels)
     except errors.BadFile as error:
-        finding = Finding(
+        examined = ExaminedFile(
             file, find_patient(file), len(data), error.reason, error.detail
         )
-        return finding, None
+        return examined, None
 
 
-def decode(data, config):
+def decode(data: bytes, config: config_lib.XrayConfig) -> quality.Decoded:
     """Returns the `quality.Decoded` of a file that a record is made of.
 
     Raises:
@@ -137,7 +156,9 @@ def decode(data, config):
     return decoded
 
 
-def make_pixels(image, config):
+def make_pixels(
+    image: Image.Image, config: config_lib.XrayConfig
+) -> np.ndarray:
     """Returns the uint8 `[height, width, channels]` of a record."""
     if config.harmonize != "none":
         return images.harmonize(
@@ -155,32 +176,32 @@ def make_pixels(image, config):
     )
 
 
-def compare_pixels(findings, config):
-    """Returns the findings with the pixel digests that are of use.
+def compare_pixels(
+    examined: Sequence[ExaminedFile], config: config_lib.XrayConfig
+) -> list[ExaminedFile]:
+    """Returns the examined files with the pixel digests that are of use.
 
     Equal pixels have equal signatures, so that only the few files whose
     signature is not their own are decoded once more.
 
     Args:
-        findings: List of `Finding`.
+        examined: List of `ExaminedFile`.
         config: `XrayConfig`.
     """
     digests = collections.defaultdict(set)
-    for finding in findings:
-        digests[finding.signature].add(finding.file.digest)
+    for each in examined:
+        digests[each.signature].add(each.file.digest)
     known: dict[str, str] = {}
     compared = []
-    for finding in findings:
-        digest = finding.file.digest
-        if finding.reason or len(digests[finding.signature]) == 1:
-            compared.append(finding)
+    for each in examined:
+        digest = each.file.digest
+        if each.reason or len(digests[each.signature]) == 1:
+            compared.append(each)
             continue
         if digest not in known:
-            decoded = decode(source_files.read_file(finding.file)[0], config)
+            decoded = decode(source_files.read_file(each.file)[0], config)
             known[digest] = duplicates.pixel_digest(decoded.image)
-        compared.append(
-            dataclasses.replace(finding, pixel_digest=known[digest])
-        )
+        compared.append(dataclasses.replace(each, pixel_digest=known[digest]))
     return compared
 
 
@@ -202,21 +223,23 @@ def _sign(film, record, config):
     return duplicates.signature(film)
 
 
-def make_example(finding, split, png):
+def make_example(
+    examined_file: ExaminedFile, split: str, png: bytes
+) -> tuple[str, dict[str, Any]]:
     """Returns key and features of the example of a file that is kept.
 
     Names are unique within a given split; a file that `on_leak` moved away from
     its own may meet its name there. (Files of train only ever leave together,
     for the validation that is carved out of it.)
     """
-    file = finding.file
+    file = examined_file.file
     moved = file.split not in (None, split_assignment.TRAIN, split)
     key = f"{file.split}/{file.filename}" if moved else file.filename
     return key, {
         "image": png,
         "label": file.label,
         "filename": file.filename,
-        "patient": finding.patient.key,
+        "patient": examined_file.patient.key,
     }
 
 
@@ -230,26 +253,32 @@ def _statistics(flat):
     return float(mean), math.sqrt(counts @ (values - mean) ** 2 / number)
 
 
+class Slot(NamedTuple):
+    """Where bytes lie in a `Spool`."""
+
+    start: int
+    length: int
+
+
 class Spool:
     """Encoded images on disk, in the order in which they were added.
 
     The file has no name, so that nothing is left of it however the build ends.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
         """Makes the file in a directory; if it is remote, in the local one."""
         local = directory if os.path.isdir(directory) else None
         self._file = tempfile.TemporaryFile(dir=local)
         self._size = 0
 
-    def add(self, data):
+    def add(self, data: bytes) -> Slot:
         """Returns where bytes were put; all are added before any is read."""
         self._file.write(data)
         self._size += len(data)
-        return self._size - len(data), len(data)
+        return Slot(self._size - len(data), len(data))
 
-    def read(self, slot):
+    def read(self, slot: Slot) -> bytes:
         """Returns the bytes that were put there."""
-        start, length = slot
-        self._file.seek(start)
-        return self._file.read(length)
+        self._file.seek(slot.start)
+        return self._file.read(slot.length)

@@ -31,6 +31,8 @@ such as two linear ramps: nothing else tells a film from its copy with another
 gamma.
 """
 
+from __future__ import annotations
+
 from PIL import Image
 import numpy as np
 
@@ -76,7 +78,7 @@ _FINE = np.flatnonzero(_FREQUENCIES >= _FINE_FROM)
 SIGNATURE_SIZE = len(_KEPT)
 
 
-def signature(image):
+def signature(image: Image.Image) -> bytes:
     """Returns the perceptual hash of a film.
 
     The film is shrunk to 32x32 grey pixels, which recompression and resizing
@@ -108,10 +110,9 @@ def signature(image):
     thumbnail = image.resize(
         (_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0
     )
-    darkest, brightest = thumbnail.getextrema()
-    if brightest - darkest < _MIN_RANGE:
-        return bytes(SIGNATURE_SIZE)
     pixels = np.frombuffer(thumbnail.tobytes(), np.uint8)
+    if np.ptp(pixels) < _MIN_RANGE:
+        return bytes(SIGNATURE_SIZE)
     counts = np.bincount(pixels, minlength=256)
     # Equal pixels share the mean of their ranks.
     ranks = (2 * np.cumsum(counts) - counts).astype(np.float32)
@@ -122,7 +123,7 @@ def signature(image):
     return np.rint(cosines).astype(np.int8).tobytes()
 
 
-def distances(signatures, others):
+def distances(signatures: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Returns how far films are from others, in units of the limits.
 
     Args:
@@ -144,7 +145,7 @@ def _one_minus_cosine(part, signatures, others):
     return 1 - np.einsum("ij,ij->i", part(signatures), part(others))
 
 
-def coarse(signatures):
+def coarse(signatures: np.ndarray) -> np.ndarray:
     """Returns the large structures of films.
 
     Args:
@@ -157,7 +158,7 @@ def coarse(signatures):
     return _unit(signatures, _COARSE, np.sqrt(_FREQUENCIES[_COARSE]))
 
 
-def fine(signatures):
+def fine(signatures: np.ndarray) -> np.ndarray:
     """Returns the small structures of films.
 
     Args:

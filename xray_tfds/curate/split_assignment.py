@@ -1,6 +1,10 @@
 """Which patient goes to which split: pure functions over keys."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Iterable
+from collections.abc import Mapping
 import hashlib
 import json
 
@@ -8,7 +12,13 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 
 
-def assign_splits(examples, fractions, *, seed=0, earlier=None):
+def assign_splits(
+    examples: Iterable[tuple[str, str]],
+    fractions: Mapping[str, float],
+    *,
+    seed: int = 0,
+    earlier: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """Assigns every patient to one split, stratified by class.
 
     Patients are ranked by a keyed hash of their name, apart for each set of
@@ -77,7 +87,7 @@ def _deal(patients, counts, fractions, assigned):
     return dealt
 
 
-def fingerprint(assignment):
+def fingerprint(assignment: Mapping[str, str]) -> str:
     """Returns a hexadecimal SHA-256 of who is in which split.
 
     Args:
@@ -87,7 +97,7 @@ def fingerprint(assignment):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hash_patient(key):
+def hash_patient(key: str) -> str:
     """Returns the hash of a patient key by which an assignment is stored."""
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 

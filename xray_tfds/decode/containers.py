@@ -3,13 +3,22 @@
 All raise `BadFile`.
 """
 
+from __future__ import annotations
+
 import re
 import struct
+from typing import TYPE_CHECKING
 import zlib
 
 import numpy as np
 
 from xray_tfds.decode import errors
+
+if TYPE_CHECKING:
+    import io
+
+    from PIL import ImageFile
+    from PIL import JpegImagePlugin
 
 # In the compressed data of a JPEG FF is followed by 00, or begins a marker. D0
 # to D7, the restart markers, may be inside of it if a DRI marker says so (ITU-T
@@ -26,7 +35,7 @@ _JPEG_LOOK_AHEAD = 8
 _PNG_SIGNATURE_SIZE = 8
 
 
-def check_png(data):
+def check_png(data: bytes) -> None:
     """Walks the chunks: PIL does not look at the checksums of pixels."""
     view = memoryview(data)
     position = _PNG_SIGNATURE_SIZE
@@ -47,18 +56,18 @@ def check_png(data):
         position = end + 4
 
 
-def check_coverage(image):
+def check_coverage(image: ImageFile.ImageFile) -> None:
     """Refuses an image whose parts, as listed by PIL, do not cover it.
 
     The strips of a TIFF may leave rows out, which PIL shows as black.
     """
-    extents = {tile[1] for tile in image.tile}
+    extents = {tile[1] for tile in image.tile if tile[1]}
     covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
     if covered < image.width * image.height:
         raise errors.BadFile("truncated", "its parts do not cover the image")
 
 
-def points_behind_end(data):
+def points_behind_end(data: bytes) -> bool:
     """Whether a TIFF's first directory lies where the file has ended."""
     if len(data) < 16:
         return True
@@ -69,7 +78,9 @@ def points_behind_end(data):
     return directory >= len(data)
 
 
-def expose_jpeg_end(image, stream, data):
+def expose_jpeg_end(
+    image: JpegImagePlugin.JpegImageFile, stream: io.BytesIO, data: bytes
+) -> tuple[int, int] | None:
     """Makes PIL see where a JPEG's data ends, before it decodes it.
 
     What is missing before the end marker PIL's decoder fills with grey, without
@@ -106,7 +117,9 @@ def _has_arithmetic(data, start):
     return data.find(_JPEG_ARITHMETIC, 0, start) >= 0
 
 
-def check_jpeg_filling(image, data, start, end):
+def check_jpeg_filling(
+    image: JpegImagePlugin.JpegImageFile, data: bytes, start: int, end: int
+) -> None:
     """Refuses a JPEG whose data a stray marker ends before its last pixel.
 
     Args:

@@ -5,13 +5,16 @@ are parsed at all, and the messages of pydicom, which quote values, are not
 passed on.
 """
 
+from __future__ import annotations
+
 import io
 import struct
+from typing import NamedTuple
 
 from PIL import Image
-import numpy as np
 
 from xray_tfds.decode import errors
+from xray_tfds.decode import grey_scale
 
 _ELEMENTS = (
     "SpecificCharacterSet",
@@ -54,18 +57,38 @@ _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 
 
-def decode(data, *, min_image_size, max_image_pixels):
+class DecodedDicom(NamedTuple):
+    """What is taken from a DICOM file.
+
+    Attributes:
+        image: Of mode `L` or `RGB`.
+        photometric: The photometric interpretation in the file.
+        patient_id: The PatientID in the file, `None` where there is none.
+        grey_part: As `grey_scale.Grey.part`.
+    """
+
+    image: Image.Image
+    photometric: str
+    patient_id: str | None
+    grey_part: str
+
+
+def decode(
+    data: bytes, *, min_image_size: int, max_image_pixels: int
+) -> DecodedDicom:
     """Decodes a single-frame DICOM file to 8 bits.
 
     Grey values go through the modality LUT or rescale slope and intercept
     (PS3.3, C.11.1), then through the VOI LUT or, without one, the window
-    (PS3.3, C.11.2), each time the first if there are several views. The range
-    [low, high] that the last step can give, not the range that occurs, is then
-    mapped to 8 bits as round(255 (v - low) / (high - low)):
+    (PS3.3, C.11.2), each time the first if there are several views. A window
+    must have a center and a width, and one that the standard allows. The range
+    [low, high] that the last step can give is then mapped to 8 bits:
 
-    - of a LUT, 0 to 2^n - 1 with the n bits of its descriptor;
-    - of a window, and where there is no VOI step, the range of what goes in: of
-      BitsStored and PixelRepresentation, rescaled if there is a slope.
+    - of a window, the range of what goes in: of BitsStored and
+      PixelRepresentation, rescaled if there is a slope, or of a modality LUT;
+    - where there is no window, that of the fewest bits that hold the stored
+      values, or the entries of the last LUT, as `grey_scale` says; not more
+      than BitsStored or the LUT's descriptor declare.
 
     MONOCHROME1 is inverted after that, for its lowest value is to be shown as
     white (PS3.3, C.7.6.3.1.2). Colour of 8 bits becomes RGB. Padding, overlays,
@@ -77,8 +100,7 @@ def decode(data, *, min_image_size, max_image_pixels):
         max_image_pixels: Pixels that the header may promise.
 
     Returns:
-        `(image, photometric_interpretation, patient_id)`: a PIL image of mode
-        `L` or `RGB`, the value in the file, and PatientID or `None`.
+        A `DecodedDicom`.
 
     Raises:
         BadFile: If the file must be left out.
@@ -94,8 +116,12 @@ def decode(data, *, min_image_size, max_image_pixels):
         stage = "its pixels cannot be decoded"
         pixels = _decode_pixels(ds, max_image_pixels)
         stage = "its grey scale cannot be applied"
+        part = ""
         if ds.PhotometricInterpretation in _GREY:
-            pixels = _to_8_bits(pixels, ds)
+            grey = grey_scale.of_dicom(pixels, ds)
+            pixels, part = grey.to_8_bits(), grey.part
+        if ds.PhotometricInterpretation == "MONOCHROME1":
+            pixels = 255 - pixels
         patient_id = str(ds.get("PatientID") or "").strip("\0 ") or None
         photometric = str(ds.PhotometricInterpretation)
     except errors.BadFile:
@@ -105,7 +131,7 @@ def decode(data, *, min_image_size, max_image_pixels):
         # quote the patient, so neither it nor its traceback goes on.
         detail = f"{stage} ({type(error).__name__})"
         raise errors.BadFile("unreadable", detail) from None
-    return Image.fromarray(pixels), photometric, patient_id
+    return DecodedDicom(Image.fromarray(pixels), photometric, patient_id, part)
 
 
 def _import_pydicom():
@@ -230,70 +256,3 @@ def _codestream_size(frame):
         # A marker may be preceded by any number of bytes FF.
         position += 1 if marker == 0xFF else 2 + length
     return None
-
-
-def _to_8_bits(pixels, ds):
-    """Applies the grey scale as `decode` describes it."""
-    values, low, high = _apply_voi(_apply_modality(pixels, ds), ds)
-    extremes = [low, high, values.min(), values.max()]
-    if not np.all(np.isfinite(extremes)):
-        raise errors.BadFile("unreadable", "its grey scale is not finite")
-    if low == high:
-        raise errors.BadFile("constant", "its rescale slope is 0")
-    scaled = np.rint((values - np.float64(low)) * (255 / (high - low)))
-    grey = np.clip(scaled, 0, 255).astype(np.uint8)
-    return 255 - grey if ds.PhotometricInterpretation == "MONOCHROME1" else grey
-
-
-def _apply_modality(pixels, ds):
-    """Returns values and the lowest and highest that they can be."""
-    half = 2 ** (ds.BitsStored - 1)
-    low, high = (
-        (-half, half - 1) if ds.PixelRepresentation else (0, 2 * half - 1)
-    )
-    if ds.get("ModalityLUTSequence"):
-        return _look_up(pixels, ds.ModalityLUTSequence[0], ds)
-    slope, intercept = ds.get("RescaleSlope"), ds.get("RescaleIntercept")
-    if slope is None or intercept is None:
-        return pixels, low, high
-    slope, intercept = float(slope), float(intercept)
-    values = pixels * slope + intercept
-    return values, low * slope + intercept, high * slope + intercept
-
-
-def _apply_voi(modality, ds):
-    """Takes and returns what `_apply_modality` returns.
-
-    A negative slope gives low > high. pydicom's window runs from what became
-    of the lowest stored value, so `low` stays its dark end; without a window
-    the lower value is dark.
-    """
-    values, low, high = modality
-    if ds.get("VOILUTSequence"):
-        return _look_up(values, ds.VOILUTSequence[0], ds)
-    if ds.get("WindowCenter") is None or ds.get("WindowWidth") is None:
-        return values, min(low, high), max(low, high)
-    if not ds.get("VOILUTFunction"):
-        ds.VOILUTFunction = "LINEAR"  # The default: PS3.3, C.11.2.1.3.
-    pydicom = _import_pydicom()
-    return pydicom.pixels.apply_windowing(values, ds), low, high
-
-
-def _look_up(values, item, ds):
-    """Applies a modality or VOI LUT (PS3.3, C.11.1.1.1 and C.11.2.1.1).
-
-    pydicom 3.0.2 computes the index in the type of the entries, which goes
-    wrong for more than 256 entries of 8 bits, as many detectors write them.
-    """
-    num_entries, first, bits = (int(value) for value in item.LUTDescriptor)
-    num_entries = num_entries or 2**16
-    entries = item.LUTData
-    if isinstance(entries, bytes):
-        packed = bits == 8 and len(entries) < 2 * num_entries
-        order = "<" if ds.file_meta.TransferSyntaxUID.is_little_endian else ">"
-        entries = np.frombuffer(entries, "u1" if packed else f"{order}u2")
-    table = np.asarray(entries, np.int64)[:num_entries]
-    if len(table) < num_entries or not 8 <= bits <= 16:
-        raise errors.BadFile("unreadable", "a LUT and its descriptor differ")
-    index = np.clip(values - np.float64(first), 0, num_entries - 1)
-    return table[index.astype(np.int64)], 0, 2**bits - 1

@@ -1,5 +1,7 @@
 """Why a file is left out of the records."""
 
+from __future__ import annotations
+
 from xray_tfds.decode import images
 
 # Reason -> what it means.
@@ -25,17 +27,19 @@ class BadFile(images.ImageError):
         detail: What exactly is wrong; names no person and no path.
     """
 
-    def __init__(self, reason, detail):
+    def __init__(self, reason: str, detail: str) -> None:
         """Takes both as arguments, so that the error survives pickling."""
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
 
 
-def check_size(size, min_image_size, max_image_pixels):
+def check_size(
+    size: tuple[int, int], min_image_size: int, max_image_pixels: int
+) -> None:
     """Refuses an image by the size in its header.
 
     Args:

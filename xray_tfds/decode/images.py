@@ -1,4 +1,4 @@
-"""One file's bytes -> verified pixels -> the PNG that a record stores.
+"""One file's bytes -> pixels of a mode and a size.
 
 Decoding, colour conversion and resizing are PIL's, in the order and with the
 arguments of `keras.utils.load_img`, so that the pixels are those a user of
@@ -6,9 +6,10 @@ arguments of `keras.utils.load_img`, so that the pixels are those a user of
 no TensorFlow operation reproduces PIL's filters.
 """
 
+from __future__ import annotations
+
 import io
 import struct
-import zlib
 
 from PIL import Image
 import numpy as np
@@ -48,16 +49,12 @@ _SIGNATURES = (
 # undocumented extensions of it, OS/2 2, Windows 4 and 5.
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
-# PNG colour type of an image with so many channels: grey, RGB, RGBA
-# (ISO/IEC 15948, table 11.1).
-_PNG_COLOR_TYPES = {1: 0, 3: 2, 4: 6}
-
 
 class ImageError(ValueError):
     """A file whose content is not an image that can be used."""
 
 
-def sniff_format(data):
+def sniff_format(data: bytes) -> str | None:
     """Returns which of `FORMATS` the bytes begin like, or `None`."""
     # First, because the 128 free bytes before it may hold another format's
     # header: PS3.10, 7.1.
@@ -76,13 +73,13 @@ def sniff_format(data):
 
 
 def load_image(
-    data,
+    data: bytes,
     *,
-    color_mode="grayscale",
-    image_size=None,
-    interpolation="nearest",
-    keep_aspect_ratio=False,
-):
+    color_mode: str = "grayscale",
+    image_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> np.ndarray:
     """Decodes a file as `keras.utils.load_img` does, without reading it.
 
     Args:
@@ -120,13 +117,13 @@ def load_image(
 
 
 def convert_and_resize(
-    image,
+    image: Image.Image,
     *,
-    color_mode="grayscale",
-    image_size=None,
-    interpolation="nearest",
-    keep_aspect_ratio=False,
-):
+    color_mode: str = "grayscale",
+    image_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> np.ndarray:
     """Brings a decoded image to the colour mode and size of a record.
 
     The conversion is PIL's, as in Keras. Palettes are looked up. Grey is the
@@ -185,7 +182,13 @@ def _aspect_box(size, image_size):
     return (left, top, left + crop_width, top + crop_height)
 
 
-def harmonize(image, *, image_size, fit, effective_size):
+def harmonize(
+    image: Image.Image,
+    *,
+    image_size: tuple[int, int],
+    fit: str,
+    effective_size: int,
+) -> np.ndarray:
     """Brings an image to one aspect, one resolution and grey.
 
     Every image is first reduced to the same number of pixels, then resized:
@@ -233,7 +236,13 @@ def harmonize(image, *, image_size, fit, effective_size):
     return np.asarray(canvas)[..., np.newaxis]
 
 
-def is_below(size, *, image_size, fit, effective_size):
+def is_below(
+    size: tuple[int, int],
+    *,
+    image_size: tuple[int, int],
+    fit: str,
+    effective_size: int,
+) -> bool:
     """Tells whether an image has too few pixels to be harmonized.
 
     Args:
@@ -260,41 +269,3 @@ def _fit_box(size, image_size, fit):
 
 def _scaled(size, scale):
     return tuple(max(1, round(side * scale)) for side in size)
-
-
-def encode_png(pixels):
-    """Encodes pixels as a PNG without filter and compression.
-
-    The file is twice as large as a compressed PNG of the same film, and
-    TensorFlow decodes it five times as fast: what is left to do is a copy and
-    two checksums (`benchmarks/encoding.py`). PIL cannot write it: it filters
-    the rows even at compression level 0, which costs half of the gain.
-
-    Args:
-        pixels: uint8 `[height, width, channels]` with 1, 3 or 4 channels.
-
-    Returns:
-        The bytes of a PNG that any reader decodes to exactly `pixels`.
-    """
-    height, width, channels = pixels.shape
-    # Every row begins with the number of its filter: 0, none.
-    rows = np.zeros((height, 1 + width * channels), np.uint8)
-    rows[:, 1:] = pixels.reshape(height, width * channels)
-    header = struct.pack(
-        ">IIBBBBB", width, height, 8, _PNG_COLOR_TYPES[channels], 0, 0, 0
-    )
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            _png_chunk(b"IHDR", header),
-            _png_chunk(b"IDAT", zlib.compress(rows, level=0)),
-            _png_chunk(b"IEND", b""),
-        ]
-    )
-
-
-def _png_chunk(name, data):
-    checksum = zlib.crc32(data, zlib.crc32(name))
-    return (
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
-    )

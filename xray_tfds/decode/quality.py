@@ -12,10 +12,11 @@ What can be told, and what cannot:
   stops the decoder; else it has made another valid image.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import io
 import re
-from typing import Optional
 
 from PIL import BmpImagePlugin
 from PIL import Image
@@ -29,6 +30,7 @@ import numpy as np
 from xray_tfds.decode import containers
 from xray_tfds.decode import dicom
 from xray_tfds.decode import errors
+from xray_tfds.decode import grey_scale
 from xray_tfds.decode import images
 
 BadFile = errors.BadFile
@@ -49,8 +51,6 @@ _MODES_OF_8_BITS = (
     *("1", "L", "LA", "P", "PA"),
     *("RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"),
 )
-# Greatest values of the detectors whose films lie in files of 16 bits.
-_FULL_SCALES = (4095, 16383, 65535)
 _MODES_OF_16_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 # How images of other types begin: these are named, not called "not an image".
@@ -84,6 +84,9 @@ class Decoded:
         height: In pixels.
         patient_id: DICOM PatientID as in the file, or `None`. It identifies a
             person: hash it before it is written anywhere.
+        grey_part: Which part of the grey scale that the file declares was
+            mapped to 8 bits, such as "0 to 4095 of 0 to 65535"; empty where it
+            was all of it.
     """
 
     image: Image.Image
@@ -91,16 +94,21 @@ class Decoded:
     mode: str
     width: int
     height: int
-    patient_id: Optional[str] = None
+    patient_id: str | None = None
+    grey_part: str = ""
 
 
-def decode(data, *, min_image_size=32, max_image_pixels=100_000_000):
+def decode(
+    data: bytes,
+    *,
+    min_image_size: int = 32,
+    max_image_pixels: int = 100_000_000,
+) -> Decoded:
     """Decodes every pixel of a file, or says why it cannot be used.
 
-    16-bit grey values `v` become round(255 v / full scale). The full scale is
-    that of the header in PPM, where PIL applies it; elsewhere the first of
-    4095, 16383 and 65535 that no value is above, since detectors of 12 and 14
-    bits leave their values in files of 16.
+    Grey values of 16 bits are mapped to 8 as `grey_scale` says, since detectors
+    of 12 and 14 bits leave their values in files of 16; in PPM after PIL has
+    applied the header's maximum.
     A TIFF whose zero is white is inverted, in 16 bits as PIL does in 8.
     `dicom.decode` says how DICOM is mapped. The EXIF orientation of a JPEG or
     PNG is left alone, as in Keras; that of a TIFF is applied, as by PIL.
@@ -134,13 +142,15 @@ def decode(data, *, min_image_size=32, max_image_pixels=100_000_000):
     }
     patient_id = None
     if file_format == "DICOM":
-        image, mode, patient_id = dicom.decode(data, **limits)
+        image, mode, patient_id, grey_part = dicom.decode(data, **limits)
     else:
-        image, mode = _decode_with_pil(data, file_format, **limits)
+        image, grey_part, mode = _decode_with_pil(data, file_format, **limits)
     if _is_constant(image):
         raise BadFile("constant", "every pixel has the same value in 8 bits")
     width, height = image.size
-    return Decoded(image, file_format, mode, width, height, patient_id)
+    return Decoded(
+        image, file_format, mode, width, height, patient_id, grey_part
+    )
 
 
 def _identify(data):
@@ -159,7 +169,7 @@ def _identify(data):
 
 
 def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
-    """Returns the image, of 8 bits, and the mode in the file."""
+    """Returns the image in 8 bits, part of the grey scale, and mode."""
     if file_format == "PNG":
         containers.check_png(data)
     try:
@@ -170,15 +180,10 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
             max_image_pixels = min(max_image_pixels, Image.MAX_IMAGE_PIXELS)
         errors.check_size(image.size, min_image_size, max_image_pixels)
         _check_layout(image)
-        span = None
-        if file_format == "JPEG":
-            span = containers.expose_jpeg_end(image, stream, data)
-            # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
-            image.decodermaxblock = len(data)
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            _load_jpeg(image, stream, data)
         image.load()
-        if span:
-            containers.check_jpeg_filling(image, data, *span)
-        return _to_8_bits(image), mode
+        return *_to_8_bits(image), mode
     except BadFile:
         raise
     except Exception as error:
@@ -191,6 +196,16 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         raise BadFile("truncated" if ended else "unreadable", text) from error
 
 
+def _load_jpeg(image, stream, data):
+    """Decodes a JPEG, and refuses one whose pixels PIL makes up."""
+    span = containers.expose_jpeg_end(image, stream, data)
+    # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
+    image.decodermaxblock = len(data)
+    image.load()
+    if span:
+        containers.check_jpeg_filling(image, data, *span)
+
+
 def _check_layout(image):
     """Refuses what PIL would decode only in part, or not as 8 or 16 bits."""
     if getattr(image, "is_animated", False):
@@ -201,21 +216,14 @@ def _check_layout(image):
 
 
 def _to_8_bits(image):
+    """Returns the image in 8 bits, and which part of its range was used."""
     if image.mode in _MODES_OF_8_BITS:
-        return image
-    values = np.asarray(image)
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise BadFile(
-            "unsupported",
-            f"grey values from {low} to {high}; expected 0 to 65535",
-        )
-    scales = (65535,) if image.format == "PPM" else _FULL_SCALES
-    full_scale = next(scale for scale in scales if high <= scale)
-    table = np.rint(255 * np.arange(65536) / full_scale).astype(np.uint8)
+        return image, ""
+    grey = grey_scale.of_16_bits(np.asarray(image))
+    pixels = grey.to_8_bits()
     if _is_white_zero(image):
-        table = 255 - table
-    return Image.fromarray(table[values])
+        pixels = 255 - pixels
+    return Image.fromarray(pixels), grey.part
 
 
 def _is_white_zero(image):

@@ -4,6 +4,8 @@ Lengths are in body coordinates (see `projection`), attenuation in units of the
 soft tissue in the middle of the chest. The proportions were set by eye.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
@@ -67,7 +69,7 @@ class Anatomy:
     vessels: tuple
 
 
-def sample_anatomy(rng):
+def sample_anatomy(rng: np.random.Generator) -> Anatomy:
     """Draws a patient.
 
     Args:
@@ -129,7 +131,7 @@ def _grow_vessel(rng, vessels, side, start, angle, radius):
             _grow_vessel(rng, vessels, side, points[-1], angle + turn, branch)
 
 
-def body(plane, anatomy):
+def body(plane: projection.Plane, anatomy: Anatomy) -> np.ndarray:
     """Soft tissue of trunk, neck, shoulders and arms."""
     u, v = np.abs(plane.u), plane.v
     half = (
@@ -150,7 +152,7 @@ def body(plane, anatomy):
     return np.maximum(field, arms)
 
 
-def arm_axes(anatomy):
+def arm_axes(anatomy: Anatomy) -> list[tuple[tuple[float, float], ...]]:
     """`(shoulder, elbow)` of the right and of the left arm."""
     reach, rise = 1.6 * math.cos(anatomy.arm), 1.6 * math.sin(anatomy.arm)
     v = anatomy.shoulder + 0.30
@@ -160,13 +162,15 @@ def arm_axes(anatomy):
     ]
 
 
-def cage_half_width(v, anatomy):
+def cage_half_width(v: np.ndarray | float, anatomy: Anatomy) -> np.ndarray:
     """Inner half width of the rib cage at height `v`."""
     t = np.clip((v - anatomy.cage_top) / 1.75, 0.0, 1.0)
     return 0.98 * np.sqrt(1.0 - (1.0 - t) ** anatomy.cage_slope) + 1e-3
 
 
-def diaphragm_height(plane, anatomy, *, breath):
+def diaphragm_height(
+    plane: projection.Plane, anatomy: Anatomy, *, breath: float
+) -> np.ndarray:
     """`v` of the domes; the patient's right one is the higher one."""
     u = np.abs(plane.u)
     level = anatomy.diaphragm + breath + 0.05 * projection.edge(plane.u, 0.3)
@@ -174,7 +178,9 @@ def diaphragm_height(plane, anatomy, *, breath):
     return level + 1.4 * np.square(np.maximum(u - 0.72, 0.0))
 
 
-def lungs(plane, anatomy, *, breath, turn):
+def lungs(
+    plane: projection.Plane, anatomy: Anatomy, *, breath: float, turn: float
+) -> np.ndarray:
     """Air in the lungs.
 
     Args:
@@ -222,7 +228,9 @@ def _heart(plane, anatomy, turn):
     return field
 
 
-def abdomen(plane, anatomy, *, breath):
+def abdomen(
+    plane: projection.Plane, anatomy: Anatomy, *, breath: float
+) -> np.ndarray:
     """Liver and stomach below the diaphragm, relative to the chest."""
     dome = diaphragm_height(plane, anatomy, breath=breath)
     field = 0.14 * projection.edge(plane.v - dome - 0.02, 0.3)
@@ -239,7 +247,7 @@ def abdomen(plane, anatomy, *, breath):
     return field
 
 
-def airways(plane, *, turn):
+def airways(plane: projection.Plane, *, turn: float) -> np.ndarray:
     """Trachea and main bronchi; negative, as they replace soft tissue."""
     field = np.zeros_like(plane.u)
     fork = (0.5 * turn - 0.01, -0.30)
@@ -251,7 +259,7 @@ def airways(plane, *, turn):
     return field
 
 
-def vessels(plane, anatomy):
+def vessels(plane: projection.Plane, anatomy: Anatomy) -> np.ndarray:
     """Vessels of the lungs, thick at the hila."""
     field = np.zeros_like(plane.u)
     for points, radius in anatomy.vessels:

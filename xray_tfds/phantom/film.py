@@ -1,5 +1,7 @@
 """Takes the picture: pose, exposure, scatter, noise and display."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
@@ -55,7 +57,7 @@ class View:
     marker: bool
 
 
-def sample_view(rng):
+def sample_view(rng: np.random.Generator) -> View:
     """Draws size, pose and exposure of one film, whatever it shows.
 
     Args:
@@ -82,7 +84,12 @@ def sample_view(rng):
     )
 
 
-def render(anatomy, pneumonia, view, rng):
+def render(
+    anatomy: anatomy_lib.Anatomy,
+    pneumonia: pneumonia_lib.Pneumonia | None,
+    view: View,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Takes one film.
 
     Args:

@@ -1,5 +1,7 @@
 """Pneumonia: infiltrates that replace air in the lungs."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
@@ -44,7 +46,7 @@ class Pneumonia:
     reticular: bool
 
 
-def sample_pneumonia(rng, kind):
+def sample_pneumonia(rng: np.random.Generator, kind: str) -> Pneumonia:
     """Draws what pneumonia does to one patient's lungs.
 
     Args:
@@ -108,7 +110,9 @@ def _sample_centre(rng):
     return (side * rng.uniform(0.28, 0.75), rng.uniform(-0.45, 0.40))
 
 
-def opacity(plane, pneumonia, rng):
+def opacity(
+    plane: projection.Plane, pneumonia: Pneumonia, rng: np.random.Generator
+) -> np.ndarray:
     """Share of the air that is replaced.
 
     Args:

@@ -5,6 +5,9 @@ which a frontal film shows on its right, `v` grows towards the feet, and 1 is
 half the width of the rib cage.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import math
 
 from PIL import Image
@@ -21,7 +24,14 @@ class Plane:
         v: float32 `[height, width]`, towards the feet.
     """
 
-    def __init__(self, shape, *, scale, centre, tilt):
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        *,
+        scale: float,
+        centre: tuple[float, float],
+        tilt: float,
+    ) -> None:
         """Lays the film over the body.
 
         Args:
@@ -34,20 +44,25 @@ class Plane:
         self.scale = scale
         self._centre = centre
         self._cos, self._sin = math.cos(tilt), math.sin(tilt)
+        rows: np.ndarray
+        columns: np.ndarray
         rows, columns = np.indices(shape, dtype=np.float32)
         rows = (rows - (shape[0] - 1) / 2) / scale
         columns = (columns - (shape[1] - 1) / 2) / scale
         self.u = self._cos * columns + self._sin * rows + centre[0]
         self.v = self._cos * rows - self._sin * columns + centre[1]
 
-    def bend(self, du, dv):
+    def bend(self, du: np.ndarray | float, dv: np.ndarray | float) -> None:
         """Moves the body under the film, by at most a few pixels."""
         self.u += du
         self.v += dv
 
-    def window(self, points, margin):
+    def window(
+        self, points: Sequence[tuple[float, float]], margin: float
+    ) -> tuple[slice, slice]:
         """Slices of the box of pixels that lie within `margin` of `points`."""
-        rows, columns = [], []
+        rows: list[float] = []
+        columns: list[float] = []
         for u, v in points:
             u, v = u - self._centre[0], v - self._centre[1]
             rows.append(self._sin * u + self._cos * v)
@@ -63,7 +78,7 @@ class Plane:
         return slice(min(max(low, 0), size), min(max(high, 0), size))
 
 
-def noise(rng, plane, grain):
+def noise(rng: np.random.Generator, plane: Plane, grain: float) -> np.ndarray:
     """Draws a smooth random field.
 
     Args:
@@ -87,7 +102,7 @@ def noise(rng, plane, grain):
     return np.asarray(field) / np.float32(0.82)
 
 
-def edge(distance, softness):
+def edge(distance: np.ndarray, softness: float) -> np.ndarray:
     """Rises from 0 to 1 over a width of `softness` where `distance` is 0."""
     t = distance * (1.0 / softness)
     t += 0.5
@@ -96,19 +111,27 @@ def edge(distance, softness):
     return (3.0 - 2.0 * t) * t * t
 
 
-def norm(x, y):
+def norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`np.hypot` without its care for overflow, several times as fast."""
     return np.sqrt(x * x + y * y)
 
 
-def rod(distance, radius):
+def rod(distance: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
     """Path of the beam through a rod seen from the side, 1 at its axis."""
     t = distance * (1.0 / radius)
     t *= t
     return np.sqrt(np.maximum(1.0 - t, 0.0))
 
 
-def add_rod(field, plane, points, radius, *, density, hollow=0.0):
+def add_rod(
+    field: np.ndarray,
+    plane: Plane,
+    points: Sequence[tuple[float, float]],
+    radius: float,
+    *,
+    density: float,
+    hollow: float = 0.0,
+) -> None:
     """Adds a bent rod with round ends to an attenuation map, in place.
 
     Args:

@@ -1,5 +1,7 @@
 """How much the bones attenuate the beam; units and places as in `anatomy`."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from xray_tfds.phantom import anatomy as anatomy_lib
@@ -8,7 +10,9 @@ from xray_tfds.phantom import projection
 _NUM_RIBS = 11
 
 
-def bones(plane, anatomy, *, turn):
+def bones(
+    plane: projection.Plane, anatomy: anatomy_lib.Anatomy, *, turn: float
+) -> np.ndarray:
     """Spine, ribs, clavicles, scapulae and upper arms.
 
     Args:

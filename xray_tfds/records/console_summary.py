@@ -1,10 +1,20 @@
 """What a build says on the screen: counts, exclusions and doubts."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from xray_tfds.records import manifest
 from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+    from xray_tfds.curate import curation as curation_lib
+    from xray_tfds.curate import examine
+    from xray_tfds.source import source_files
 
 # A validation split below this is too small to choose anything by: the 95 %
 # interval of an AUC of .95 on 25 + 25 images is about .11 wide (Hanley and
@@ -12,13 +22,17 @@ from xray_tfds.source import patients
 _MIN_VALIDATION_IMAGES = 50
 
 
-def find_cautions(findings, curation, config):
+def find_cautions(
+    examined: Sequence[examine.ExaminedFile],
+    curation: curation_lib.Curation,
+    config: config_lib.XrayConfig,
+) -> list[str]:
     """Returns sentences about what makes figures on this dataset doubtful."""
     kept = curation.kept()
     cautions = []
     if curation.leaks:
         leak = curation.leaks[0]
-        example = findings[leak.members[0]].file.filename
+        example = examined[leak.members[0]].file.filename
         done = (
             "were moved to the first of their splits"
             if config.on_leak == "move"
@@ -34,7 +48,8 @@ def find_cautions(findings, curation, config):
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
-    cautions += patient_doubts.find_doubts(findings[i] for i in kept)
+    cautions += patient_doubts.find_doubts(examined[i] for i in kept)
+    cautions += _doubt_grey_scales([examined[i] for i in kept])
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(
@@ -44,15 +59,37 @@ def find_cautions(findings, curation, config):
     return cautions
 
 
-def show(source, findings, curation, cautions):
+def _doubt_grey_scales(kept):
+    """Returns a sentence if films use a part of the grey scale they declare."""
+    parts = collections.Counter(f.grey_part for f in kept if f.grey_part)
+    if not parts:
+        return []
+    example = next(f.file.filename for f in kept if f.grey_part)
+    counts = ", ".join(
+        f"{part}: {number}" for part, number in sorted(parts.items())
+    )
+    return [
+        f"Grey scale: {parts.total()} of {len(kept)} images use a part of the"
+        f" range that their files declare, for example {example} ({counts})."
+        " Each was scaled by that part. Where the parts differ, so does the"
+        " brightness: check that they come from detectors of as many bits."
+    ]
+
+
+def show(
+    source: source_files.Source,
+    examined: Sequence[examine.ExaminedFile],
+    curation: curation_lib.Curation,
+    cautions: Sequence[str],
+) -> None:
     """Prints the summary of a build."""
     by_split = collections.defaultdict(list)
-    for row in manifest.count(findings, curation):
+    for row in manifest.count(examined, curation):
         by_split[row["split"]].append(row)
     for split, rows in by_split.items():
         counts = ", ".join(f"{row['images']} {row['label']}" for row in rows)
         people = {
-            findings[i].patient.key
+            examined[i].patient.key
             for i in curation.kept()
             if curation.split[i] == split
         }
@@ -63,11 +100,11 @@ def show(source, findings, curation, cautions):
             " build."
         )
     unnamed = sum(
-        findings[i].patient.rule == patients.NO_RULE for i in curation.kept()
+        examined[i].patient.rule == patients.NO_RULE for i in curation.kept()
     )
     if unnamed:
         print(
-            f"Of {unnamed} of {len(findings)} files no rule knows the patient:"
+            f"Of {unnamed} of {len(examined)} files no rule knows the patient:"
             " each of these is taken for a patient of its own."
         )
     if source.ignored:
@@ -76,18 +113,18 @@ def show(source, findings, curation, cautions):
         for reason, number in sorted(reasons.items()):
             example = next(i for i in source.ignored if i.reason == reason)
             print(f"{number:>10} {reason}: {example.filename}")
-    _show_exclusions(findings, curation)
+    _show_exclusions(examined, curation)
     for caution in cautions:
         print(f"CAUTION: {caution}")
 
 
-def _show_exclusions(findings, curation):
+def _show_exclusions(examined, curation):
     reasons: collections.Counter = collections.Counter()
-    for finding, reason in zip(findings, curation.reason):
+    for each, reason in zip(examined, curation.reason):
         if reason:
-            reasons[reason, finding.file.label] += 1
+            reasons[reason, each.file.label] += 1
     if not reasons:
         return
-    print(f"Files left out: {reasons.total()} of {len(findings)}")
+    print(f"Files left out: {reasons.total()} of {len(examined)}")
     for (reason, label), number in sorted(reasons.items()):
         print(f"{number:>10} {label}: {reason}")

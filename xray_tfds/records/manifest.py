@@ -32,7 +32,7 @@ from xray_tfds.source import source_files
 if TYPE_CHECKING:
     from xray_tfds.curate import curation as curation_lib
     from xray_tfds.curate import examine
-    from xray_tfds.records import examined as examined_lib
+    from xray_tfds.records import examination as examination_lib
 
 FOLDER = "build_report"
 FILES_FILE = "files.csv"
@@ -48,7 +48,7 @@ _COLUMNS = (
 def write(
     directory: epath.PathLike,
     info: tfds.core.DatasetInfo,
-    examined: "examined_lib.Examined",
+    examination: "examination_lib.Examination",
     curation: "curation_lib.Curation",
     cautions: Sequence[str],
 ) -> None:
@@ -57,39 +57,39 @@ def write(
     Args:
         directory: Directory of the records.
         info: That of the records.
-        examined: All files of the source.
+        examination: All files of the source.
         curation: What was decided of them.
         cautions: Sentences.
     """
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
-    findings, source = examined.findings, examined.source
+    examined, source = examination.files, examination.source
     fingerprint = split_assignment_lib.fingerprint(curation.assignment)
     # A name may hold bytes that are no UTF-8; it is written back as it was.
     (folder / FILES_FILE).write_bytes(
-        _to_csv(examined, curation).encode("utf-8", "surrogateescape")
+        _to_csv(examination, curation).encode("utf-8", "surrogateescape")
     )
-    is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in findings)
+    is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in examined)
     splits = {
         "fingerprint": fingerprint,
         # Whose patients these are; neither tells a path or a key.
         "source": digest_index.path_digest(source.root),
-        "hash_key": examined.hash_key.fingerprint() if is_hashed else "",
+        "hash_key": examination.hash_key.fingerprint() if is_hashed else "",
         "patients": curation.assignment,
     }
     (folder / SPLITS_FILE).write_text(_to_json(splits))
     facts = {
         **_describe_dataset(info, source),
-        "counts": count(findings, curation),
-        "patients": _describe_patients(findings, curation),
+        "counts": count(examined, curation),
+        "patients": _describe_patients(examined, curation),
         "splits": {
             "fingerprint": fingerprint,
             "kept_patients": curation.num_earlier,
         },
         **_describe_exclusions(
-            findings, curation, thumbnails_lib.Thumbnails(examined.png_of)
+            examined, curation, thumbnails_lib.Thumbnails(examination.png_of)
         ),
-        "leaks": _describe_leaks(findings, curation, info.metadata["on_leak"]),
+        "leaks": _describe_leaks(examined, curation, info.metadata["on_leak"]),
         "cautions": list(cautions),
     }
     (folder / "facts.json").write_text(_to_json(facts))
@@ -128,15 +128,16 @@ def lists_files(
 
 
 def count(
-    findings: Sequence["examine.Finding"], curation: "curation_lib.Curation"
+    examined: Sequence["examine.ExaminedFile"],
+    curation: "curation_lib.Curation",
 ) -> list[dict]:
     """Returns images and patients by split and class, as a list of dicts."""
     images: collections.Counter = collections.Counter()
     people = collections.defaultdict(set)
     for index in curation.kept():
-        key = (curation.split[index], findings[index].file.label)
+        key = (curation.split[index], examined[index].file.label)
         images[key] += 1
-        people[key].add(findings[index].patient.key)
+        people[key].add(examined[index].patient.key)
     return [
         {
             "split": split,
@@ -155,36 +156,37 @@ def count(
 
 
 def _to_csv(
-    examined: "examined_lib.Examined", curation: "curation_lib.Curation"
+    examination: "examination_lib.Examination",
+    curation: "curation_lib.Curation",
 ) -> str:
     buffer = io.StringIO(newline="")
     # The default end of a line has the `\r` by which a name with one is quoted.
     writer = csv.DictWriter(buffer, _COLUMNS)
     writer.writeheader()
-    for index, finding in enumerate(examined.findings):
+    for index, each in enumerate(examination.files):
         reason = curation.reason[index]
-        known = bool(finding.format)
+        known = bool(each.format)
         writer.writerow(
             {
-                "filename": _to_cell(finding.file.filename),
-                "given_split": finding.file.split or "",
+                "filename": _to_cell(each.file.filename),
+                "given_split": each.file.split or "",
                 "split": "" if reason else curation.split[index],
-                "label": _to_cell(finding.file.label),
-                "patient": _to_cell(finding.patient.key),
+                "label": _to_cell(each.file.label),
+                "patient": _to_cell(each.patient.key),
                 "status": "excluded" if reason else "kept",
                 "reason": reason,
                 "detail": _to_cell(curation.detail[index]),
-                "format": finding.format,
-                "mode": finding.mode,
-                "width": finding.width if known else "",
-                "height": finding.height if known else "",
-                "num_bytes": finding.num_bytes,
-                "mean": f"{finding.mean:.3f}" if known else "",
-                "std": f"{finding.std:.3f}" if known else "",
-                "digest": finding.file.digest,
+                "format": each.format,
+                "mode": each.mode,
+                "width": each.width if known else "",
+                "height": each.height if known else "",
+                "num_bytes": each.num_bytes,
+                "mean": f"{each.mean:.3f}" if known else "",
+                "std": f"{each.std:.3f}" if known else "",
+                "digest": each.file.digest,
             }
         )
-    for ignored in examined.source.ignored:
+    for ignored in examination.source.ignored:
         writer.writerow(
             {
                 "filename": _to_cell(ignored.filename),
@@ -235,21 +237,21 @@ def _describe_dataset(info, source):
     }
 
 
-def _describe_patients(findings, curation):
-    kept = [findings[index].patient for index in curation.kept()]
+def _describe_patients(examined, curation):
+    kept = [examined[index].patient for index in curation.kept()]
     return {
         "total": len({patient.key for patient in kept}),
-        "rules": patient_doubts.describe_rules(findings),
+        "rules": patient_doubts.describe_rules(examined),
         "unmatched": sum(p.rule == patients.NO_RULE for p in kept),
     }
 
 
-def _describe_exclusions(findings, curation, thumbnails):
+def _describe_exclusions(examined, curation, thumbnails):
     exclusions = [
         {
-            "filename": findings[index].file.filename,
-            "split": findings[index].file.split,
-            "label": findings[index].file.label,
+            "filename": examined[index].file.filename,
+            "split": examined[index].file.split,
+            "label": examined[index].file.label,
             "reason": reason,
             "detail": curation.detail[index],
             "thumbnail": thumbnails.make(index),
@@ -263,10 +265,10 @@ def _describe_exclusions(findings, curation, thumbnails):
             "conflict": position in curation.conflicts,
             "members": [
                 {
-                    "filename": findings[index].file.filename,
+                    "filename": examined[index].file.filename,
                     "split": curation.split[index],
-                    "label": findings[index].file.label,
-                    "patient": findings[index].patient.key,
+                    "label": examined[index].file.label,
+                    "patient": examined[index].patient.key,
                     "kept": not curation.reason[index],
                     "thumbnail": thumbnails.make(index),
                 }
@@ -278,12 +280,12 @@ def _describe_exclusions(findings, curation, thumbnails):
     return {"exclusions": exclusions, "duplicates": groups}
 
 
-def _describe_leaks(findings, curation, on_leak):
+def _describe_leaks(examined, curation, on_leak):
     return [
         {
             "kind": leak.kind,
             "splits": list(leak.splits),
-            "files": [findings[i].file.filename for i in leak.members],
+            "files": [examined[i].file.filename for i in leak.members],
             "action": "moved" if on_leak == "move" else "allowed",
         }
         for leak in curation.leaks

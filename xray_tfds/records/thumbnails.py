@@ -1,11 +1,9 @@
 """Small pictures of the files that a report shows."""
 
-import base64
 from collections.abc import Callable
-import io
 from typing import Optional
 
-from PIL import Image
+from pages import data_urls
 
 # Pictures of a report, and their longer side.
 _MAX_THUMBNAILS = 200
@@ -28,12 +26,5 @@ class Thumbnails:
         png = self._png_of(index)
         if png is None:
             return None
-        stored = Image.open(io.BytesIO(png))
-        # Grey is shrunk as one channel, not as three.
-        image = stored.convert("L" if stored.mode == "L" else "RGB")
-        image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=80)
-        text = base64.b64encode(buffer.getvalue()).decode()
-        self._made[index] = f"data:image/jpeg;base64,{text}"
+        self._made[index] = data_urls.thumbnail(png, max_side=_THUMBNAIL_SIZE)
         return self._made[index]

@@ -1,6 +1,9 @@
 """The command `python -m xray_tfds.report`."""
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Sequence
 import sys
 
 from xray_tfds.report import writing
@@ -29,7 +32,7 @@ def _parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parse_arguments(arguments)
     try:

@@ -1,69 +1,43 @@
-"""Charts of the report, as pictures that a page can hold in itself.
+"""Charts of the report, as pictures that a page can hold in itself."""
 
-Figures are drawn without `pyplot`: no window system, no state shared with a
-caller's own figures. Same numbers, same bytes.
-"""
+from __future__ import annotations
 
-import base64
-import io
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import TYPE_CHECKING
 
-import matplotlib
-from matplotlib import figure
+from pages import charts
+from pages import data_urls
 
-# Colours of the classes, told apart by the colour-blind: Okabe and Ito, Color
-# Universal Design, 2008. Beyond these, they begin again with another line.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-LINES = ("solid", "dashed", "dotted")
+if TYPE_CHECKING:
+    from matplotlib import axes as axes_lib
 
-_INK = "#3c4650"
-_FAINT = "#d5dbe1"
-_ALARM = "#b3261e"
 # Width and height of a chart that stands beside others, in inches.
 _SMALL = (3.8, 2.3)
-_STYLE = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.size": 9,
-    # Text stays text: small, sharp, and found by a search.
-    "svg.fonttype": "none",
-    # Else the names within the picture are drawn at random.
-    "svg.hashsalt": "xray_tfds.report",
-    "text.color": _INK,
-    # A dollar in a class name is a dollar.
-    "text.parse_math": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
 
 
-def style_of(place):
-    """Returns colour and line of the class of that number."""
-    round_number, color = divmod(place, len(COLORS))
-    return COLORS[color], LINES[(place + round_number) % len(LINES)]
-
-
-def draw_histogram(distribution, labels):
+def draw_histogram(
+    distribution: Mapping[str, Any], labels: Sequence[str]
+) -> str:
     """Draws the histograms of all classes over each other.
 
     Args:
         distribution: As in the schema of `report.json`.
-        labels: All classes; their order gives each its `style_of`.
+        labels: All classes; their order gives each its style.
 
     Returns:
         `data:` URL of an SVG picture.
     """
     edges = distribution["edges"]
 
-    def draw(axes):
+    def draw(axes: axes_lib.Axes) -> None:
         for place, label in enumerate(labels):
             if label not in distribution["labels"]:
                 continue
             summary = distribution["labels"][label]
             shares = [100 * n / summary["files"] for n in summary["counts"]]
-            color, line = style_of(place)
+            color, line = charts.series_style(place)
             axes.stairs(shares, edges, fill=True, color=color, alpha=0.18)
             axes.stairs(
                 shares, edges, color=color, linestyle=line, linewidth=1.6
@@ -73,12 +47,12 @@ def draw_histogram(distribution, labels):
         axes.set_ylabel("% of the class")
         axes.set_ylim(bottom=0)
         axes.locator_params(nbins=5)
-        axes.grid(axis="y", color=_FAINT, linewidth=0.6)
+        axes.grid(axis="y")
 
     return _draw(draw, _SMALL)
 
 
-def draw_images_per_patient(sizes):
+def draw_images_per_patient(sizes: Sequence[Mapping[str, int]]) -> str:
     """Draws how many patients have how many images.
 
     Args:
@@ -88,11 +62,11 @@ def draw_images_per_patient(sizes):
         `data:` URL of an SVG picture.
     """
 
-    def draw(axes):
+    def draw(axes: axes_lib.Axes) -> None:
         axes.bar(
             [size["images"] for size in sizes],
             [size["patients"] for size in sizes],
-            color=_INK,
+            color=charts.INK,
         )
         # Most patients have one image; those with thirty must be seen as well.
         axes.set_yscale("log")
@@ -100,15 +74,15 @@ def draw_images_per_patient(sizes):
         axes.set_ylim(0.7, 1.4 * max(most, 10))
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.set_xlabel("images of one patient")
         axes.set_ylabel("patients (log scale)")
-        axes.grid(axis="y", color=_FAINT, linewidth=0.6)
+        axes.grid(axis="y")
 
     return _draw(draw, _SMALL)
 
 
-def draw_audit(parts, flag_above):
+def draw_audit(parts: Sequence[Mapping[str, Any]], flag_above: float) -> str:
     """Draws AUC and interval of each part of an audit.
 
     Args:
@@ -120,7 +94,7 @@ def draw_audit(parts, flag_above):
         `data:` URL of an SVG picture.
     """
 
-    def draw(axes):
+    def draw(axes: axes_lib.Axes) -> None:
         known = [
             (place, part)
             for place, part in enumerate(parts)
@@ -128,13 +102,15 @@ def draw_audit(parts, flag_above):
         ]
         for place, part in known:
             low, high = part["low"], part["high"]
-            color = _ALARM if part["flagged"] else _INK
+            color = charts.ALARM if part["flagged"] else charts.INK
             if low is not None and high is not None:
                 axes.plot((low, high), (place, place), color=color, alpha=0.5)
                 axes.plot((low, high), (place, place), "|", color=color)
             axes.plot(part["auc"], place, "o", color=color)
-        axes.axvline(0.5, color=_INK, linewidth=1)
-        axes.axvline(flag_above, color=_ALARM, linewidth=1, linestyle="dashed")
+        axes.axvline(0.5, color=charts.INK, linewidth=1)
+        axes.axvline(
+            flag_above, color=charts.ALARM, linewidth=1, linestyle="dashed"
+        )
         axes.set_yticks(range(len(parts)), [part["name"] for part in parts])
         axes.set_ylim(len(parts) - 0.4, -0.6)
         ends = (part[key] for _, part in known for key in ("auc", "low"))
@@ -142,20 +118,17 @@ def draw_audit(parts, flag_above):
         axes.set_xlabel(
             f"AUC; line: chance, 0.5; dashed: flagged above {flag_above:g}"
         )
-        axes.grid(axis="x", color=_FAINT, linewidth=0.6)
+        axes.grid(axis="x")
 
     # The frame is the plot's; names of any length find room beside it.
-    return _draw(draw, (5.0, 0.9 + 0.32 * len(parts)), bbox_inches="tight")
+    return _draw(draw, (5.0, 0.9 + 0.32 * len(parts)), tight=True)
 
 
-def _draw(draw, size, **save_options):
-    with matplotlib.rc_context(_STYLE):
-        fig = figure.Figure(figsize=size)
-        # One frame for all, so that charts beside each other are in line.
-        draw(fig.add_axes((0.15, 0.2, 0.8, 0.76)))
-        buffer = io.BytesIO()
-        fig.savefig(
-            buffer, format="svg", metadata={"Date": None}, **save_options
-        )
-    content = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/svg+xml;base64,{content}"
+def _draw(draw, size, *, tight=False):
+    # One frame for all, so that charts beside each other are in line.
+    picture = charts.render(
+        lambda fig: draw(fig.add_axes((0.15, 0.2, 0.8, 0.76))),
+        size,
+        tight=tight,
+    )
+    return data_urls.encode(picture, "image/svg+xml")

@@ -1,19 +1,34 @@
 """Facts and files of a build -> the content of its report."""
 
-import collections
+from __future__ import annotations
 
+import collections
+from collections.abc import Mapping
+from typing import Any
+from typing import TYPE_CHECKING
+
+from xray_tfds.curate import split_assignment
+from xray_tfds.report import cautions
 from xray_tfds.report import distributions
+
+if TYPE_CHECKING:
+    from xray_tfds.report import reading
 
 SCHEMA = 1
 
-_SPLITS = ("train", "validation", "test")
 _NUM_LARGEST = 10
+_RULE_KEYS = ("rule", "files", "patients")
 _DATASET_KEYS = ("name", "version", "config", "class_names", "image_shape")
 _PART_KEYS = ("group", "auc", "low", "high", "flagged", "verdict", "meaning")
 _MEMBER_KEYS = ("filename", "split", "label", "patient", "kept", "thumbnail")
 
 
-def assemble(facts, tally, audit, num_examples):
+def assemble(
+    facts: Mapping[str, Any],
+    tally: reading.Tally,
+    audit: Mapping[str, Any] | None,
+    num_examples: Mapping[str, int],
+) -> dict[str, Any]:
     """Returns the content of `report.json` but for its samples, and pictures.
 
     Args:
@@ -27,9 +42,8 @@ def assemble(facts, tally, audit, num_examples):
         and excluded files and members of duplicates have a `thumbnail` besides.
     """
     dataset = facts.get("dataset") or {}
-    splits = _ordered(
-        _SPLITS, {split for split, _ in tally.kept} | set(num_examples)
-    )
+    found = {split for split, _ in tally.kept} | set(num_examples)
+    splits = _ordered(split_assignment.SPLITS, found)
     labels = _ordered(
         dataset.get("class_names") or (),
         {label for _, label in tally.kept}
@@ -39,7 +53,7 @@ def assemble(facts, tally, audit, num_examples):
     source = facts.get("source") or {}
     content = {
         "schema": SCHEMA,
-        "dataset": {key: dataset.get(key) for key in _DATASET_KEYS},
+        "dataset": _pick(dataset, _DATASET_KEYS),
         "counts": {
             **_counts(tally, splits, labels),
             "source_files": source.get("num_files", tally.num_rows),
@@ -56,14 +70,15 @@ def assemble(facts, tally, audit, num_examples):
     }
     for key in ("source", "splits", "options", "versions"):
         content[key] = facts.get(key) or {}
-    for key in ("license", "citation", "homepage"):
-        content[key] = facts.get(key)
-    content["cautions"] = list(facts.get("cautions") or [])
-    content["cautions"] += _own_cautions(content, facts, tally, num_examples)
+    content.update(_pick(facts, ("license", "citation", "homepage")))
+    own = cautions.find(
+        content["counts"], audit_parts(audit), facts, tally, num_examples
+    )
+    content["cautions"] = [*(facts.get("cautions") or []), *own]
     return content
 
 
-def audit_parts(audit):
+def audit_parts(audit: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Returns the parts of an audit, each with all keys that the page shows.
 
     Args:
@@ -71,11 +86,16 @@ def audit_parts(audit):
     """
     return [
         {
-            **{key: part.get(key) for key in _PART_KEYS},
+            **_pick(part, _PART_KEYS),
             "name": _full_name(part.get("group"), part.get("name") or ""),
         }
         for part in (audit or {}).get("parts") or []
     ]
+
+
+def _pick(entry, keys):
+    """Returns some values of a dict; `None` where it has none."""
+    return {key: entry.get(key) for key in keys}
 
 
 def _full_name(group, name):
@@ -145,12 +165,7 @@ def _patients(given, tally):
         "total": len(images),
         "unmatched": given.get("unmatched"),
         "rules": [
-            {
-                "rule": rule.get("rule"),
-                "files": rule.get("files"),
-                "patients": rule.get("patients"),
-                "examples": rule.get("examples") or [],
-            }
+            {**_pick(rule, _RULE_KEYS), "examples": rule.get("examples") or []}
             for rule in given.get("rules") or []
         ],
         "largest": [
@@ -174,12 +189,10 @@ def _exclusions(tally, labels, pictured):
         (entry.get("split") or None, entry.get("filename")): entry
         for entry in pictured
     }
-    counts: collections.Counter = collections.Counter()
-    for row in tally.excluded:
-        counts[row["reason"], row["label"]] += 1
-    totals: collections.Counter = collections.Counter()
-    for (reason, _), number in counts.items():
-        totals[reason] += number
+    counts = collections.Counter(
+        (row["reason"], row["label"]) for row in tally.excluded
+    )
+    totals = collections.Counter(row["reason"] for row in tally.excluded)
     reasons = sorted(totals, key=lambda reason: (-totals[reason], reason))
     order = {reason: place for place, reason in enumerate(reasons)}
     return {
@@ -216,7 +229,7 @@ def _duplicates(groups):
             "kind": group.get("kind"),
             "conflict": bool(group.get("conflict")),
             "members": [
-                {key: member.get(key) for key in _MEMBER_KEYS}
+                _pick(member, _MEMBER_KEYS)
                 for member in group.get("members") or []
             ],
         }
@@ -241,10 +254,9 @@ def _leaks(leaks):
         return None
     return [
         {
-            "kind": leak.get("kind"),
+            **_pick(leak, ("kind", "action")),
             "splits": leak.get("splits") or [],
             "files": leak.get("files") or [],
-            "action": leak.get("action"),
         }
         for leak in leaks
     ]
@@ -260,42 +272,3 @@ def _containers(tally):
             rows.items(), key=lambda item: -sum(item[1].values())
         )
     ]
-
-
-def _own_cautions(content, facts, tally, num_examples):
-    """What the build cannot say: absences, contradictions, the audit's."""
-    cautions = [
-        f'The split "{cell["split"]}" has no image of class "{cell["label"]}":'
-        " nothing can be learnt or measured about that class there."
-        for cell in content["counts"]["cells"]
-        if not cell["images"]
-    ]
-    said = {
-        (count.get("split"), count.get("label")): count.get("images")
-        for count in facts.get("counts") or []
-        if count.get("images")
-    }
-    if said and said != dict(tally.kept):
-        cautions.append(
-            "facts.json and files.csv disagree about the number of images:"
-            " one of them was changed after the build. Build again."
-        )
-    for total in content["counts"]["totals"][:-1]:
-        held = num_examples.get(total["split"], 0)
-        if held != total["images"]:
-            cautions.append(
-                f'The records of the split "{total["split"]}" hold {held:,}'
-                f" examples, and the build kept {total['images']:,} files."
-                " Build again."
-            )
-    flagged = ", ".join(
-        f"{part['name']} (AUC {part['auc']:.2f})"
-        for part in audit_parts(content["audit"])
-        if part["flagged"] and part["auc"] is not None
-    )
-    if flagged:
-        cautions.append(
-            f"The audit flags {flagged}. What that means, and what to do,"
-            " stands under Audit."
-        )
-    return cautions

@@ -1,5 +1,11 @@
 """Values of the files of each class -> histograms that lie over each other."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from xray_tfds.report import reading
@@ -13,7 +19,9 @@ _MIDDLE = (1, 99)
 _STRETCH = 1.5
 
 
-def summarize(values, labels):
+def summarize(
+    values: Mapping[tuple[str, str], Sequence[float]], labels: Sequence[str]
+) -> list[dict[str, Any]]:
     """Returns histograms of all quantities, each with the same bins for all.
 
     Args:

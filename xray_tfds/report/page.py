@@ -1,11 +1,15 @@
 """The content of a report -> one HTML page that needs nothing else."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
 import functools
 import json
-import re
+from typing import Any
 
-import jinja2
-
+from pages import charts as charts_lib
+from pages import html
 from xray_tfds.report import charts
 from xray_tfds.report import content as content_lib
 
@@ -15,9 +19,6 @@ MAX_GROUPS = 24
 MAX_LEAKS = 40
 MAX_MEMBERS = 8  # of one group of duplicates, of one leak
 MAX_EXAMPLES = 4
-
-_PICTURE = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}")
-_WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 
 # Where an audit does not say above which AUC it flags.
 _FLAG_ABOVE = 0.6
@@ -34,7 +35,9 @@ _WORDS = {
 }
 
 
-def render(content, samples):
+def render(
+    content: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]
+) -> str:
     """Returns the page.
 
     Args:
@@ -50,40 +53,33 @@ def render(content, samples):
         for name, value in globals().items()
         if name.startswith("MAX_")
     }
-    return _environment().get_template("report.html.j2").render(
-        **content,
-        **limits,
-        samples=samples,
-        audit_parts=content_lib.audit_parts(content["audit"]),
-        charts=_draw_charts(content),
-        styles={
-            label: charts.style_of(place)
-            for place, label in enumerate(content["counts"]["classes"])
-        },
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            **content,
+            **limits,
+            samples=samples,
+            audit_parts=content_lib.audit_parts(content["audit"]),
+            charts=_draw_charts(content),
+            styles={
+                label: charts_lib.series_style(place)
+                for place, label in enumerate(content["counts"]["classes"])
+            },
+        )
     )
 
 
 @functools.cache  # Templates are compiled once.
 def _environment():
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("xray_tfds.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return html.environment(
+        "xray_tfds.report",
+        {
+            "auc": lambda value: "–" if value is None else f"{value:.3f}",
+            "spelt": _spelt,
+            "words": lambda value: _WORDS.get(value, value or "not said"),
+        },
     )
-    environment.filters.update(
-        auc=lambda value: "–" if value is None else f"{value:.3f}",
-        count=_count,
-        measure=_measure,
-        number_of=_number_of,
-        percent=_percent,
-        picture=_picture,
-        spelt=_spelt,
-        web_address=_web_address,
-        words=lambda value: _WORDS.get(value, value or "not said"),
-    )
-    return environment
 
 
 def _draw_charts(content):
@@ -118,41 +114,6 @@ def _is_constant(distribution):
     )
 
 
-def _count(value):
-    return "–" if value is None else f"{value:,}"
-
-
-def _number_of(value, noun):
-    return f"{_count(value)} {noun}{'' if value == 1 else 's'}"
-
-
-def _measure(value):
-    """Three significant digits, but no fewer than all before the point."""
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _percent(share):
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{100 * share:.1f} %"
-
-
 def _spelt(value):
     """Strings as they are, all else as JSON has it."""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _picture(url):
-    """Lets embedded pictures pass, and nothing that could load another file."""
-    if isinstance(url, str) and _PICTURE.fullmatch(url):
-        return url
-    return None
-
-
-def _web_address(text):
-    """Lets http and https pass: `javascript:` is an address, too."""
-    if isinstance(text, str) and _WEB_ADDRESS.fullmatch(text):
-        return text
-    return None

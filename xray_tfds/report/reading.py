@@ -1,11 +1,18 @@
 """What the build left in `build_report/`, read in one pass."""
 
+from __future__ import annotations
+
 import array
 import collections
 import csv
 import dataclasses
 import json
 import math
+from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etils import epath
 
 # Distributions are drawn of these. Bytes a pixel come first: on the public
 # data set they alone give the label away (AUC .999).
@@ -51,7 +58,7 @@ class Tally:
     num_rows: int = 0
 
 
-def read_json(path):
+def read_json(path: epath.Path) -> dict[str, Any]:
     """Returns the content of a JSON file.
 
     Raises:
@@ -78,7 +85,7 @@ def read_json(path):
     return content
 
 
-def tally_files(path):
+def tally_files(path: epath.Path) -> Tally:
     """Counts the rows of a `files.csv`.
 
     Args:

@@ -1,19 +1,25 @@
 """Sample images of a prepared dataset, as its records hold them."""
 
-import base64
-import collections
-import io
-import os
+from __future__ import annotations
 
-from PIL import Image
+import collections
+from collections.abc import Mapping
+import os
+from typing import Any
+
 import tensorflow_datasets as tfds
+
+from pages import data_urls
 
 # Longest side of a picture on the page, in pixels.
 _MAX_SIDE = 192
-_JPEG_QUALITY = 85
 
 
-def read_samples(builder, wanted, num_samples):
+def read_samples(
+    builder: tfds.core.DatasetBuilder,
+    wanted: Mapping[tuple[str, str], int],
+    num_samples: int,
+) -> list[dict[str, Any]]:
     """Returns the first images of each split and class, in record order.
 
     TFDS orders records by a hash of their keys, so that the first ones are a
@@ -44,7 +50,10 @@ def read_samples(builder, wanted, num_samples):
             if missing[label] > 0:
                 missing[label] -= 1
                 name = bytes(example["filename"]).decode("utf-8", "replace")
-                found[label].append((name, _picture(example["image"])))
+                picture = data_urls.thumbnail(
+                    bytes(example["image"]), max_side=_MAX_SIDE
+                )
+                found[label].append((name, picture))
             if not any(count > 0 for count in missing.values()):
                 break
         samples += [
@@ -93,13 +102,3 @@ def _parse(paths):
             "label": features["label"].int64_list.value[0],
             "filename": features["filename"].bytes_list.value[0],
         }
-
-
-def _picture(encoded):
-    stored = Image.open(io.BytesIO(bytes(encoded)))
-    image = stored.convert("L" if stored.mode == "L" else "RGB")
-    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    content = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/jpeg;base64,{content}"

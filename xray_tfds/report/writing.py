@@ -1,22 +1,26 @@
 """Prepared dataset -> `report.html` and `report.json`."""
 
+from __future__ import annotations
+
 import json
 import math
 
 from etils import epath
 import tensorflow_datasets as tfds
 
+from xray_tfds.records import manifest
 from xray_tfds.report import content as content_lib
 from xray_tfds.report import page
 from xray_tfds.report import reading
 from xray_tfds.report import samples as samples_lib
 from xray_tfds.report.reading import ReportError
 
-FOLDER = "build_report"
 DEFAULT_NUM_SAMPLES = 8
 
 
-def write_report(dataset_dir, *, num_samples=DEFAULT_NUM_SAMPLES):
+def write_report(
+    dataset_dir: epath.PathLike, *, num_samples: int = DEFAULT_NUM_SAMPLES
+) -> epath.Path:
     """Writes the report of a prepared dataset, or writes it anew.
 
     Args:
@@ -37,7 +41,7 @@ def write_report(dataset_dir, *, num_samples=DEFAULT_NUM_SAMPLES):
             f" num_samples={num_samples}"
         )
     dataset_dir = epath.Path(dataset_dir).expanduser()
-    folder = dataset_dir / FOLDER
+    folder = dataset_dir / manifest.FOLDER
     facts = reading.read_json(folder / "facts.json")
     tally = reading.tally_files(folder / "files.csv")
     audit = None

@@ -19,11 +19,11 @@ _MIN_DOUBTED_FOLDERS = 4
 _MAX_EXAMPLES = 3
 
 
-def describe_rules(findings: Iterable["examine.Finding"]) -> list[dict]:
+def describe_rules(examined: Iterable["examine.ExaminedFile"]) -> list[dict]:
     """Returns which rule gave how many patients.
 
     Args:
-        findings: Iterable of `examine.Finding`.
+        examined: Iterable of `examine.ExaminedFile`.
 
     Returns:
         List of dictionaries with `rule`, `files`, `patients` and `examples`
@@ -31,9 +31,9 @@ def describe_rules(findings: Iterable["examine.Finding"]) -> list[dict]:
     """
     names = collections.defaultdict(list)
     keys = collections.defaultdict(set)
-    for finding in findings:
-        names[finding.patient.rule].append(finding.file.filename)
-        keys[finding.patient.rule].add(finding.patient.key)
+    for each in examined:
+        names[each.patient.rule].append(each.file.filename)
+        keys[each.patient.rule].add(each.patient.key)
     return [
         {
             "rule": rule,
@@ -45,27 +45,31 @@ def describe_rules(findings: Iterable["examine.Finding"]) -> list[dict]:
     ]
 
 
-def find_doubts(findings: Iterable["examine.Finding"]) -> list[str]:
+def find_doubts(examined: Iterable["examine.ExaminedFile"]) -> list[str]:
     """Returns sentences about patients who may be others.
 
-    Those of a class who are known in part; one who has most of the files or
-    lies in most of the folders; and IDs that anonymisers give.
+    Those of a class who are known in part, and those of `find_strangers`.
     """
-    findings = list(findings)
-    return [
-        *_doubt_part(findings),
-        *_doubt_largest(findings),
-        *_doubt_exports(findings),
-    ]
+    examined = list(examined)
+    return [*_doubt_part(examined), *find_strangers(examined)]
 
 
-def _doubt_part(findings: Sequence["examine.Finding"]) -> list[str]:
+def find_strangers(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+    """Returns sentences about patients who may be several people.
+
+    One who has most of the files or lies in most of the folders, and names that
+    viewers give.
+    """
+    return [*_doubt_largest(examined), *_doubt_exports(examined)]
+
+
+def _doubt_part(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     totals: collections.Counter = collections.Counter()
     unknown = collections.defaultdict(list)
-    for finding in findings:
-        totals[finding.file.label] += 1
-        if finding.patient.rule == patients.NO_RULE:
-            unknown[finding.file.label].append(finding.file.filename)
+    for each in examined:
+        totals[each.file.label] += 1
+        if each.patient.rule == patients.NO_RULE:
+            unknown[each.file.label].append(each.file.filename)
     return [
         f"The patient is known for {totals[label] - len(names)} of the "
         f"{totals[label]} files of {label!r}, and not for the others, for "
@@ -75,16 +79,16 @@ def _doubt_part(findings: Sequence["examine.Finding"]) -> list[str]:
     ]
 
 
-def _doubt_largest(findings: Sequence["examine.Finding"]) -> list[str]:
+def _doubt_largest(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     """Doubts a patient of most files or folders: it may be a default value."""
     files = collections.defaultdict(list)
-    for finding in findings:
-        files[finding.patient].append(finding.file)
+    for each in examined:
+        files[each.patient].append(each.file)
     if not files:
         return []
     largest = max(files, key=lambda patient: len(files[patient]))
     count, folders = len(files[largest]), _folders(files[largest])
-    total, all_folders = len(findings), _folders(f.file for f in findings)
+    total, all_folders = len(examined), _folders(f.file for f in examined)
     if not (
         (count >= _MIN_DOUBTED_FILES and 2 * count > total)
         or (
@@ -101,10 +105,10 @@ def _doubt_largest(findings: Sequence["examine.Finding"]) -> list[str]:
     ]
 
 
-def _doubt_exports(findings: Sequence["examine.Finding"]) -> list[str]:
+def _doubt_exports(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     names = [
         f.file.filename
-        for f in findings
+        for f in examined
         if f.patient.rule == patients.EXPORT_RULE
     ]
     if not names:

@@ -15,14 +15,14 @@ from xray_tfds.source import scan
 from xray_tfds.source import source_files
 
 
-def _finding(name, *, split=None, patient=None, film=None, reason=""):
-    """A finding of a file; equal `film`s are byte-identical."""
+def _examined(name, *, split=None, patient=None, film=None, reason=""):
+    """An examined file; equal `film`s are byte-identical."""
     label = name.split("/")[0]
     film = name if film is None else film
     seed = zlib.crc32(film.encode())
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), np.uint8)
     image = Image.fromarray(pixels).resize((64, 64))
-    return examine.Finding(
+    return examine.ExaminedFile(
         file=source_files.SourceFile(name, name, label, split, digest=film),
         patient=patients.Patient(patient or name, "names"),
         num_bytes=1,
@@ -35,33 +35,33 @@ def _finding(name, *, split=None, patient=None, film=None, reason=""):
 
 def _flat(per_class=20):
     return [
-        _finding(f"{label}/{i}.png")
+        _examined(f"{label}/{i}.png")
         for label in ("normal", "pneumonia")
         for i in range(per_class)
     ]
 
 
 def _given(*extra):
-    """Findings of given splits, and some more."""
+    """Files of given splits, and some more."""
     return [
-        _finding(f"{label}/{split}{i}.png", split=split)
+        _examined(f"{label}/{split}{i}.png", split=split)
         for split in ("train", "validation", "test")
         for label in ("normal", "pneumonia")
         for i in range(3)
     ] + list(extra)
 
 
-def _curate(findings, earlier=None, **options):
+def _curate(examined, earlier=None, **options):
     config = config_lib.XrayConfig(**options)
-    return curation.curate(findings, config, earlier)
+    return curation.curate(examined, config, earlier)
 
 
 def test_one_of_each_group_of_duplicates_is_kept():
-    findings = _flat() + [
-        _finding("normal/copy.png", film="normal/3.png"),
-        _finding("normal/other copy.png", film="normal/3.png"),
+    examined = _flat() + [
+        _examined("normal/copy.png", film="normal/3.png"),
+        _examined("normal/other copy.png", film="normal/3.png"),
     ]
-    result = _curate(findings)
+    result = _curate(examined)
     assert [i for i, reason in enumerate(result.reason) if reason] == [40, 41]
     assert result.reason[40] == curation.DUPLICATE
     assert result.detail[40] == "bytes: normal/3.png"
@@ -70,13 +70,13 @@ def test_one_of_each_group_of_duplicates_is_kept():
 
 def test_duplicates_that_are_kept_stay_in_one_split_with_all_their_patients():
     pairs = [(f"normal/{i}.png", f"normal/c{i}.png") for i in range(20)]
-    findings = _flat()
+    examined = _flat()
     for original, copy in pairs:
-        findings.append(_finding(copy, film=original, patient=f"p{copy}"))
-        findings.append(_finding(copy + "2.png", patient=f"p{copy}"))
-    result = _curate(findings, on_duplicate="keep_all")
-    assert result.kept() == list(range(len(findings)))
-    by_name = {f.file.filename: i for i, f in enumerate(findings)}
+        examined.append(_examined(copy, film=original, patient=f"p{copy}"))
+        examined.append(_examined(copy + "2.png", patient=f"p{copy}"))
+    result = _curate(examined, on_duplicate="keep_all")
+    assert result.kept() == list(range(len(examined)))
+    by_name = {f.file.filename: i for i, f in enumerate(examined)}
     for original, copy in pairs:
         together = {
             result.split[by_name[name]]
@@ -86,18 +86,18 @@ def test_duplicates_that_are_kept_stay_in_one_split_with_all_their_patients():
 
 
 def test_duplicates_of_two_labels_are_all_left_out_and_noted():
-    findings = _flat() + [_finding("pneumonia/x.png", film="normal/0.png")]
-    result = _curate(findings)
+    examined = _flat() + [_examined("pneumonia/x.png", film="normal/0.png")]
+    result = _curate(examined)
     assert result.conflicts == {0}
     assert result.reason[0] == result.reason[40] == curation.CONFLICT
     assert result.detail[0] == "bytes: pneumonia/x.png"
-    assert _curate(findings, on_duplicate="keep_all").conflicts == {0}
+    assert _curate(examined, on_duplicate="keep_all").conflicts == {0}
 
 
 def test_duplicates_are_an_error_where_asked_for():
-    findings = _flat() + [_finding("normal/x.png", film="normal/0.png")]
+    examined = _flat() + [_examined("normal/x.png", film="normal/0.png")]
     with pytest.raises(scan.SourceError, match="bytes: normal/0.*normal/x"):
-        _curate(findings, on_duplicate="error")
+        _curate(examined, on_duplicate="error")
 
 
 @pytest.mark.parametrize(
@@ -106,42 +106,42 @@ def test_duplicates_are_an_error_where_asked_for():
     + [({"film": "normal/test0.png"}, "duplicate")],
 )
 def test_leak_between_given_splits(shared, kind):
-    findings = _given(_finding("normal/leak.png", split="train", **shared))
+    examined = _given(_examined("normal/leak.png", split="train", **shared))
     with pytest.raises(
         scan.SourceError, match=rf"{kind} in train and test: .*leak\.png"
     ):
-        _curate(findings)
-    moved = _curate(findings, on_leak="move", on_duplicate="keep_all")
-    test0 = [f.file.filename for f in findings].index("normal/test0.png")
+        _curate(examined)
+    moved = _curate(examined, on_leak="move", on_duplicate="keep_all")
+    test0 = [f.file.filename for f in examined].index("normal/test0.png")
     assert moved.split[test0] == moved.split[-1] == "train"
     assert [leak.kind for leak in moved.leaks] == [kind]
-    allowed = _curate(findings, on_leak="allow")
+    allowed = _curate(examined, on_leak="allow")
     assert allowed.split[test0] == "test" and allowed.split[-1] == "train"
     assert not allowed.reason[test0] and not allowed.reason[-1]
 
 
 def test_bad_files_are_left_out_up_to_a_share_of_their_class():
-    findings = _flat(19) + [_finding("normal/bad.png", reason="empty")]
-    result = _curate(findings)
+    examined = _flat(19) + [_examined("normal/bad.png", reason="empty")]
+    result = _curate(examined)
     assert result.reason[-1] == "empty" and result.kept() == list(range(38))
     with pytest.raises(scan.SourceError, match="bad.png: empty"):
-        _curate(findings, on_bad="error")
-    findings.append(_finding("normal/bad2.png", reason="truncated"))
+        _curate(examined, on_bad="error")
+    examined.append(_examined("normal/bad2.png", reason="truncated"))
     with pytest.raises(scan.SourceError, match="2 of the 21 files"):
-        _curate(findings)
-    assert _curate(findings, max_bad_fraction=0.1).reason[-1] == "truncated"
+        _curate(examined)
+    assert _curate(examined, max_bad_fraction=0.1).reason[-1] == "truncated"
 
 
 def test_class_that_loses_all_its_files_is_named():
-    findings = [
+    examined = [
         f
         for f in _given()
         if (f.file.split, f.file.label) != ("test", "normal")
     ]
-    findings.append(_finding("normal/x.png", split="test", patient="p"))
-    findings.append(_finding("normal/y.png", split="train", patient="p"))
+    examined.append(_examined("normal/x.png", split="test", patient="p"))
+    examined.append(_examined("normal/y.png", split="train", patient="p"))
     with pytest.raises(scan.SourceError, match="'normal' .* split test"):
-        _curate(findings, on_leak="move")
+        _curate(examined, on_leak="move")
 
 
 def test_earlier_assignment_is_kept_and_new_patients_fill_the_shares():
@@ -158,7 +158,7 @@ def test_earlier_assignment_is_kept_and_new_patients_fill_the_shares():
 
 
 def test_result_does_not_depend_on_the_order_of_the_files():
-    findings = _flat()
-    one = _curate(findings)
-    other = _curate(findings[::-1])
+    examined = _flat()
+    one = _curate(examined)
+    other = _curate(examined[::-1])
     assert one.split == other.split[::-1]

@@ -152,6 +152,80 @@ def test_empty_window_and_function_are_as_none():
     )
 
 
+@pytest.mark.parametrize(
+    "values, bits, low, high",
+    [
+        (np.arange(4096), 16, 0, 4095),
+        (np.arange(1, 1000), 16, 0, 1023),
+        (np.arange(3000, 5240), 14, 0, 16383),
+        (np.arange(300), 12, 0, 1023),
+        (np.arange(-100, 1900), 16, -2048, 2047),
+        (np.arange(0, 2048), 12, 0, 2047),
+        (np.arange(0, 4096), 16, 0, 4095),
+    ],
+    ids=["12_of_16", "10_of_16", "all_14", "10_of_12", "signed"]
+    + ["positive_half_of_signed", "12_of_signed_16"],
+)
+@pytest.mark.parametrize("elements", [{}, _RESCALE], ids=["plain", "rescale"])
+def test_part_of_the_declared_range_is_scaled(
+    values, bits, low, high, elements, request
+):
+    signed = "signed" in request.node.callspec.id
+    values = np.resize(values, (40, 56)).astype("i2" if signed else "u2")
+    ds = dicom_files.dataset(values, bits=bits, **elements)
+    decoded = quality.decode(dicom_files.written(ds))
+    exact = 255 * (values - np.float64(low)) / (high - low)
+    np.testing.assert_allclose(decoded.image, exact, atol=0.501)
+    declared = (-(2 ** (bits - 1)) if signed else 0, 2 ** (bits - signed) - 1)
+    assert decoded.grey_part == (
+        f"{low} to {high} of {declared[0]} to {declared[1]}"
+        if (low, high) != declared
+        else ""
+    )
+
+
+def test_lut_whose_entries_use_a_part_of_its_bits_is_scaled():
+    # Entries of 12 bits whose descriptor says 16: found in the wild.
+    ds = dicom_files.dataset(
+        VOILUTSequence=dicom_files.lut(np.arange(4096), 0, 16)
+    )
+    decoded = quality.decode(dicom_files.written(ds))
+    exact = 255 * ds.pixel_array.astype(np.float64) / 4095
+    np.testing.assert_allclose(decoded.image, exact, atol=0.501)
+    assert decoded.grey_part == "0 to 4095 of 0 to 65535"
+
+
+def test_window_keeps_the_declared_range():
+    values = dicom_files.dataset().pixel_array
+    ds = dicom_files.dataset(values, bits=16, **_WINDOW)
+    decoded = quality.decode(dicom_files.written(ds))
+    assert decoded.grey_part == ""
+    np.testing.assert_array_equal(
+        decoded.image, _pixels(dicom_files.dataset(values, bits=12, **_WINDOW))
+    )
+
+
+@pytest.mark.parametrize(
+    "elements, words",
+    [
+        ({"WindowCenter": 5, "WindowWidth": 0}, "has the width 0"),
+        ({"WindowCenter": 5, "WindowWidth": -90.5}, "has the width -90.5"),
+        ({"WindowCenter": [5, 8], "WindowWidth": [0.5, 9]}, "1 or more"),
+        (
+            {**_WINDOW, "WindowWidth": 0, "VOILUTFunction": "LINEAR_EXACT"},
+            "above 0",
+        ),
+        ({"WindowCenter": 5}, "has a center and no width"),
+        ({"WindowWidth": 5}, "has a width and no center"),
+        ({"WindowCenter": 5, "WindowWidth": None}, "no width"),
+    ],
+)
+def test_odd_window_is_refused_by_name(elements, words):
+    ds = dicom_files.dataset(**elements)
+    with pytest.raises(quality.BadFile, match=words):
+        quality.decode(dicom_files.written(ds))
+
+
 @pytest.mark.parametrize("planar", [0, 1])
 def test_rgb_is_kept(planar):
     generator = np.random.default_rng(0)

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from xray_tfds.decode import images
+from xray_tfds.decode import png
 
 
 def _pixels(mode, size=(37, 53), seed=0):
@@ -133,7 +134,7 @@ def test_sniff_format_of_text_is_none(text):
 def test_encode_png_is_read_back_by_tensorflow_and_pil(size, channels):
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (*size, channels), np.uint8)
-    data = images.encode_png(pixels)
+    data = png.encode(pixels)
     np.testing.assert_array_equal(tf.io.decode_png(data).numpy(), pixels)
     decoded = np.asarray(Image.open(io.BytesIO(data)))
     np.testing.assert_array_equal(decoded.reshape(pixels.shape), pixels)

@@ -116,8 +116,8 @@ def test_decode_of_bytes_behind_the_image_ignores_them(name):
 @pytest.mark.parametrize("dtype", ["<u2", ">u2"])
 @pytest.mark.parametrize(
     "top, full_scale",
-    [(255, 4095), (4095, 4095), (4096, 16383), (16383, 16383)]
-    + [(16384, 65535), (65535, 65535)],
+    [(255, 255), (256, 1023), (1023, 1023), (1024, 4095), (4095, 4095)]
+    + [(4096, 16383), (16383, 16383), (16384, 65535), (65535, 65535)],
 )
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
 def test_decode_of_16_bits_scales_them(image_format, top, full_scale, dtype):
@@ -127,6 +127,8 @@ def test_decode_of_16_bits_scales_them(image_format, top, full_scale, dtype):
     np.testing.assert_array_equal(decoded.image, np.floor(exact + 0.5))
     assert decoded.image.mode == "L"
     assert decoded.mode in ("I;16", "I;16B")
+    part = f"0 to {full_scale} of 0 to 65535" if full_scale < 65535 else ""
+    assert decoded.grey_part == part
 
 
 def test_decode_of_16_bit_tiff_whose_zero_is_white_inverts_it():

@@ -146,9 +146,9 @@ def test_names_of_the_public_set_hold_in_folders_of_any_depth():
     assert {patient.key for patient in found} == {"IM-0115"}
 
 
-def _findings(patient_of):
+def _examined(patient_of):
     return [
-        examine.Finding(
+        examine.ExaminedFile(
             file=_file(name), patient=patients.Patient(key, rule), num_bytes=1
         )
         for name, (key, rule) in patient_of.items()
@@ -162,14 +162,14 @@ def test_patient_of_most_files_is_doubted_with_the_rule_and_a_way_out(name):
         name.format(i): (f"hash:{i}", patients.DICOM_RULE)
         for i in range(20, 24)
     }
-    (doubt,) = patient_doubts.find_doubts(_findings(same | others))
+    (doubt,) = patient_doubts.find_doubts(_examined(same | others))
     assert "'DICOM PatientID'" in doubt and "`patient_pattern`" in doubt
     assert "9 of 13 files" in doubt
     many = {
         name.format(i): (f"hash:{i}", patients.DICOM_RULE)
         for i in range(30, 50)
     }
-    assert not patient_doubts.find_doubts(_findings(same | many))
+    assert not patient_doubts.find_doubts(_examined(same | many))
 
 
 def test_pseudonym_depends_on_the_key_and_is_kept(tmp_path, monkeypatch):

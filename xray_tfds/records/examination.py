@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 TFRECORD_MODULES = ("matplotlib.backends.backend_svg", "tensorflow")
 
 
-class Examined:
-    """What was found in the files of a source, and the PNGs of their records.
+class Examination:
+    """What is known of the files of a source, and the PNGs of their records.
 
     Attributes:
         source: The `source_files.Source`, with the digests of its files.
-        findings: What `examine.examine` found, in the order of the files.
+        files: The `examine.ExaminedFile`s, in the order of the source.
         hash_key: The key that patients were hashed with.
     """
 
     def __init__(
         self,
         source: source_files.Source,
-        findings: list,
+        files: list[examine_lib.ExaminedFile],
         slots: list,
         spool: examine_lib.Spool,
         hash_key: hash_key_lib.HashKey,
     ) -> None:
-        self.findings = findings
+        self.files = files
         self.hash_key = hash_key
         self.source = dataclasses.replace(
-            source, files=tuple(finding.file for finding in findings)
+            source, files=tuple(each.file for each in files)
         )
         self._slots = slots
         self._spool = spool
@@ -61,7 +61,7 @@ def examine(
     hash_key: hash_key_lib.HashKey,
     beam_options: Optional[beam.BeamOptions] = None,
     modules: Sequence[str] = TFRECORD_MODULES,
-) -> Examined:
+) -> Examination:
     """Reads and decodes all files of a source.
 
     Args:
@@ -79,7 +79,7 @@ def examine(
     files = source.files
     patients.check_pattern(files, config.patient_pattern)
     spool = examine_lib.Spool(directory)
-    findings: list = [None] * len(files)
+    examined: list = [None] * len(files)
     slots: list = [None] * len(files)
     # Beam's workers may be processes forked from this one: no threads then.
     with parallel.importing(() if beam_options else modules):
@@ -92,14 +92,14 @@ def examine(
                 total=len(files),
                 desc="Decoding files",
             )
-            examined: Iterator[tuple] = (
+            results: Iterator[tuple] = (
                 (i, *pair) for i, pair in enumerate(found)
             )
         else:
-            examined = beam.examine(
+            results = beam.examine(
                 files, config, beam_options, directory, hash_key
             )
-        for index, finding, png in examined:
-            findings[index] = finding
+        for index, file, png in results:
+            examined[index] = file
             slots[index] = png and spool.add(png)
-    return Examined(source, findings, slots, spool, hash_key)
+    return Examination(source, examined, slots, spool, hash_key)

@@ -1,0 +1,46 @@
+"""What a build doubts out loud."""
+
+import pathlib
+
+import pytest
+
+from xray_tfds import config as config_lib
+from xray_tfds.curate import curation
+from xray_tfds.curate import examine
+from xray_tfds.records import console_summary
+from xray_tfds.source import patients
+from xray_tfds.source import scan
+
+
+def _examined(name, grey_part=""):
+    label = name.split("/")[0]
+    return examine.ExaminedFile(
+        file=scan.SourceFile(pathlib.Path(name), name, label, None, name),
+        patient=patients.Patient(name, "rule"),
+        num_bytes=1,
+        format="DICOM",
+        signature=b"",
+        grey_part=grey_part,
+    )
+
+
+@pytest.mark.parametrize("partial", [0, 3])
+def test_parts_of_the_grey_scale_are_counted_with_an_example(partial):
+    part = "0 to 4095 of 0 to 65535"
+    files = [
+        _examined(f"{label}/{i}.dcm", part if i < partial else "")
+        for label in ("normal", "pneumonia")
+        for i in range(20)
+    ]
+    config = config_lib.XrayConfig(on_duplicate="keep_all")
+    decided = curation.Curation(
+        split=["train"] * 40, reason=[""] * 40, detail=[""] * 40
+    )
+    cautions = console_summary.find_cautions(files, decided, config)
+    found = [c for c in cautions if c.startswith("Grey scale")]
+    if not partial:
+        assert not found
+        return
+    (caution,) = found
+    assert "6 of 40 images" in caution
+    assert f"normal/0.dcm ({part}: 6)" in caution
