@@ -1,6 +1,7 @@
 """What else lies in a folder: it is listed with its reason, never opened."""
 
 import csv
+import json
 import os
 import pathlib
 import socket
@@ -162,6 +163,26 @@ def test_all_that_becomes_no_record_is_listed_with_its_reason(images):
         "normal/notes.txt": "not an image",
         "pneumonia/.DS_Store": "hidden",
     }
+
+
+def test_report_lists_what_is_ignored_apart_from_the_files(
+    images, tmp_path, capsys
+):
+    image_trees.write_images(images, ["loose.png"])
+    (images / "normal" / "notes.txt").write_text("a note")
+    builder = xray_tfds.prepare(images, tmp_path / "data", image_size=(32, 32))
+    printed = capsys.readouterr().out
+    assert "Not in the dataset: 2, see files.csv" in printed
+    assert "1 beside the class folders: loose.png" in printed
+    folder = pathlib.Path(builder.data_dir) / "build_report"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["ignored"] == [
+        {"filename": "loose.png", "reason": "beside the class folders"},
+        {"filename": "normal/notes.txt", "reason": "not an image"},
+    ]
+    assert report["counts"]["ignored_files"] == 2
+    assert report["counts"]["classes"] == list(_CLASSES)
+    assert report["exclusions"]["total"] == 0
 
 
 def test_file_name_that_is_no_utf_8_is_taken_and_spelled_out(images, tmp_path):
