@@ -63,9 +63,9 @@ def prepare(
         )
 
     place = os.path.join(*make_builder("").data_path.parts[-3:])
-    source, examination = _read(images_dir, data_dir, config, (name, place))
+    source, examination, index = _read(images_dir, data_dir, config, place)
     builder = make_builder(source.fingerprint)
-    builder.use_source(source, examination)
+    builder.use_source(source, examination, index)
     if not builder.is_prepared():
         newest = earlier.find_newest(
             data_dir, name, place, digest_index.path_digest(images_dir)
@@ -82,28 +82,29 @@ def _read(
     images_dir: epath.Path,
     data_dir: epath.Path,
     config: config_lib.XrayConfig,
-    records: tuple[str, str],
-) -> tuple[source_files.Source, Optional[examination_lib.Examination]]:
+    place: str,
+) -> tuple[
+    source_files.Source,
+    Optional[examination_lib.Examination],
+    digest_index.DigestIndex,
+]:
     """Returns the source with all digests, and its files if it decoded them.
 
-    Files that are new are read without being decoded if there may be records of
-    them. Else they are decoded at once, so that no byte is read twice.
+    Files that are new are only read if there may be records of them. Else they
+    are decoded at once, so that no byte is read twice.
     """
-    index = digest_index.open_index(data_dir, images_dir)
+    name = images_dir.resolve().name
+    states = earlier.find_states(data_dir, name)
+    index = digest_index.DigestIndex(images_dir, *states)
     table = tables.read_table(config.patients_csv)
     source = scan.find(images_dir, config.class_names, table, index)
-    examination = None
-    if not source.is_read():
-        if any(
-            manifest.lists_files(path, source.files)
-            for path in earlier.find_all(data_dir, *records)
-        ):
-            source = source_files.read_digests(source)
-        else:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            examination = examination_lib.examine(
-                source, config, data_dir, hash_key_lib.HashKey()
-            )
-            source = examination.source
-    source.note_digests(index)
-    return source, examination
+    if source.is_read():
+        return source, None, index
+    records = earlier.find_records(data_dir, name, place)
+    if any(manifest.lists_files(path, source.files) for path in records):
+        return source_files.read_digests(source), None, index
+    data_dir.mkdir(parents=True, exist_ok=True)
+    examination = examination_lib.examine(
+        source, config, data_dir, hash_key_lib.HashKey()
+    )
+    return examination.source, examination, index

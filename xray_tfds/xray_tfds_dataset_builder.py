@@ -12,19 +12,18 @@ import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
 from xray_tfds import report
-from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
 from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
 from xray_tfds.records import examination as examination_lib
+from xray_tfds.records import features as features_lib
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
 from xray_tfds.records import stale_builds
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
-from xray_tfds.source import patient_doubts
 from xray_tfds.source import scan
 from xray_tfds.source import source_files
 from xray_tfds.source import tables
@@ -82,7 +81,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._manual_dir: Optional[epath.PathLike] = None
         self._source: Optional[source_files.Source] = None
         self._examination: Optional[examination_lib.Examination] = None
-        self._index = digest_index.DigestIndex()
+        self._index: Optional[digest_index.DigestIndex] = None
         self._hash_key = hash_key_lib.HashKey()
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
@@ -92,23 +91,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=config.image_shape, encoding_format="png"
-                    ),
-                    "label": tfds.features.ClassLabel(names=config.class_names),
-                    "filename": tfds.features.Text(
-                        doc="Path relative to the folder of the split."
-                    ),
-                    "patient": tfds.features.Text(
-                        doc=(
-                            "Key of the patient; no patient is in two splits "
-                            "unless `on_leak` is `allow`."
-                        )
-                    ),
-                }
-            ),
+            features=features_lib.make_features(config),
             supervised_keys=("image", "label"),
             homepage="https://doi.org/10.17632/rscbjbr9sj.2",
             license=(
@@ -120,15 +103,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def use_source(
         self,
         source: source_files.Source,
-        examination: Optional[examination_lib.Examination] = None,
+        examination: Optional[examination_lib.Examination],
+        index: digest_index.DigestIndex,
     ) -> None:
         """Spares the next `download_and_prepare` the search of its folder.
 
         Args:
             source: What the folder holds.
             examination: That of its files, if they were examined already.
+            index: What is known of its files, to be saved beside the records.
         """
-        self._source, self._examination = source, examination
+        self._source, self._index = source, index
+        self._examination = examination
         if examination is not None:
             self._hash_key = examination.hash_key
 
@@ -183,18 +169,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 if self._manual_dir is not None:
                     self._check_same_files(self._find(self._manual_dir))
                 build()
-                return
-            if self.is_prepared():
-                self.use_splits_of(self.data_path)
-            stale_builds.remove(self.data_path)
-            with replacing.set_aside(self.data_path):
-                build()
-            if self._write_manifest is not None:
-                if not (self.data_path / manifest.FOLDER).exists():
-                    raise RuntimeError(_UNKNOWN_TFDS)
-                report.write_report(self.data_path)
+            else:
+                self._replace_records(build)
+            if self._source is not None and self._index is not None:
+                self._source.note_digests(self._index)
+                self._index.save(self.data_dir_root)
         finally:
             self._source = self._examination = self._write_manifest = None
+
+    def _replace_records(self, build: Callable[[], None]) -> None:
+        """Builds; old records stay in place until the new are complete."""
+        if self.is_prepared():
+            self.use_splits_of(self.data_path)
+        stale_builds.remove(self.data_path)
+        with replacing.set_aside(self.data_path):
+            build()
+        if self._write_manifest is not None:
+            if not (self.data_path / manifest.FOLDER).exists():
+                raise RuntimeError(_UNKNOWN_TFDS)
+            report.write_report(self.data_path)
 
     # Not public, but the only step of TFDS (4.9.8 to 4.9.10) between making the
     # directory and renaming it when all is there:
@@ -215,9 +208,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._find(self._manual_dir or self._download(dl_manager))
         )
         source, config = examination.source, self.builder_config
-        examined = examine_lib.compare_pixels(examination.files, config)
-        examination.files = examined
-        curation = self._curate(examined)
+        curation = examination.curate(config, self._earlier)
+        examined = examination.files
         cautions = [
             *source.cautions,
             *console_summary.find_cautions(examined, curation, config),
@@ -260,20 +252,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._beam_options,
             modules if is_tfrecord else modules[:1],
         )
-        examination.source.note_digests(self._index)
+        self._source = examination.source
         return examination
-
-    def _curate(
-        self, examined: list[examine_lib.ExaminedFile]
-    ) -> curation_lib.Curation:
-        """Returns the curation; an error names doubts that may explain it."""
-        try:
-            return curation_lib.curate(
-                examined, self.builder_config, self._earlier
-            )
-        except ValueError as error:
-            doubts = patient_doubts.find_strangers(examined)
-            raise scan.SourceError(" ".join([str(error), *doubts])) from error
 
     def _download(self, dl_manager):
         # The URL does not end in .zip, by which TFDS knows the format.
@@ -287,7 +267,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _find(self, directory: epath.PathLike) -> source_files.Source:
         if self._source is None:
             config = self.builder_config
-            self._index = digest_index.open_index(self.data_dir_root, directory)
+            self._index = digest_index.DigestIndex(
+                directory, self.data_dir_root
+            )
             self._source = scan.find(
                 directory,
                 config.class_names,
@@ -297,8 +279,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return self._source
 
     def _check_same_files(self, source: source_files.Source) -> None:
-        source = source_files.read_digests(source)
-        source.note_digests(self._index)
+        self._source = source = source_files.read_digests(source)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
             return

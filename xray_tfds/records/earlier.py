@@ -54,7 +54,7 @@ def find_newest(
     """
     times = {}
     strangers = []
-    for path in find_all(data_dir, name, place):
+    for path in find_records(data_dir, name, place):
         # Records of older versions do not say where their folder was.
         if _read_splits(path).get("source", source_digest) == source_digest:
             times[path] = path.stat().mtime
@@ -68,7 +68,19 @@ def find_newest(
     return max(times, key=times.__getitem__, default=None)
 
 
-def find_all(data_dir: epath.Path, name: str, place: str) -> list[epath.Path]:
+def find_states(data_dir: epath.Path, name: str) -> list[epath.Path]:
+    """Returns `<data_dir>/<name>-<fingerprint>` of all states, newest last."""
+    if not data_dir.is_dir():
+        return []
+    # No glob: in a pattern, the brackets of a folder x[1] mean something else.
+    own = re.compile(re.escape(name) + "-[0-9a-f]{12}")
+    found = [path for path in data_dir.iterdir() if own.fullmatch(path.name)]
+    return sorted(found, key=lambda path: path.stat().mtime)
+
+
+def find_records(
+    data_dir: epath.Path, name: str, place: str
+) -> list[epath.Path]:
     """Returns the records of all states of the folders of a name.
 
     Args:
@@ -76,15 +88,10 @@ def find_all(data_dir: epath.Path, name: str, place: str) -> list[epath.Path]:
         name: Name of the folder.
         place: Path of the records.
     """
-    if not data_dir.is_dir():
-        return []
-    # No glob: in a pattern, the brackets of a folder x[1] mean something else.
-    own = re.compile(re.escape(name) + "-[0-9a-f]{12}")
     return [
-        folder / place
-        for folder in data_dir.iterdir()
-        if own.fullmatch(folder.name)
-        and (folder / place / manifest.FOLDER).is_dir()
+        path / place
+        for path in find_states(data_dir, name)
+        if (path / place / manifest.FOLDER).is_dir()
     ]
 
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from etils import epath
 
 from xray_tfds import parallel
+from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
+from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
@@ -52,6 +55,26 @@ class Examination:
         """Returns the PNG of a file's record; `None` for a bad file."""
         slot = self._slots[index]
         return slot and self._spool.read(slot)
+
+    def curate(
+        self, config: "config_lib.XrayConfig", earlier: dict[str, str]
+    ) -> curation_lib.Curation:
+        """Returns which files are kept, and in which split.
+
+        Args:
+            config: Says how.
+            earlier: Hashed patient -> split, of earlier records.
+
+        Raises:
+            SourceError: If it cannot be decided. Doubts about patients, which
+                may be the cause, are part of the message.
+        """
+        self.files = examine_lib.compare_pixels(self.files, config)
+        try:
+            return curation_lib.curate(self.files, config, earlier)
+        except ValueError as error:
+            doubts = patient_doubts.find_strangers(self.files)
+            raise errors.SourceError(" ".join([str(error), *doubts])) from error
 
 
 def examine(

@@ -1,6 +1,6 @@
 """Which digest a file had when it was last read, so that it is read once.
 
-The index of a folder lies beside its records. As git's, it takes a file for
+The index of a folder lies beside its records. Like git's, it takes a file for
 unchanged whose size and times are; it may be deleted at any time, and all files
 are read again.
 """
@@ -27,14 +27,26 @@ class Entry(NamedTuple):
     reason: str = ""
 
 
+_Entries = dict[str, tuple[files_lib.Stamp, Entry]]
+
+
 class DigestIndex:
     """The entries of the files of one folder."""
 
-    def __init__(self, path: str = "") -> None:
-        """Reads an index that is there; without a path it is not kept."""
-        self._path = path
-        self._entries = _load(path) if path else {}
-        self._noted: dict[str, tuple[files_lib.Stamp, Entry]] = {}
+    def __init__(self, root: epath.PathLike, *folders: epath.PathLike) -> None:
+        """Reads what is kept of a folder.
+
+        Args:
+            root: The folder of images.
+            *folders: Directories with records of it, of which each may hold an
+                index; what a later one says holds.
+        """
+        self._is_local = files_lib.is_local(root)
+        self._name = f"index-{path_digest(root)[:16]}.json"
+        self._entries: _Entries = {}
+        self._noted: _Entries = {}
+        for folder in folders:
+            self._entries |= _load(os.path.join(folder, self._name))
 
     def find(
         self, name: str, stamp: Optional[files_lib.Stamp]
@@ -53,9 +65,16 @@ class DigestIndex:
         if stamp is not None:
             self._noted[name] = (stamp, entry)
 
-    def save(self) -> None:
-        """Writes the entries found and noted, at once or not at all."""
-        if not self._path or self._noted == self._entries:
+    def save(self, folder: epath.PathLike) -> None:
+        """Writes the entries found and noted, at once or not at all.
+
+        Args:
+            folder: Directory with the records, which is there.
+        """
+        path = os.path.join(folder, self._name)
+        if not self._is_local or not files_lib.is_local(folder):
+            return
+        if not self._noted or self._noted == _load(path):
             return
         content = {
             "version": _VERSION,
@@ -64,28 +83,17 @@ class DigestIndex:
                 for name, (stamp, entry) in self._noted.items()
             },
         }
-        folder = os.path.dirname(self._path)
         new = None
         try:
-            os.makedirs(folder, exist_ok=True)
             # A name of its own: several builders may write at a time.
             descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(content, file, indent=0)
-            os.replace(new, self._path)
+            os.replace(new, path)
         except OSError:
             # It only saves time; the folder may be read-only, or full.
             if new is not None and os.path.exists(new):
                 os.remove(new)
-
-
-def open_index(data_dir: epath.PathLike, root: epath.PathLike) -> DigestIndex:
-    """Returns the index of a folder beside the records in `data_dir`."""
-    data_dir = os.path.expanduser(os.fspath(data_dir))
-    if not files_lib.is_local(data_dir) or not files_lib.is_local(root):
-        return DigestIndex()
-    name = f"index-{path_digest(root)[:16]}.json"
-    return DigestIndex(os.path.join(data_dir, name))
 
 
 def path_digest(root: epath.PathLike) -> str:
@@ -96,7 +104,7 @@ def path_digest(root: epath.PathLike) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
-def _load(path: str) -> dict[str, tuple[files_lib.Stamp, Entry]]:
+def _load(path: str) -> _Entries:
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)

@@ -83,7 +83,7 @@ def find(
             f"The image folder must be an existing directory. Received: {root}"
         )
     tree = layouts.Tree(root)
-    index = index or digest_index.DigestIndex()
+    index = index or digest_index.DigestIndex(root)
     if table is not None and table.has_labels:
         listed, cautions = _list_table(tree, table, class_names)
     else:

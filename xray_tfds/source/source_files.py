@@ -89,13 +89,12 @@ class Source:
         return all(file.digest for file in self.files)
 
     def note_digests(self, index: digest_index.DigestIndex) -> None:
-        """Saves the digests of all files in an index."""
+        """Takes the digests of all files up into an index."""
         start = len(self.root.as_posix().rstrip("/")) + 1
         for file in self.files:
             if file.digest:
                 entry = digest_index.Entry(file.digest)
                 index.note(file.path.as_posix()[start:], file.stamp, entry)
-        index.save()
 
 
 def read_file(file: SourceFile) -> tuple[bytes, SourceFile]:
