@@ -7,7 +7,9 @@ of `training.loop`. What is wrong with an option is reported before TensorFlow
 loads. The exit status is one of `training.errors`.
 """
 
+import dataclasses
 import os
+import pathlib
 import sys
 import time
 
@@ -37,6 +39,7 @@ def main(argv: list[str]) -> int:
     channel = None
     try:
         data_config, config = flags_lib.read(flags.FLAGS)
+        config = _keep_apart(data_config.images_dir, config)
         cluster = _find_cluster(config)
         if cluster is None or cluster.is_chief:
             _check_files(config)
@@ -52,6 +55,34 @@ def main(argv: list[str]) -> int:
     channel.close()
     # A process that a signal ends has this status in a shell.
     return 128 + result.signum if result.signum else 0
+
+
+def _keep_apart(images_dir, config):
+    """Returns the configuration with nothing to write among the images.
+
+    What is named by no flag goes to `data` and `runs`: where the program was
+    started, or beside the folder of images if that is inside it.
+    """
+    root = pathlib.Path(images_dir or ".").resolve()
+
+    def is_inside(path):
+        return pathlib.Path(path).resolve().is_relative_to(root)
+
+    if images_dir is None or not os.path.isdir(images_dir):
+        return config
+    if config.workdir is not None and is_inside(config.workdir):
+        raise ValueError(
+            "`workdir` must be outside the folder of images, which holds "
+            "images alone. Add --workdir=DIR with another directory. Received: "
+            f"workdir={config.workdir}"
+        )
+    if is_inside(os.curdir):
+        if config.workdir is not None:
+            workdir = os.path.abspath(config.workdir)
+            config = dataclasses.replace(config, workdir=workdir)
+        os.chdir(root.parent)
+        print(f"Inside the folder of images: all is written to {root.parent}")
+    return config
 
 
 def _check_files(config):

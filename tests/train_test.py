@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import image_trees
+import train as train_lib
+from training import config as config_lib
 
 ROOT = pathlib.Path(__file__).parents[1]
 LESSON = image_trees.REAL_IMAGES / "lesson"
@@ -194,6 +196,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         (("--epoch=3",), "'epoch'.*Did you mean: epochs"),
         (("--dataset=x",), "Exactly one of `images_dir`"),
         (("--images_dir=no/such",), "existing directory.*no/such"),
+        (("--images_dir=.", "--workdir=run"), "`workdir` must be outside the"),
         (("stray",), "Options begin with --. Received: stray"),
         (("--flagfile=no/such",), "no/such"),
     ],
@@ -216,6 +219,15 @@ def test_bad_flag_fails_before_tensorflow_loads(arguments, message, tmp_path):
     assert line.startswith("train.py: ")
     assert re.search(message, line), line
     assert not (tmp_path / "runs").exists()
+
+
+def test_run_begun_among_the_images_leaves_them_alone(tmp_path, monkeypatch):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=2)
+    monkeypatch.chdir(images / "normal")
+    config = config_lib.TrainConfig(workdir="../../run")
+    config = train_lib._keep_apart("..", config)
+    assert os.getcwd() == str(tmp_path)
+    assert os.path.samefile(os.path.dirname(config.workdir), tmp_path)
 
 
 def test_finished_run_is_told_and_changed_flags_are_refused(first_run):

@@ -1,20 +1,36 @@
 """Options of the dataset, as a TFDS `BuilderConfig`."""
 
+from collections.abc import Collection
 import dataclasses
 import hashlib
 import json
+from typing import Any
+from typing import Literal
+from typing import get_args
 
 import tensorflow_datasets as tfds
 
 from xray_tfds.decode import images
+from xray_tfds.source import names as names_lib
 from xray_tfds.source import patients
 from xray_tfds.source import tables
 
+ColorMode = Literal["grayscale", "rgb", "rgba"]
+Interpolation = Literal[
+    "nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"
+]
+OnLeak = Literal["error", "move", "allow"]
+OnBad = Literal["quarantine", "error"]
+OnDuplicate = Literal["keep_one", "keep_all", "error"]
+Harmonize = Literal["none", "pad", "crop"]
+
 _CHOICES = {
-    "on_leak": ("error", "move", "allow"),
-    "on_bad": ("quarantine", "error"),
-    "on_duplicate": ("keep_one", "keep_all", "error"),
-    "harmonize": ("none", "pad", "crop"),
+    "color_mode": get_args(ColorMode),
+    "interpolation": get_args(Interpolation),
+    "on_leak": get_args(OnLeak),
+    "on_bad": get_args(OnBad),
+    "on_duplicate": get_args(OnDuplicate),
+    "harmonize": get_args(Harmonize),
 }
 
 # Integer field -> its least value.
@@ -68,8 +84,8 @@ class XrayConfig(tfds.core.BuilderConfig):
 
     name: str = ""
     image_size: tuple[int, int] = (256, 256)
-    color_mode: str = "grayscale"
-    interpolation: str = "bilinear"
+    color_mode: ColorMode = "grayscale"
+    interpolation: Interpolation = "bilinear"
     keep_aspect_ratio: bool = False
     class_names: tuple[str, ...] = ("normal", "pneumonia")
     validation_fraction: float = 0.1
@@ -77,16 +93,16 @@ class XrayConfig(tfds.core.BuilderConfig):
     seed: int = 0
     patient_pattern: str = ""
     patients_csv: str = ""
-    on_leak: str = "error"
-    on_bad: str = "quarantine"
+    on_leak: OnLeak = "error"
+    on_bad: OnBad = "quarantine"
     max_bad_fraction: float = 0.05
     min_image_size: int = 32
     max_image_pixels: int = 100_000_000
-    on_duplicate: str = "keep_one"
-    harmonize: str = "none"
+    on_duplicate: OnDuplicate = "keep_one"
+    harmonize: Harmonize = "none"
     effective_size: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Checks the options and derives the name.
 
         Raises:
@@ -94,8 +110,8 @@ class XrayConfig(tfds.core.BuilderConfig):
         """
         self.image_size = _check_image_size(self.image_size)
         self.class_names = _check_class_names(self.class_names)
-        check_one_of("color_mode", self.color_mode, images.COLOR_MODES)
-        check_one_of("interpolation", self.interpolation, images.INTERPOLATIONS)
+        for field, allowed in _CHOICES.items():
+            check_one_of(field, getattr(self, field), allowed)
         for field in ("validation_fraction", "test_fraction"):
             value = getattr(self, field)
             if not isinstance(value, (int, float)) or not 0 < value < 0.5:
@@ -111,10 +127,8 @@ class XrayConfig(tfds.core.BuilderConfig):
             )
         self.name = self._derive_name()
 
-    def _check_trust(self):
+    def _check_trust(self) -> None:
         """Checks what decides which files are taken, and where to."""
-        for field, allowed in _CHOICES.items():
-            check_one_of(field, getattr(self, field), allowed)
         if not 0 <= self.max_bad_fraction <= 1:
             raise ValueError(
                 "`max_bad_fraction` must be between 0 and 1. Received: "
@@ -137,16 +151,16 @@ class XrayConfig(tfds.core.BuilderConfig):
         self._table_digest = table.digest if table else ""
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, int, int]:
         """`(height, width, channels)` of the records."""
         return (*self.image_size, images.COLOR_MODES[self.color_mode])
 
     @property
-    def common_size(self):
+    def common_size(self) -> int:
         """Pixels of the side that `harmonize` reduces every image to."""
         return self.effective_size or min(self.image_size) // 2
 
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """Returns what determines the records, as a JSON-compatible dict."""
         base = {
             field.name for field in dataclasses.fields(tfds.core.BuilderConfig)
@@ -160,7 +174,7 @@ class XrayConfig(tfds.core.BuilderConfig):
         values["patients_csv"] = self._table_digest
         return json.loads(json.dumps(values))
 
-    def _derive_name(self):
+    def _derive_name(self) -> str:
         """The readable options, then a digest of the others if one is set."""
         height, width = self.image_size
         name = f"{self.color_mode}_{height}x{width}_{self.interpolation}"
@@ -178,10 +192,10 @@ class XrayConfig(tfds.core.BuilderConfig):
         return f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _check_image_size(value):
+def _check_image_size(value: Any) -> tuple[int, int]:
     try:
         height, width = value
-        valid = all(isinstance(n, int) and n > 0 for n in (height, width))
+        valid = all(isinstance(n, int) and n > 0 for n in value)
     except (TypeError, ValueError):
         valid = False
     if not valid:
@@ -192,12 +206,12 @@ def _check_image_size(value):
     return (height, width)
 
 
-def _check_class_names(value):
+def _check_class_names(value: Any) -> tuple[str, ...]:
     names = () if isinstance(value, str) else tuple(value)
     if (
         len(names) < 2
         or not all(isinstance(name, str) and name for name in names)
-        or len({name.lower() for name in names}) < len(names)
+        or len({names_lib.fold(name) for name in names}) < len(names)
     ):
         raise ValueError(
             "`class_names` must be two or more different folder names."
@@ -206,7 +220,7 @@ def _check_class_names(value):
     return names
 
 
-def check_one_of(field, value, allowed):
+def check_one_of(field: str, value: Any, allowed: Collection[str]) -> None:
     """Raises ValueError, with its name and value, unless a field is allowed."""
     if value not in allowed:
         raise ValueError(

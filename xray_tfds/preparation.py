@@ -1,27 +1,41 @@
 """A folder of images -> prepared records, in one call."""
 
 import dataclasses
+import os
+from typing import Any
+from typing import Optional
 
 from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
 from xray_tfds import xray_tfds_dataset_builder
+from xray_tfds.records import earlier
+from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import manifest
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
 
-def prepare(images_dir, data_dir, **options):
+def prepare(
+    images_dir: epath.PathLike, data_dir: epath.PathLike, **options: Any
+) -> xray_tfds_dataset_builder.Builder:
     """Builds the records of a folder, or finds those built before.
 
     The directory of the records carries the fingerprint of the images, so that
     changed images make new records and never reuse the old. Patients who were
     in the newest records of the same folder and options keep their splits.
 
+    Every file is read once. An index beside the records tells by sizes and
+    times which files are as they were; it may be deleted at any time.
+
     Args:
-        images_dir: Folder in one of the layouts of `sources`.
-        data_dir: Directory for records; they lie in
+        images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`.
+        data_dir: Directory for records, outside that folder; they lie in
             `<data_dir>/<name of images_dir>-<fingerprint>/xray_tfds/...`.
         **options: Fields of `XrayConfig`.
 
@@ -38,28 +52,59 @@ def prepare(images_dir, data_dir, **options):
             f"Received: {unknown}"
         )
     config = config_lib.XrayConfig(**options)
-    table = tables.read_table(config.patients_csv)
-    source = scan.scan(images_dir, config.class_names, table)
-    name = epath.Path(images_dir).expanduser().resolve().name
-    data_dir = epath.Path(data_dir)
-    builder = xray_tfds_dataset_builder.Builder(
-        data_dir=data_dir / f"{name}-{source.fingerprint[:12]}", config=config
-    )
-    builder.use_source(source)
-    if earlier := _newest_records(data_dir, name, builder):
-        builder.use_splits_of(earlier)
+    images_dir = epath.Path(images_dir).expanduser()
+    data_dir = epath.Path(data_dir).expanduser()
+    files_lib.check_apart(data_dir, images_dir)
+    name = images_dir.resolve().name
+
+    def make_builder(fingerprint: str) -> xray_tfds_dataset_builder.Builder:
+        return xray_tfds_dataset_builder.Builder(
+            data_dir=data_dir / f"{name}-{fingerprint[:12]}", config=config
+        )
+
+    place = os.path.join(*make_builder("").data_path.parts[-3:])
+    source, examination, index = _read(images_dir, data_dir, config, place)
+    builder = make_builder(source.fingerprint)
+    builder.use_source(source, examination, index)
+    if not builder.is_prepared():
+        newest = earlier.find_newest(
+            data_dir, name, place, digest_index.path_digest(images_dir)
+        )
+        if newest is not None:
+            builder.use_splits_of(newest)
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
     )
     return builder
 
 
-def _newest_records(data_dir, name, builder):
-    """Returns the newest directory of records of other states of a folder."""
-    place = "/".join(builder.data_path.parts[-3:])
-    found = [
-        path
-        for path in data_dir.glob(f"{name}-*/{place}")
-        if path != builder.data_path and (path / manifest.FOLDER).exists()
-    ]
-    return max(found, key=lambda path: path.stat().mtime, default=None)
+def _read(
+    images_dir: epath.Path,
+    data_dir: epath.Path,
+    config: config_lib.XrayConfig,
+    place: str,
+) -> tuple[
+    source_files.Source,
+    Optional[examination_lib.Examination],
+    digest_index.DigestIndex,
+]:
+    """Returns the source with all digests, and its files if it decoded them.
+
+    Files that are new are only read if there may be records of them. Else they
+    are decoded at once, so that no byte is read twice.
+    """
+    name = images_dir.resolve().name
+    states = earlier.find_states(data_dir, name)
+    index = digest_index.DigestIndex(images_dir, *states)
+    table = tables.read_table(config.patients_csv)
+    source = scan.find(images_dir, config.class_names, table, index)
+    if source.is_read():
+        return source, None, index
+    records = earlier.find_records(data_dir, name, place)
+    if any(manifest.lists_files(path, source.files) for path in records):
+        return source_files.read_digests(source), None, index
+    data_dir.mkdir(parents=True, exist_ok=True)
+    examination = examination_lib.examine(
+        source, config, data_dir, hash_key_lib.HashKey()
+    )
+    return examination.source, examination, index

@@ -1,14 +1,24 @@
 """What the `tfds` command does otherwise than it should, put right."""
 
 import functools
+import inspect
 import sys
 import traceback
+from types import ModuleType
+from types import TracebackType
+from typing import Any
+from typing import Callable
+from typing import Optional
 
-# The command imports it before any dataset; other programs do not.
+import tensorflow_datasets as tfds
+
+# Imported by the command before any dataset, and by no other program:
+# https://github.com/tensorflow/datasets/blob/v4.9.10/tensorflow_datasets/
+# scripts/cli/build.py. TFDS offers no public way to amend it.
 _BUILD = "tensorflow_datasets.scripts.cli.build"
 
 
-def amend(builder_cls):
+def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     """Amends `tfds build` for a dataset, where it is what runs.
 
     What this package says about a folder or an option needs no more than its
@@ -20,23 +30,51 @@ def amend(builder_cls):
 
     Args:
         builder_cls: Class of the dataset's builder.
+
+    Raises:
+        ImportError: If this TFDS is another than those that are known, so that
+            `--overwrite` could not be kept from deleting.
     """
     build = sys.modules.get(_BUILD)
     if build is None:
         return
+    make = _find_make_builder(build)
     sys.excepthook = functools.partial(_show, sys.excepthook)
-    # Not public; a TFDS without it must not go unnoticed.
-    make = getattr(build, "_make_builder")
     setattr(build, "_make_builder", functools.partial(_keep, make, builder_cls))
 
 
-def _keep(make, ours, builder_cls, *, overwrite, **kwargs):
+def _find_make_builder(build: ModuleType) -> Callable:
+    """Returns TFDS's function that deletes; it is not public."""
+    make = getattr(build, "_make_builder", None)
+    if make is None or "overwrite" not in inspect.signature(make).parameters:
+        raise ImportError(
+            f"`tfds build` of TensorFlow Datasets {tfds.__version__} would "
+            "delete old records before the new ones are complete. Install a "
+            "version that xray_tfds knows: pip install "
+            "'tensorflow-datasets>=4.9.8,<4.9.11'"
+        )
+    return make
+
+
+def _keep(
+    make: Callable,
+    ours: type,
+    builder_cls: type,
+    *,
+    overwrite: bool,
+    **kwargs: Any,
+) -> Any:
     """Makes a builder as TFDS does, but leaves overwriting to ours."""
     overwrite = overwrite and not issubclass(builder_cls, ours)
     return make(builder_cls, overwrite=overwrite, **kwargs)
 
 
-def _show(show_others, kind, error, trace):
+def _show(
+    show_others: Callable,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: Optional[TracebackType],
+) -> None:
     """Shows an error that nobody caught, as `sys.excepthook` does."""
     if issubclass(kind, ValueError) and _is_ours(trace):
         print(f"tfds build: {error}", file=sys.stderr)
@@ -51,7 +89,9 @@ def _show(show_others, kind, error, trace):
         show_others(kind, error, trace)
 
 
-def _is_ours(trace):
+def _is_ours(trace: Optional[TracebackType]) -> bool:
     """Whether the error was raised in this package, not below it."""
-    *_, (frame, _) = traceback.walk_tb(trace)
-    return frame.f_globals["__name__"].partition(".")[0] == __package__
+    frames = [frame for frame, _ in traceback.walk_tb(trace)]
+    if not frames:
+        return False
+    return frames[-1].f_globals["__name__"].partition(".")[0] == __package__

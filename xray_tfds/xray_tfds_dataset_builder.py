@@ -1,22 +1,31 @@
 """The dataset `xray_tfds`: folders of chest X-rays -> TFRecords."""
 
-import contextlib
-import dataclasses
+from collections.abc import Callable
 import functools
+import os
+from typing import Any
+from typing import Optional
+from typing import Union
 
+from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
-from xray_tfds import parallel
 from xray_tfds import report
-from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
 from xray_tfds.records import console_summary
+from xray_tfds.records import earlier
+from xray_tfds.records import examination as examination_lib
+from xray_tfds.records import features as features_lib
 from xray_tfds.records import manifest
+from xray_tfds.records import replacing
 from xray_tfds.records import stale_builds
-from xray_tfds.source import patients
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
 # Version 2 of the public data set, train and test; size and SHA-256 stand in
@@ -28,6 +37,14 @@ _URL = (
 
 # The archive's folder that holds {train,test}/{NORMAL,PNEUMONIA}.
 _ARCHIVE_FOLDER = "chest_xray"
+
+
+_UNKNOWN_TFDS = (
+    f"TensorFlow Datasets {tfds.__version__} does not call the builder's method"
+    " `_download_and_prepare`, so that the list of files was not written. "
+    "Install a version that xray_tfds knows: pip install "
+    "'tensorflow-datasets>=4.9.8,<4.9.11'"
+)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -48,38 +65,33 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     Without --manual_dir the public data set is downloaded (1.2 GB).
     """
 
-    def __init__(self, *, config=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        config: Union[None, str, config_lib.XrayConfig] = None,
+        **kwargs: Any,
+    ) -> None:
         """As in TFDS; `config` may be a name or an `XrayConfig`."""
-        if getattr(config, "name", None) in self.builder_configs:
+        if isinstance(config, config_lib.XrayConfig):
             # Equal names mean equal options; TFDS wants the registered object.
-            config = config.name
-        self._manual_dir = None
-        self._source = None
-        self._earlier = {}
-        self._beam_options = None
-        self._write_facts = None
+            if config.name in self.builder_configs:
+                config = config.name
+        if kwargs.get("data_dir") is not None:
+            kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
+        self._manual_dir: Optional[epath.PathLike] = None
+        self._source: Optional[source_files.Source] = None
+        self._examination: Optional[examination_lib.Examination] = None
+        self._index: Optional[digest_index.DigestIndex] = None
+        self._hash_key = hash_key_lib.HashKey()
+        self._earlier: dict[str, str] = {}
+        self._beam_options: Optional[beam.BeamOptions] = None
+        self._write_manifest: Optional[Callable] = None
         super().__init__(config=config, **kwargs)
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=config.image_shape, encoding_format="png"
-                    ),
-                    "label": tfds.features.ClassLabel(names=config.class_names),
-                    "filename": tfds.features.Text(
-                        doc="Path relative to the folder of the split."
-                    ),
-                    "patient": tfds.features.Text(
-                        doc=(
-                            "Key of the patient; no patient is in two splits "
-                            "unless `on_leak` is `allow`."
-                        )
-                    ),
-                }
-            ),
+            features=features_lib.make_features(config),
             supervised_keys=("image", "label"),
             homepage="https://doi.org/10.17632/rscbjbr9sj.2",
             license=(
@@ -88,19 +100,41 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(config.options()),
         )
 
-    def use_source(self, source):
-        """Spares the next `download_and_prepare` the search of its folder."""
-        self._source = source
+    def use_source(
+        self,
+        source: source_files.Source,
+        examination: Optional[examination_lib.Examination],
+        index: digest_index.DigestIndex,
+    ) -> None:
+        """Spares the next `download_and_prepare` the search of its folder.
 
-    def use_splits_of(self, directory):
+        Args:
+            source: What the folder holds.
+            examination: That of its files, if they were examined already.
+            index: What is known of its files, to be saved beside the records.
+        """
+        self._source, self._index = source, index
+        self._examination = examination
+        if examination is not None:
+            self._hash_key = examination.hash_key
+
+    def use_splits_of(self, directory: epath.PathLike) -> None:
         """Makes the next build leave patients in the splits of another.
 
         Args:
             directory: Directory of its records.
-        """
-        self._earlier = manifest.read_assignment(directory)
 
-    def download_and_prepare(self, *, download_config=None, **kwargs):
+        Raises:
+            SourceError: If its patients were hashed with another key.
+        """
+        self._earlier = earlier.read_assignment(directory, self._hash_key)
+
+    def download_and_prepare(
+        self,
+        *,
+        download_config: Optional[tfds.download.DownloadConfig] = None,
+        **kwargs: Any,
+    ) -> None:
         """As in TFDS, but never takes other files' records for these files'.
 
         Records that are overwritten stay until the new ones are complete; the
@@ -119,6 +153,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
+        if self._manual_dir is not None:
+            files_lib.check_apart(self.data_dir_root, self._manual_dir)
         self._beam_options = beam.options_of(download_config)
         overwrite = download_config.download_mode.overwrite_dataset
         build = functools.partial(
@@ -127,101 +163,97 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             **kwargs,
         )
         try:
-            if _restore(self.data_path):
+            if replacing.restore(self.data_path):
                 self.info.read_from_directory(self.data_path)
             if self.is_prepared() and not overwrite:
                 if self._manual_dir is not None:
                     self._check_same_files(self._find(self._manual_dir))
                 build()
-                return
-            if self.is_prepared():
-                self.use_splits_of(self.data_path)
-            stale_builds.remove(self.data_path)
-            with _set_aside(self.data_path):
-                build()
-            if self._write_facts is not None:
-                report.write_report(self.data_path)
+            else:
+                self._replace_records(build)
+            if self._source is not None and self._index is not None:
+                self._source.note_digests(self._index)
+                self._index.save(self.data_dir_root)
         finally:
-            self._source = self._write_facts = None
+            self._source = self._examination = self._write_manifest = None
 
-    def _download_and_prepare(self, dl_manager, download_config):
-        # In the directory that TFDS renames when all is there.
+    def _replace_records(self, build: Callable[[], None]) -> None:
+        """Builds; old records stay in place until the new are complete."""
+        if self.is_prepared():
+            self.use_splits_of(self.data_path)
+        stale_builds.remove(self.data_path)
+        with replacing.set_aside(self.data_path):
+            build()
+        if self._write_manifest is not None:
+            if not (self.data_path / manifest.FOLDER).exists():
+                raise RuntimeError(_UNKNOWN_TFDS)
+            report.write_report(self.data_path)
+
+    # Not public, but the only step of TFDS (4.9.8 to 4.9.10) between making the
+    # directory and renaming it when all is there:
+    # https://github.com/tensorflow/datasets/blob/v4.9.10/tensorflow_datasets/
+    # core/dataset_builder.py, `download_and_prepare`.
+    def _download_and_prepare(
+        self,
+        dl_manager: tfds.download.DownloadManager,
+        download_config: tfds.download.DownloadConfig,
+    ) -> None:
         with stale_builds.claim(self.data_path):
             super()._download_and_prepare(dl_manager, download_config)
-            if self._write_facts is not None:
-                self._write_facts(self.data_path, self.info)
+            if self._write_manifest is not None:
+                self._write_manifest(self.data_path, self.info)
 
-    def _split_generators(self, dl_manager):
-        source = self._find(self._manual_dir or self._download(dl_manager))
-        config = self.builder_config
-        patients.check_pattern(source.files, config.patient_pattern)
-        spool = examine_lib.Spool(self.data_path)
-        with parallel.importing(self._needed_later()):
-            examined, slots = self._examine(source.files, spool)
-
-        def png_of(index):
-            return slots[index] and spool.read(slots[index])
-
-        source = dataclasses.replace(
-            source, files=tuple(each.file for each in examined)
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        examination = self._examination or self._examine(
+            self._find(self._manual_dir or self._download(dl_manager))
         )
-        examined = examine_lib.compare_pixels(examined, config)
-        curation = curation_lib.curate(examined, config, self._earlier)
-        cautions = console_summary.find_cautions(examined, curation, config)
+        source, config = examination.source, self.builder_config
+        curation = examination.curate(config, self._earlier)
+        examined = examination.files
+        cautions = [
+            *source.cautions,
+            *console_summary.find_cautions(examined, curation, config),
+        ]
         console_summary.show(source, examined, curation, cautions)
         self.info.metadata.update(
             fingerprint=source.fingerprint, num_files=len(source.files)
         )
-        self._write_facts = functools.partial(
+        self._write_manifest = functools.partial(
             manifest.write,
-            examined=examined,
+            examination=examination,
             curation=curation,
-            source=source,
-            thumbnail=png_of,
             cautions=cautions,
         )
-        of_split: dict = {"train": [], "validation": [], "test": []}
+        of_split: dict[Any, list] = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
             of_split[curation.split[index]].append((index, examined[index]))
         return {
-            split: self._generate_examples(kept, split, png_of)
+            split: self._generate_examples(kept, split, examination)
             for split, kept in of_split.items()
             if kept
         }
 
-    def _needed_later(self):
-        """Returns modules whose import takes seconds, as decoding does."""
-        if self._beam_options is not None:
-            return []  # Its workers may be processes forked from this one.
-        modules = ["matplotlib.backends.backend_svg"]
-        if self.info.file_format == tfds.core.FileFormat.TFRECORD:
-            modules.append("tensorflow")  # Other formats are written without.
-        return modules
+    def _generate_examples(self, kept, split, examination):
+        for index, file in kept:
+            yield examine_lib.make_example(
+                file, split, examination.png_of(index)
+            )
 
-    def _generate_examples(self, kept, split, png_of):
-        for index, examined_file in kept:
-            yield examine_lib.make_example(examined_file, split, png_of(index))
-
-    def _examine(self, files, spool):
-        """Returns what all files hold, and where their records wait."""
-        if self._beam_options is None:
-            examine = functools.partial(
-                examine_lib.examine, config=self.builder_config
-            )
-            in_order = parallel.ordered_map(
-                examine, files, total=len(files), desc="Decoding files"
-            )
-            results = ((i, *result) for i, result in enumerate(in_order))
-        else:
-            results = beam.examine(
-                files, self.builder_config, self._beam_options, self.data_path
-            )
-        examined: list = [None] * len(files)
-        slots: list = [None] * len(files)
-        for index, examined_file, png in results:
-            examined[index] = examined_file
-            slots[index] = png and spool.add(png)
-        return examined, slots
+    def _examine(
+        self, source: source_files.Source
+    ) -> examination_lib.Examination:
+        is_tfrecord = self.info.file_format == tfds.core.FileFormat.TFRECORD
+        modules = examination_lib.TFRECORD_MODULES
+        examination = examination_lib.examine(
+            source,
+            self.builder_config,
+            self.data_path,
+            self._hash_key,
+            self._beam_options,
+            modules if is_tfrecord else modules[:1],
+        )
+        self._source = examination.source
+        return examination
 
     def _download(self, dl_manager):
         # The URL does not end in .zip, by which TFDS knows the format.
@@ -232,18 +264,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         return archive / _ARCHIVE_FOLDER
 
-    def _find(self, directory):
+    def _find(self, directory: epath.PathLike) -> source_files.Source:
         if self._source is None:
             config = self.builder_config
+            self._index = digest_index.DigestIndex(
+                directory, self.data_dir_root
+            )
             self._source = scan.find(
                 directory,
                 config.class_names,
                 tables.read_table(config.patients_csv),
+                self._index,
             )
         return self._source
 
-    def _check_same_files(self, source):
-        source = scan.read_digests(source)
+    def _check_same_files(self, source: source_files.Source) -> None:
+        self._source = source = source_files.read_digests(source)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
             return
@@ -255,34 +291,3 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             f" {source.fingerprint[:12]}). Build with --overwrite to replace"
             " them, or with another --data_dir to keep both."
         )
-
-
-def _aside(path):
-    """Returns where old records wait: no version, as TFDS looks for them."""
-    return path.parent / f"replaced.{path.name}"
-
-
-def _restore(path):
-    """Puts old records back whose replacement never came to its end.
-
-    Returns:
-        Whether there were any.
-    """
-    if not _aside(path).exists():
-        return False
-    if path.exists():
-        _aside(path).rmtree()  # Their replacement is complete.
-        return False
-    _aside(path).rename(path)
-    return True
-
-
-@contextlib.contextmanager
-def _set_aside(path):
-    """Keeps records that are replaced until the new ones are complete."""
-    if path.exists():
-        path.rename(_aside(path))
-    try:
-        yield
-    finally:
-        _restore(path)

@@ -134,3 +134,20 @@ def test_files_of_one_name_that_are_moved_together_are_all_kept(tmp_path):
     )
     assert [counts[name] for name in names] == [2] * len(names)
     assert builder.info.splits["test"].num_examples == 60
+
+
+def test_error_about_too_few_patients_names_the_rule_and_a_way_out(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images")
+    for index, path in enumerate(sorted(images.rglob("*.png"))):
+        path.rename(path.with_name(f"clinic7_{index}.png"))
+    with pytest.raises(scan.SourceError) as info:
+        xray_tfds.prepare(
+            images,
+            tmp_path / "data",
+            patient_pattern=r"(?P<patient>clinic\d)_",
+            **_OPTIONS,
+        )
+    message = str(info.value)
+    assert "must have at least 3 patients" in message
+    assert "'patient_pattern' makes one patient of 60 of 60 files" in message
+    assert "with `patient_pattern` or `patients_csv`" in message

@@ -3,6 +3,8 @@
 import pytest
 
 import xray_tfds
+from xray_tfds import config
+from xray_tfds.decode import images
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,12 @@ def test_config_name_differs_with_every_option():
     assert xray_tfds.XrayConfig(image_size=[256, 256]).name == (
         xray_tfds.XrayConfig().name
     )
+
+
+def test_choices_are_those_that_can_be_carried_out():
+    for field, names in (
+        ("color_mode", images.COLOR_MODES),
+        ("interpolation", images.INTERPOLATIONS),
+        ("harmonize", ("none", *images.FITS)),
+    ):
+        assert set(config._CHOICES[field]) == set(names)

@@ -1,5 +1,7 @@
 """What the `tfds` command shows when it fails, and what it keeps."""
 
+import ast
+import inspect
 import json
 import pathlib
 import subprocess
@@ -16,11 +18,16 @@ from xray_tfds import tfds_command
 _BUILD = "tensorflow_datasets.scripts.cli.build"
 
 
+def _make_builder(builder_cls, overwrite, fail_if_exists, **kwargs):
+    """As in TFDS."""
+    return builder_cls, overwrite
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """Errors that are shown as before, once the command has begun."""
     shown: list = []
-    build = types.SimpleNamespace(_make_builder=None)
+    build = types.SimpleNamespace(_make_builder=_make_builder)
     monkeypatch.setitem(sys.modules, _BUILD, build)
     monkeypatch.setattr(sys, "excepthook", lambda *args: shown.append(args))
     tfds_command.amend(xray_tfds.Builder)
@@ -54,6 +61,57 @@ def test_errors_of_others_keep_their_trace(shown, capsys):
     fail({}.popitem)
     assert [kind for kind, _, _ in shown] == [ValueError, KeyError]
     assert capsys.readouterr().err == ""
+
+
+def test_tfds_has_what_is_amended():
+    """The functions are not public: a TFDS without them needs new code."""
+    source = inspect.getsource(tfds.core.DatasetBuilder.download_and_prepare)
+    assert "self._download_and_prepare(" in source
+    folder = pathlib.Path(tfds.__file__).parent
+    tree = ast.parse((folder / "scripts/cli/build.py").read_text())
+    (make,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name == "_make_builder"
+    )
+    names = [argument.arg for argument in make.args.args]
+    assert names == ["builder_cls", "overwrite", "fail_if_exists"]
+    (call,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "functools.partial"
+        and ast.unparse(node.args[0]) == "_make_builder"
+    )
+    assert {k.arg for k in call.keywords} >= {"overwrite", "fail_if_exists"}
+
+
+@pytest.mark.parametrize("make", [None, lambda builder_cls: None])
+def test_tfds_without_what_is_amended_is_refused_in_words(make, monkeypatch):
+    build = types.SimpleNamespace()
+    if make:
+        build._make_builder = make
+    monkeypatch.setitem(sys.modules, _BUILD, build)
+    with pytest.raises(ImportError, match="would delete old records.*4.9.11"):
+        tfds_command.amend(xray_tfds.Builder)
+
+
+def test_only_our_records_are_kept_from_deletion(shown):
+    make = sys.modules[_BUILD]._make_builder
+    arguments = {"overwrite": True, "fail_if_exists": False}
+    assert make(xray_tfds.Builder, **arguments) == (xray_tfds.Builder, False)
+    assert make(dict, **arguments) == (dict, True)
+
+
+def test_tfds_that_skips_the_manifest_is_refused(tmp_path, monkeypatch):
+    images = image_trees.write_flat_tree(tmp_path / "images")
+    monkeypatch.setattr(
+        xray_tfds.Builder,
+        "_download_and_prepare",
+        tfds.core.GeneratorBasedBuilder._download_and_prepare,
+    )
+    with pytest.raises(RuntimeError, match="list of files was not written"):
+        xray_tfds.prepare(images, tmp_path / "data", image_size=(32, 32))
 
 
 def test_other_programs_are_left_as_they_are():

@@ -18,13 +18,15 @@ from xray_tfds import parallel
 from xray_tfds.audit import features
 from xray_tfds.decode import errors
 from xray_tfds.decode import quality
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key
 from xray_tfds.source import patients
 from xray_tfds.source import scan
 from xray_tfds.source import tables
 
 # Patients' identifiers only group here and are never written, so that any key
 # does for their hash.
-_HASH_KEY = b"audit"
+_HASH_KEY = hash_key.HashKey(b"audit")
 
 
 class Sample(NamedTuple):
@@ -124,8 +126,8 @@ def read_folder(
 
 def _measure_file(file, pattern):
     """Returns the `Sample` of a file, or `Skipped`."""
-    data = file.path.read_bytes()
     try:
+        data, _ = files_lib.read(file.path)
         decoded = quality.decode(data)
     except errors.BadFile as error:
         return Skipped(file.path.name, str(error))

@@ -10,7 +10,6 @@ import collections
 from collections.abc import Sequence
 import dataclasses
 import functools
-import hashlib
 import math
 import os
 import tempfile
@@ -27,8 +26,9 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import images
 from xray_tfds.decode import png as png_lib
 from xray_tfds.decode import quality
+from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
@@ -42,7 +42,7 @@ class ExaminedFile:
     """What is known of a file once it was read.
 
     Attributes:
-        file: The `scan.SourceFile`, with its digest.
+        file: The `source_files.SourceFile`, with its digest.
         patient: Whose image it is, a `patients.Patient`.
         reason: Why no record can be made of it, one of `errors.REASONS`;
             empty for a good file, as the next.
@@ -60,7 +60,7 @@ class ExaminedFile:
             has the same signature, so that no other has the same pixels.
     """
 
-    file: scan.SourceFile
+    file: source_files.SourceFile
     patient: patients.Patient
     num_bytes: int
     reason: str = ""
@@ -77,16 +77,16 @@ class ExaminedFile:
 
 
 def examine(
-    file: scan.SourceFile,
+    file: source_files.SourceFile,
     config: config_lib.XrayConfig,
-    hash_key: bytes | None = None,
+    hash_key: hash_key_lib.HashKey | None = None,
 ) -> tuple[ExaminedFile, bytes | None]:
     """Reads and decodes a file.
 
     Args:
-        file: `scan.SourceFile`.
+        file: `source_files.SourceFile`.
         config: `XrayConfig`.
-        hash_key: Key for `patients.pseudonym`; `None` for this user's.
+        hash_key: As for `patients.pseudonym`.
 
     Returns:
         Pair of an `ExaminedFile` and the PNG of the record, `None` for a bad
@@ -96,14 +96,14 @@ def examine(
         SourceError: If the file changed since it was listed.
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
-    file, data = _read(file)
+    data = b""
     find_patient = functools.partial(
         patients.find_patient,
-        file,
         pattern=patients.compile_pattern(config.patient_pattern),
         hash_key=hash_key,
     )
     try:
+        data, file = source_files.read_file(file)
         decoded = decode(data, config)
         pixels = make_pixels(decoded.image, config)
         # A row holds the channels of its pixels side by side.
@@ -111,7 +111,7 @@ def examine(
         mean, std = _statistics(flat)
         examined = ExaminedFile(
             file=file,
-            patient=find_patient(dicom_id=decoded.patient_id),
+            patient=find_patient(file, dicom_id=decoded.patient_id),
             num_bytes=len(data),
             format=decoded.format,
             mode=decoded.mode,
@@ -125,20 +125,9 @@ def examine(
         return examined, png_lib.encode(pixels)
     except errors.BadFile as error:
         examined = ExaminedFile(
-            file, find_patient(), len(data), error.reason, error.detail
+            file, find_patient(file), len(data), error.reason, error.detail
         )
         return examined, None
-
-
-def _read(file):
-    """Returns the file, with its digest, and its content."""
-    data = file.path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if file.digest not in ("", digest):
-        raise scan.SourceError(
-            f"{file.path} changed while the dataset was built. Build again."
-        )
-    return dataclasses.replace(file, digest=digest), data
 
 
 def decode(data: bytes, config: config_lib.XrayConfig) -> quality.Decoded:
@@ -210,7 +199,7 @@ def compare_pixels(
             compared.append(each)
             continue
         if digest not in known:
-            decoded = decode(each.file.path.read_bytes(), config)
+            decoded = decode(source_files.read_file(each.file)[0], config)
             known[digest] = duplicates.pixel_digest(decoded.image)
         compared.append(dataclasses.replace(each, pixel_digest=known[digest]))
     return compared

@@ -7,6 +7,7 @@ from xray_tfds.decode import images
 # Reason -> what it means.
 REASONS = {
     "empty": "the file has no bytes",
+    "not accessible": "no file of a usual size that may be opened and read",
     "not an image": "the content is of no type that is known",
     "truncated": "the file ends before its last pixel",
     "unreadable": "the content contradicts itself or its checksums",

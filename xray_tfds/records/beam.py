@@ -9,13 +9,24 @@ each process.)
 """
 
 import base64
+from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 import os
 import pickle
 from typing import Any
+from typing import Optional
+from typing import TYPE_CHECKING
+
+from etils import epath
+import tensorflow_datasets as tfds
 
 from xray_tfds.curate import examine as examine_lib
-from xray_tfds.source import patients
+from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import source_files
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,22 +37,31 @@ class BeamOptions:
     options: Any
 
 
-def options_of(download_config):
+def options_of(
+    download_config: tfds.download.DownloadConfig,
+) -> Optional[BeamOptions]:
     """Returns the `BeamOptions` that were asked for, `None` if none were."""
     runner = download_config.beam_runner
     options = download_config.beam_options
     return BeamOptions(runner, options) if runner or options else None
 
 
-def examine(files, config, beam_options, temp_dir):
+def examine(
+    files: Sequence[source_files.SourceFile],
+    config: "config_lib.XrayConfig",
+    beam_options: BeamOptions,
+    temp_dir: epath.Path,
+    hash_key: hash_key_lib.HashKey,
+) -> Iterator[tuple]:
     """Reads and decodes all files on Beam's workers.
 
     Args:
-        files: Sequence of `scan.SourceFile`.
-        config: `XrayConfig`.
-        beam_options: `BeamOptions`.
-        temp_dir: Directory that all workers can write to, `epath.Path`; what
-            is written there is removed again.
+        files: Those to read.
+        config: How files become records.
+        beam_options: Where to run.
+        temp_dir: Directory that all workers can write to; what is written
+            there is removed again.
+        hash_key: For the identifiers of patients.
 
     Yields:
         The number of a file and what `examine.examine` returns for it, in any
@@ -52,11 +72,11 @@ def examine(files, config, beam_options, temp_dir):
     folder = temp_dir / "examined"
     folder.mkdir(parents=True, exist_ok=True)
     # The workers' users have no keys of their own, or others.
-    hash_key = patients.read_hash_key()
+    key = hash_key.read()
 
     def examine_one(item):
         index, file = item
-        examined = examine_lib.examine(file, config, hash_key)
+        examined = examine_lib.examine(file, config, hash_key_lib.HashKey(key))
         return base64.b64encode(pickle.dumps((index, *examined))).decode()
 
     pipeline = beam.Pipeline(

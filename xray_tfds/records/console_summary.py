@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xray_tfds.records import manifest
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
     from xray_tfds.curate import curation as curation_lib
     from xray_tfds.curate import examine
-    from xray_tfds.source import scan
+    from xray_tfds.source import source_files
 
 # A validation split below this is too small to choose anything by: the 95 %
 # interval of an AUC of .95 on 25 + 25 images is about .11 wide (Hanley and
@@ -47,7 +48,7 @@ def find_cautions(
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
-    cautions += patients.find_doubts(examined[i] for i in kept)
+    cautions += patient_doubts.find_doubts(examined[i] for i in kept)
     cautions += _doubt_grey_scales([examined[i] for i in kept])
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
@@ -76,7 +77,7 @@ def _doubt_grey_scales(kept):
 
 
 def show(
-    source: scan.Source,
+    source: source_files.Source,
     examined: Sequence[examine.ExaminedFile],
     curation: curation_lib.Curation,
     cautions: Sequence[str],
@@ -107,7 +108,11 @@ def show(
             " each of these is taken for a patient of its own."
         )
     if source.ignored:
-        print(f"{source.ignored} files that are not images are ignored.")
+        reasons = collections.Counter(item.reason for item in source.ignored)
+        print(f"Not in the dataset: {len(source.ignored)}, see files.csv")
+        for reason, number in sorted(reasons.items()):
+            example = next(i for i in source.ignored if i.reason == reason)
+            print(f"{number:>10} {reason}: {example.filename}")
     _show_exclusions(examined, curation)
     for caution in cautions:
         print(f"CAUTION: {caution}")

@@ -1,27 +1,41 @@
 """What a build leaves beside the records: every file and what became of it.
 
 `build_report/` in the directory of the dataset holds `files.csv`, a row for
-each file; `splits.json`, the assignment of patients, by their hashes; and
-`facts.json`, everything that is not a row for each file.
+each file, and for what lies among them and is none of them (`ignored`);
+`splits.json`, the assignment of patients, by their hashes; and `facts.json`,
+everything that is not a row for each file.
 """
 
 import collections
+from collections.abc import Sequence
 import csv
 import io
 import json
 import platform
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from etils import epath
 import numpy as np
 import tensorflow_datasets as tfds
 
-from pages import data_urls
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
+from xray_tfds.decode import errors as decode_errors
+from xray_tfds.records import thumbnails as thumbnails_lib
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
+from xray_tfds.source import source_files
+
+if TYPE_CHECKING:
+    from xray_tfds.curate import curation as curation_lib
+    from xray_tfds.curate import examine
+    from xray_tfds.records import examination as examination_lib
 
 FOLDER = "build_report"
+FILES_FILE = "files.csv"
 SPLITS_FILE = "splits.json"
 
 _COLUMNS = (
@@ -30,39 +44,40 @@ _COLUMNS = (
     *("mean", "std", "digest"),
 )
 
-# Pictures of left out and double files in the report, and their longer side.
-_MAX_THUMBNAILS = 200
-_THUMBNAIL_SIZE = 96
 
-
-def write(directory, info, examined, curation, *, source, thumbnail, cautions):
+def write(
+    directory: epath.PathLike,
+    info: tfds.core.DatasetInfo,
+    examination: "examination_lib.Examination",
+    curation: "curation_lib.Curation",
+    cautions: Sequence[str],
+) -> None:
     """Writes the three files.
 
     Args:
-        directory: Directory of the records, `epath.Path`.
-        info: `tfds.core.DatasetInfo` of the records.
-        examined: List of `examine.ExaminedFile`.
-        curation: The `curation.Curation` of them.
-        source: The `scan.Source`.
-        thumbnail: Function of an index that returns the PNG of the file's
-            record, or `None` where there is none.
-        cautions: List of sentences.
+        directory: Directory of the records.
+        info: That of the records.
+        examination: All files of the source.
+        curation: What was decided of them.
+        cautions: Sentences.
     """
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
+    examined, source = examination.files, examination.source
     fingerprint = split_assignment_lib.fingerprint(curation.assignment)
     # A name may hold bytes that are no UTF-8; it is written back as it was.
-    (folder / "files.csv").write_bytes(
-        _to_csv(examined, curation).encode("utf-8", "surrogateescape")
+    (folder / FILES_FILE).write_bytes(
+        _to_csv(examination, curation).encode("utf-8", "surrogateescape")
     )
-    (folder / SPLITS_FILE).write_text(
-        _to_json(
-            {
-                "fingerprint": fingerprint,
-                "patients": curation.assignment,
-            }
-        )
-    )
+    is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in examined)
+    splits = {
+        "fingerprint": fingerprint,
+        # Whose patients these are; neither tells a path or a key.
+        "source": digest_index.path_digest(source.root),
+        "hash_key": examination.hash_key.fingerprint() if is_hashed else "",
+        "patients": curation.assignment,
+    }
+    (folder / SPLITS_FILE).write_text(_to_json(splits))
     facts = {
         **_describe_dataset(info, source),
         "counts": count(examined, curation),
@@ -71,24 +86,51 @@ def write(directory, info, examined, curation, *, source, thumbnail, cautions):
             "fingerprint": fingerprint,
             "kept_patients": curation.num_earlier,
         },
-        **_describe_exclusions(examined, curation, _Thumbnails(thumbnail)),
+        **_describe_exclusions(
+            examined, curation, thumbnails_lib.Thumbnails(examination.png_of)
+        ),
         "leaks": _describe_leaks(examined, curation, info.metadata["on_leak"]),
-        "cautions": cautions,
+        "cautions": list(cautions),
     }
     (folder / "facts.json").write_text(_to_json(facts))
 
 
-def read_assignment(directory):
-    """Returns hashed patient -> split of an earlier build; empty without one.
+def lists_files(
+    directory: epath.Path, files: Sequence[source_files.SourceFile]
+) -> bool:
+    """Whether records may be of these files, by their names and sizes.
 
     Args:
-        directory: Directory of its records.
+        directory: Directory of records, if there are any.
+        files: Not read yet, or in part.
     """
-    path = epath.Path(directory) / FOLDER / SPLITS_FILE
-    return json.loads(path.read_text())["patients"] if path.exists() else {}
+    path = directory / FOLDER / FILES_FILE
+    if not path.exists():
+        return False
+    listed = {}
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    for row in csv.DictReader(io.StringIO(text, newline="")):
+        if row["status"] != "ignored" and row["digest"]:
+            name = (row["given_split"], row["filename"])
+            listed[name] = row["num_bytes"]
+    found = {}
+    for file in files:
+        try:
+            stamp = files_lib.look(file.path)
+        except decode_errors.BadFile:
+            continue
+        size = "" if stamp is None else str(stamp.size)
+        found[file.split or "", _to_cell(file.filename)] = size
+    # The size of a remote file is not known.
+    return listed.keys() == found.keys() and all(
+        found[name] in ("", size) for name, size in listed.items()
+    )
 
 
-def count(examined, curation):
+def count(
+    examined: Sequence["examine.ExaminedFile"],
+    curation: "curation_lib.Curation",
+) -> list[dict]:
     """Returns images and patients by split and class, as a list of dicts."""
     images: collections.Counter = collections.Counter()
     people = collections.defaultdict(set)
@@ -113,24 +155,27 @@ def count(examined, curation):
     ]
 
 
-def _to_csv(examined, curation):
+def _to_csv(
+    examination: "examination_lib.Examination",
+    curation: "curation_lib.Curation",
+) -> str:
     buffer = io.StringIO(newline="")
     # The default end of a line has the `\r` by which a name with one is quoted.
     writer = csv.DictWriter(buffer, _COLUMNS)
     writer.writeheader()
-    for index, each in enumerate(examined):
+    for index, each in enumerate(examination.files):
         reason = curation.reason[index]
         known = bool(each.format)
         writer.writerow(
             {
-                "filename": each.file.filename,
+                "filename": _to_cell(each.file.filename),
                 "given_split": each.file.split or "",
                 "split": "" if reason else curation.split[index],
-                "label": each.file.label,
-                "patient": each.patient.key,
+                "label": _to_cell(each.file.label),
+                "patient": _to_cell(each.patient.key),
                 "status": "excluded" if reason else "kept",
                 "reason": reason,
-                "detail": curation.detail[index],
+                "detail": _to_cell(curation.detail[index]),
                 "format": each.format,
                 "mode": each.mode,
                 "width": each.width if known else "",
@@ -141,7 +186,23 @@ def _to_csv(examined, curation):
                 "digest": each.file.digest,
             }
         )
+    for ignored in examination.source.ignored:
+        writer.writerow(
+            {
+                "filename": _to_cell(ignored.filename),
+                "status": "ignored",
+                "reason": ignored.reason,
+            }
+        )
     return buffer.getvalue()
+
+
+def _to_cell(text: str) -> str:
+    """Returns a text that no spreadsheet takes for a formula.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _describe_dataset(info, source):
@@ -156,7 +217,7 @@ def _describe_dataset(info, source):
         "source": {
             "fingerprint": source.fingerprint,
             "num_files": len(source.files),
-            "num_ignored": source.ignored,
+            "num_ignored": len(source.ignored),
         },
         "options": {
             name: value
@@ -180,7 +241,7 @@ def _describe_patients(examined, curation):
     kept = [examined[index].patient for index in curation.kept()]
     return {
         "total": len({patient.key for patient in kept}),
-        "rules": patients.describe_rules(examined),
+        "rules": patient_doubts.describe_rules(examined),
         "unmatched": sum(p.rule == patients.NO_RULE for p in kept),
     }
 
@@ -229,26 +290,6 @@ def _describe_leaks(examined, curation, on_leak):
         }
         for leak in curation.leaks
     ]
-
-
-class _Thumbnails:
-    """Small pictures as data URLs, up to a number that a page can hold."""
-
-    def __init__(self, png_of):
-        self._png_of = png_of
-        self._made: dict[int, str] = {}
-
-    def make(self, index):
-        """Returns the picture of a file, `None` where there is none."""
-        if index in self._made:
-            return self._made[index]
-        if len(self._made) == _MAX_THUMBNAILS:
-            return None
-        png = self._png_of(index)
-        if png is None:
-            return None
-        self._made[index] = data_urls.thumbnail(png, max_side=_THUMBNAIL_SIZE)
-        return self._made[index]
 
 
 def _to_json(value):

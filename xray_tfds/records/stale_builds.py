@@ -6,10 +6,14 @@ but must not take that of a build which runs at the same time: so each holds a
 lock on its own, which the system lifts however the process ends.
 """
 
+from collections.abc import Iterator
 import contextlib
 import os
 import shutil
 import time
+from typing import Optional
+
+from etils import epath
 
 try:
     import fcntl
@@ -21,11 +25,11 @@ _MIN_AGE = 60  # Seconds since something was last put into it.
 
 
 @contextlib.contextmanager
-def claim(directory):
+def claim(directory: epath.Path) -> Iterator[None]:
     """Marks a directory as that of a running build, as long as `with` lasts.
 
     Args:
-        directory: `epath.Path`; a remote one is left unmarked.
+        directory: A remote one is left unmarked.
     """
     lock = _lock(directory)
     try:
@@ -35,14 +39,22 @@ def claim(directory):
             os.close(lock)
 
 
-def remove(data_path):
+def remove(data_path: epath.Path) -> None:
     """Removes what killed builds of a dataset have left.
 
     Args:
-        data_path: Directory of the records, `epath.Path`. Beside it lie the
-            unfinished ones.
+        data_path: Directory of the records. Beside it lie the unfinished
+            ones.
     """
-    for directory in data_path.parent.glob(f"incomplete.*_{data_path.name}"):
+    if not data_path.parent.exists():
+        return
+    # No glob: brackets in the path would be taken for a pattern.
+    for directory in data_path.parent.iterdir():
+        name = directory.name
+        if not name.startswith("incomplete.") or not name.endswith(
+            f"_{data_path.name}"
+        ):
+            continue
         lock = _lock(directory)
         if lock is None:
             continue
@@ -53,7 +65,7 @@ def remove(data_path):
             os.close(lock)
 
 
-def _lock(directory):
+def _lock(directory: epath.Path) -> Optional[int]:
     """Returns an open file that locks a directory, `None` if there is none."""
     if fcntl is None or not os.path.isdir(directory):
         return None

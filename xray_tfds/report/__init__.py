@@ -28,6 +28,7 @@ Schema of `report.json` (version 1; a value that is not known is null):
      "exclusions": {"total", "reasons": [{"reason", "files", "labels":
                     {label: int}}], "files": [{"filename", "split", "label",
                     "reason", "detail"}]},
+     "ignored": [{"filename", "reason"}],    # what is no file of the dataset
      "duplicates": {"groups", "files", "left_out", "conflicts",
                     "kinds": {kind: int}, "list": [{"kind", "conflict",
                     "members": [{"filename", "split", "label", "patient",

@@ -61,6 +61,7 @@ def assemble(
         },
         "patients": _patients(facts.get("patients") or {}, tally),
         "exclusions": _exclusions(tally, labels, facts.get("exclusions") or []),
+        "ignored": tally.ignored,
         "duplicates": _duplicates(facts.get("duplicates")),
         "leaks": _leaks(facts.get("leaks")),
         "distributions": distributions.summarize(tally.values, labels),

@@ -44,7 +44,9 @@ class Tally:
             kept file of which it is known.
         excluded: Rows of excluded files, with the keys `filename`, `split`
             (that given by a folder), `label`, `reason` and `detail`.
-        num_rows: Number of all rows.
+        ignored: Rows of what is no file of the dataset, with the keys
+            `filename` and `reason`.
+        num_rows: Number of all other rows.
     """
 
     kept: collections.Counter
@@ -52,6 +54,7 @@ class Tally:
     containers: collections.Counter
     values: dict
     excluded: list
+    ignored: list = dataclasses.field(default_factory=list)
     num_rows: int = 0
 
 
@@ -128,6 +131,10 @@ def tally_files(path: epath.Path) -> Tally:
 
 
 def _count(tally, row):
+    if row["status"] == "ignored":
+        reason = row.get("reason") or "not said"
+        tally.ignored.append({"filename": row["filename"], "reason": reason})
+        return
     tally.num_rows += 1
     label = row["label"]
     if row["status"] != "kept":

@@ -6,153 +6,289 @@ depth below a class:
     DIR/{normal,pneumonia}/...                              no splits given
     DIR/{train,val|valid|validation,test}/{normal,pneumonia}/...
 
-Anything else is refused with what was found and what was expected: a folder
-that is silently skipped or taken for something else makes a dataset that
-nobody asked for.
+`training` and `testing` are other names of `train` and `test`. Anything else is
+refused with what was found and what was expected: a folder that is silently
+skipped or taken for something else makes a dataset that nobody asked for.
 """
 
 import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
+import json
 import os
+import shlex
+from typing import Optional
+
+from etils import epath
+
+from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import names
 
 # Name of a split folder, in lower case -> split.
 SPLIT_FOLDERS = {
     "train": "train",
+    "training": "train",
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
     "test": "test",
+    "testing": "test",
 }
 
+BESIDE = "beside the class folders"
+NOT_LISTED = "no permission to list it"
+_HIDDEN = "hidden"
+LINKED = "a link to a folder, which is not followed: put the folder in place"
 
-class SourceError(ValueError):
-    """A folder that cannot be turned into a dataset as it is."""
+
+class Tree:
+    """The folders below a root, and what is left out there, with the reason.
+
+    Attributes:
+        root: The source folder.
+        ignored: Name relative to the root, of a folder with a slash behind it
+            -> reason.
+    """
+
+    def __init__(self, root: epath.Path) -> None:
+        self.root = root
+        self.ignored: dict[str, str] = {}
+        self._start = len(root.as_posix().rstrip("/")) + 1
+
+    def name(self, path: epath.Path) -> str:
+        """Returns a path below the root relative to it."""
+        # As `path.relative_to(root)` has it, at a tenth of its time.
+        return path.as_posix()[self._start :]
+
+    def ignore(self, path: epath.Path, reason: str) -> None:
+        """Leaves a file or a folder out."""
+        end = "/" if path.is_dir() else ""
+        self.ignored[self.name(path) + end] = reason
+
+    def list(self, folder: epath.Path) -> dict[str, epath.Path]:
+        """Returns name -> path of what is in a folder and not hidden.
+
+        Raises:
+            PermissionError: If it may not be listed.
+        """
+        # `iterdir` leaves out what ends in `~`.
+        listed = (
+            sorted(os.listdir(folder))
+            if files_lib.is_local(folder)
+            else sorted(path.name for path in folder.iterdir())
+        )
+        found = {name: folder / name for name in listed}
+        for name in [n for n in found if n.startswith(".") or n == "__MACOSX"]:
+            self.ignore(found.pop(name), _HIDDEN)
+        return found
+
+    def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
+        """Returns the folders of folders; the files beside them are left out.
+
+        Raises:
+            SourceError: If it may not be listed.
+        """
+        try:
+            found = self.list(folder)
+        except PermissionError as error:
+            raise _no_permission(folder) from error
+        for name in [n for n, path in found.items() if not path.is_dir()]:
+            self.ignore(found.pop(name), BESIDE)
+        return found
 
 
-def find_splits(root, class_names):
-    """Returns the given splits as a dict of split (or `None`) to its folder."""
-    folders = _subfolders(root)
+def find_splits(
+    tree: Tree, class_names: Sequence[str]
+) -> dict[Optional[str], epath.Path]:
+    """Returns the given splits as a dict of split (or `None`) to its folder.
+
+    Raises:
+        SourceError: If the folders are not those of a layout.
+    """
+    root = tree.root
+    folders = tree.subfolders(root)
     if not folders:
-        raise SourceError(
+        raise errors.SourceError(
             f"No folders in {root}. {_expected_layout(root, class_names)}"
         )
-    classes = {name.lower() for name in class_names}
-    unknown = {}
-    splits: dict = {}
-    has_classes = False
-    for name, folder in folders.items():
-        if split := SPLIT_FOLDERS.get(name.lower()):
-            if split in splits:
-                raise SourceError(
-                    f"Two folders for the split {split!r} in {root}: "
-                    f"{splits[split].name} and {name}. Merge them."
-                )
-            splits[split] = folder
-        elif name.lower() in classes:
-            has_classes = True
-        else:
-            unknown[name] = folder
+    classes = {names.fold(name) for name in class_names}
+    splits = _pick_splits(root, folders)
+    has_classes = any(names.fold(name) in classes for name in folders)
+    unknown = {
+        name: folder
+        for name, folder in folders.items()
+        if names.fold(name) not in classes | set(SPLIT_FOLDERS)
+    }
     if not splits and not has_classes:
-        raise SourceError(_explain_unknown(root, unknown, class_names))
-    for name, folder in unknown.items():
-        if _looks_like_source(folder, class_names):
-            raise SourceError(
+        raise errors.SourceError(_explain_unknown(tree, unknown, class_names))
+    for folder in unknown.values():
+        if _looks_like_source(tree, folder, class_names):
+            raise errors.SourceError(
                 f"A nested second copy of the images: {folder}, beside "
                 f"{', '.join(sorted(set(folders) - set(unknown)))} in {root}. "
                 "Remove one of the two."
             )
-    if splits and has_classes:
-        raise SourceError(
-            f"Both class folders and split folders in {root}: "
-            f"{', '.join(folders)}. {_expected_layout(root, class_names)}"
-        )
-    if splits and unknown:
-        raise SourceError(
-            f"Unknown split folder in {root}: {', '.join(unknown)}. Expected: "
-            f"{', '.join(SPLIT_FOLDERS)}."
-        )
-    if splits and "train" not in splits:
-        raise SourceError(
-            f"No train folder in {root}. Found: {', '.join(folders)}. "
-            f"{_expected_layout(root, class_names)}"
-        )
-    return splits or {None: root}
+    if not splits:
+        return {None: root}
+    expected = _expected_layout(root, class_names)
+    if has_classes:
+        problem = f"Both class folders and split folders in {root}"
+    elif "train" not in splits.values():
+        problem = f"No train folder in {root}"
+    elif unknown:
+        problem = f"Unknown split folder in {root}: {', '.join(unknown)}"
+        expected = f"Expected: {', '.join(SPLIT_FOLDERS)}."
+    else:
+        return {split: folders[name] for name, split in splits.items()}
+    found = ", ".join(folders)
+    raise errors.SourceError(f"{problem}. Found: {found}. {expected}")
 
 
-def find_classes(folder, class_names):
-    """Returns the class folders as a dict of class name to its folder."""
-    by_lower_name = collections.defaultdict(list)
-    for name, path in _subfolders(folder).items():
-        by_lower_name[name.lower()].append(path)
+def find_classes(
+    tree: Tree, folder: epath.Path, class_names: Sequence[str]
+) -> dict[str, epath.Path]:
+    """Returns the class folders as a dict of class name to its folder.
+
+    Raises:
+        SourceError: If one is missing, doubled or unknown.
+    """
+    folders = tree.subfolders(folder)
+    by_name = collections.defaultdict(list)
+    for name, path in folders.items():
+        by_name[names.fold(name)].append(path)
     expected = (
         f"Expected class folders: {', '.join(class_names)} (in any case)."
+        f" {_explain_class_names(folders)}"
     )
     classes = {}
     for label in class_names:
-        paths = by_lower_name.pop(label.lower(), [])
+        paths = by_name.pop(names.fold(label), [])
         if len(paths) != 1:
-            found = ", ".join(_subfolders(folder)) or "no folders"
+            found = ", ".join(folders) or "no folders"
             problem = "Two folders for" if paths else "No folder for"
-            raise SourceError(
+            raise errors.SourceError(
                 f"{problem} the class {label!r} in {folder}. Found: {found}. "
                 + expected
             )
         classes[label] = paths[0]
-    for paths in by_lower_name.values():
-        raise SourceError(
-            f"Unknown class folder: {paths[0]}. {expected} Remove it, or name "
-            "every class in the builder's `class_names`."
+    for paths in by_name.values():
+        raise errors.SourceError(
+            f"Unknown class folder: {paths[0]}. {expected} Or remove it."
         )
     return classes
 
 
-def walk(folder, class_names):
-    """Returns the files of a class in the order of `flow_from_directory`."""
-    reserved = {name.lower() for name in class_names} | set(SPLIT_FOLDERS)
+def walk(
+    tree: Tree, folder: epath.Path, reserved: Iterable[str]
+) -> list[epath.Path]:
+    """Returns the files below a folder in the order of `flow_from_directory`.
+
+    Args:
+        tree: Takes up what is left out.
+        folder: Where to begin.
+        reserved: Names, as of `names.fold`, that no folder below may have.
+
+    Raises:
+        SourceError: If a folder has a reserved name, or `folder` may not be
+            listed.
+    """
+    reserved = set(reserved)
     pending = [folder]
     found = []
     while pending:
         current = pending.pop()
         directory = current.as_posix()
-        for path in current.iterdir():
-            name = path.name
-            if _is_hidden(name):
-                continue
+        try:
+            listed = tree.list(current)
+        except PermissionError as error:
+            if current == folder:
+                raise _no_permission(folder) from error
+            tree.ignore(current, NOT_LISTED)
+            continue
+        for name, path in listed.items():
             if not path.is_dir():
                 found.append((directory, name, path))
-            elif name.lower() in reserved:
-                raise SourceError(
+            elif names.fold(name) in reserved:
+                raise errors.SourceError(
                     f"A nested second copy of the images? {path} is named like "
                     f"a class or a split, inside the class folder {folder}. "
                     "Remove or rename it."
                 )
-            elif not os.path.islink(path):  # As Keras: no link can make a loop.
+            elif os.path.islink(path):  # As Keras: no link can make a loop.
+                tree.ignore(path, LINKED)
+            else:
                 pending.append(path)
     return [path for _, _, path in sorted(found, key=lambda item: item[:2])]
 
 
-def _subfolders(folder):
-    paths = [path for path in folder.iterdir() if not _is_hidden(path.name)]
-    return {path.name: path for path in sorted(paths) if path.is_dir()}
+def reserved_names(class_names: Iterable[str]) -> set[str]:
+    """Returns the names of classes and splits, as of `names.fold`."""
+    return {names.fold(name) for name in class_names} | set(SPLIT_FOLDERS)
 
 
-def _is_hidden(name):
-    return name.startswith(".") or name == "__MACOSX"
+def _pick_splits(
+    root: epath.Path, folders: dict[str, epath.Path]
+) -> dict[str, str]:
+    """Returns name of a folder -> split."""
+    splits: dict[str, str] = {}
+    for name in folders:
+        split = SPLIT_FOLDERS.get(names.fold(name))
+        if split in splits.values():
+            other = next(n for n, known in splits.items() if known == split)
+            raise errors.SourceError(
+                f"Two folders for the split {split!r} in {root}: {other} and "
+                f"{name}. Merge them."
+            )
+        if split is not None:
+            splits[name] = split
+    return splits
 
 
-def _looks_like_source(folder, class_names):
-    known = {name.lower() for name in class_names} | set(SPLIT_FOLDERS)
-    return any(name.lower() in known for name in _subfolders(folder))
+def _no_permission(folder: epath.Path) -> errors.SourceError:
+    return errors.SourceError(
+        f"No permission to list {folder}. Grant it, or build from a copy."
+    )
 
 
-def _explain_unknown(root, unknown, class_names):
-    found = f"Found in {root}: {', '.join(unknown)}."
+def _looks_like_source(
+    tree: Tree, folder: epath.Path, class_names: Sequence[str]
+) -> bool:
+    known = reserved_names(class_names)
+    try:
+        listed = tree.list(folder)
+    except PermissionError:
+        return False
+    return any(names.fold(n) in known and p.is_dir() for n, p in listed.items())
+
+
+def _explain_unknown(
+    tree: Tree, unknown: dict[str, epath.Path], class_names: Sequence[str]
+) -> str:
+    found = f"Found in {tree.root}: {', '.join(unknown)}."
     for folder in unknown.values():
-        if _looks_like_source(folder, class_names):
+        if _looks_like_source(tree, folder, class_names):
             return f"{found} Did you mean {folder}?"
-    return f"{found} {_expected_layout(root, class_names)}"
+    return (
+        f"{found} {_expected_layout(tree.root, class_names)} "
+        f"{_explain_class_names(unknown)}"
+    )
 
 
-def _expected_layout(root, class_names):
+def _explain_class_names(found: Iterable[str]) -> str:
+    """Says how to build with the folders that are there as classes."""
+    found = list(found)
+    if len(found) < 2:
+        return "The option `class_names` names other classes."
+    config = json.dumps({"class_names": found}, ensure_ascii=False)
+    return (
+        "To take these folders for the classes, set `class_names`: "
+        f"--class_names={shlex.quote(','.join(found))} of train.py, "
+        f"--config={shlex.quote(config)} of tfds build."
+    )
+
+
+def _expected_layout(root: epath.Path, class_names: Sequence[str]) -> str:
     classes = "{" + ",".join(class_names) + "}"
     return (
         f"Expected {root}/{classes}/... or "

@@ -9,12 +9,16 @@ a patient of its own.
 """
 
 import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import hashlib
-import os
 import pathlib
 import re
-import secrets
+from typing import Optional
+
+from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import source_files
 
 # Matched with whole stems; the group is the key, kind and number together.
 _NAME_RULES = (
@@ -38,13 +42,17 @@ _NAME_RULES = (
 TABLE_RULE = "table"
 PATTERN_RULE = "patient_pattern"
 DICOM_RULE = "DICOM PatientID"
+EXPORT_RULE = "folder of names that a viewer gives"
+HASHED_RULES = (TABLE_RULE, DICOM_RULE)
 NO_RULE = "none: the file is its own patient"
 
-# Where the key of the hash is looked for, and kept once one was made.
-HASH_KEY_VARIABLE = "XRAY_TFDS_HASH_KEY"
-_HASH_KEY_FILE = pathlib.Path("~/.config/xray_tfds/hash_key")
-
-_MAX_EXAMPLES = 3
+# What stands in the place of a PatientID that was removed, without spaces and
+# punctuation. ANON12 is none of these: some anonymisers number the patients.
+_NO_IDS = re.compile(
+    r"(anon[a-z]*|deid|deidenti[a-z]*|pseudonym[a-z]*|unknown|unbekannt|none|"
+    r"null|na|nan|noid|noname|removed|redacted|deleted|hidden|blank|empty|"
+    r"confidential|private|patient|patientid|id|0+|x+)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +73,7 @@ class PatientError(ValueError):
     """A rule that does not say clearly whose image a file is."""
 
 
-def compile_pattern(pattern):
+def compile_pattern(pattern: str) -> Optional[re.Pattern[str]]:
     """Returns a compiled `patient_pattern`, `None` for an empty one.
 
     Raises:
@@ -88,7 +96,7 @@ def compile_pattern(pattern):
     return compiled
 
 
-def parse_patient(filename):
+def parse_patient(filename: str) -> Optional[str]:
     """Returns the patient key in a file name, or `None` if no rule matches it.
 
     Args:
@@ -98,11 +106,17 @@ def parse_patient(filename):
     return key
 
 
-def find_patient(file, *, pattern=None, dicom_id=None, hash_key=None):
+def find_patient(
+    file: source_files.SourceFile,
+    *,
+    pattern: Optional[re.Pattern[str]] = None,
+    dicom_id: Optional[str] = None,
+    hash_key: Optional[hash_key_lib.HashKey] = None,
+) -> Patient:
     """Returns the `Patient` of a file.
 
     Args:
-        file: `scan.SourceFile`; its `patient` is what a table says.
+        file: Its `patient` is what a table says.
         pattern: Compiled expression with a group `patient`, searched for in
             `file.filename`; `None` for none.
         dicom_id: PatientID of the DICOM header; `None` for none.
@@ -115,19 +129,60 @@ def find_patient(file, *, pattern=None, dicom_id=None, hash_key=None):
         return Patient(pseudonym(file.patient, hash_key), TABLE_RULE)
     if pattern is not None and (key := _search(pattern, file.filename)):
         return Patient(key, PATTERN_RULE)
-    if dicom_id:
+    if dicom_id and not is_anonymous(dicom_id):
         return Patient(pseudonym(dicom_id, hash_key), DICOM_RULE)
+    if file.is_export:
+        folder = pathlib.PurePosixPath(file.filename).parent
+        return Patient(f"folder:{file.split or ''}/{folder}", EXPORT_RULE)
     key, rule = _match_names(file.filename)
     if key:
         return Patient(key, rule)
     return Patient(f"file:{file.split or ''}/{file.filename}", NO_RULE)
 
 
-def check_pattern(files, pattern):
+def is_anonymous(dicom_id: str) -> bool:
+    """Whether a PatientID is what an anonymiser gives to everybody."""
+    text = re.sub(r"[\W_]+", "", dicom_id).lower()
+    return not text or _NO_IDS.fullmatch(text) is not None
+
+
+def find_exports(files: Sequence[source_files.SourceFile]) -> set[int]:
+    """Finds files that a viewer has named like those of the public data set.
+
+    Some viewers call the first film of every patient IM-0001-0001. The public
+    set has no name twice in a class; where files in several folders below a
+    class share one, the folder tells the patient better than the name does.
+
+    Returns:
+        Indices of the files of a rule of names that is wrong for them.
+    """
+    of_rule = collections.defaultdict(list)
+    for index, file in enumerate(files):
+        key, rule = _match_names(file.filename)
+        if key and file.filename.count("/") > 1:
+            of_rule[rule].append(index)
+    exports: set[int] = set()
+    for indices in of_rule.values():
+        names = collections.Counter(
+            (
+                files[i].split,
+                files[i].label,
+                pathlib.PurePosixPath(files[i].filename).name,
+            )
+            for i in indices
+        )
+        if max(names.values()) > 1:
+            exports.update(indices)
+    return exports
+
+
+def check_pattern(
+    files: Iterable[source_files.SourceFile], pattern: str
+) -> None:
     """Raises PatientError if `patient_pattern` is ambiguous in any name.
 
     Args:
-        files: Sequence of `scan.SourceFile`.
+        files: Those to be searched.
         pattern: Not compiled; empty for none.
     """
     if compiled := compile_pattern(pattern):
@@ -135,7 +190,9 @@ def check_pattern(files, pattern):
             _search(compiled, file.filename)
 
 
-def pseudonym(value, hash_key=None):
+def pseudonym(
+    value: str, hash_key: Optional[hash_key_lib.HashKey] = None
+) -> str:
     """Returns a keyed hash of a value that may identify a person.
 
     BLAKE2b with a secret key (RFC 7693), 64 bits: who does not have the key
@@ -143,69 +200,22 @@ def pseudonym(value, hash_key=None):
 
     Args:
         value: Such as a PatientID.
-        hash_key: Bytes; `None` for `read_hash_key()`.
+        hash_key: `None` for this user's, read anew.
     """
-    key = hash_key or read_hash_key()
+    key = (hash_key or hash_key_lib.HashKey()).read()
     digest = hashlib.blake2b(value.encode(), key=key, digest_size=8)
     return f"hash:{digest.hexdigest()}"
 
 
-def describe_rules(examined):
-    """Returns which rule gave how many patients.
-
-    Args:
-        examined: Iterable of `examine.ExaminedFile`.
-
-    Returns:
-        List of dictionaries with `rule`, `files`, `patients` and `examples`
-        (names of files).
-    """
-    names = collections.defaultdict(list)
-    keys = collections.defaultdict(set)
-    for each in examined:
-        names[each.patient.rule].append(each.file.filename)
-        keys[each.patient.rule].add(each.patient.key)
-    return [
-        {
-            "rule": rule,
-            "files": len(names[rule]),
-            "patients": len(keys[rule]),
-            "examples": names[rule][:_MAX_EXAMPLES],
-        }
-        for rule in sorted(names)
-    ]
-
-
-def find_doubts(examined):
-    """Returns a sentence for each class whose patients are known in part.
-
-    Args:
-        examined: Iterable of `examine.ExaminedFile`.
-    """
-    totals: collections.Counter = collections.Counter()
-    unknown = collections.defaultdict(list)
-    for each in examined:
-        totals[each.file.label] += 1
-        if each.patient.rule == NO_RULE:
-            unknown[each.file.label].append(each.file.filename)
-    return [
-        f"The patient is known for {totals[label] - len(names)} of the "
-        f"{totals[label]} files of {label!r}, and not for the others, for "
-        f"example {names[0]}."
-        for label, names in unknown.items()
-        if len(names) < totals[label]
-    ]
-
-
-def _match_names(filename):
+def _match_names(filename: str) -> tuple[str, str] | tuple[None, str]:
     stem = pathlib.PurePosixPath(filename).stem
     for rule, pattern in _NAME_RULES:
         if match := pattern.fullmatch(stem):
             return match["patient"], rule
-    return None, None
+    return None, NO_RULE
 
 
-def _search(pattern, filename):
+def _search(pattern: re.Pattern[str], filename: str) -> Optional[str]:
     found = {match["patient"] for match in pattern.finditer(filename)}
     found.discard(None)
     if len(found) > 1:
@@ -215,27 +225,3 @@ def _search(pattern, filename):
             f"patient_pattern={pattern.pattern!r}"
         )
     return found.pop() if found else None
-
-
-def read_hash_key():
-    """Returns this user's key for `pseudonym`, 32 bytes.
-
-    It is made of the environment variable `XRAY_TFDS_HASH_KEY`, else of a
-    random one that is kept in `~/.config/xray_tfds/hash_key` once needed.
-    """
-    if given := os.environ.get(HASH_KEY_VARIABLE):
-        return hashlib.sha256(given.encode()).digest()
-    path = _HASH_KEY_FILE.expanduser()
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all, also when two builds make one at a time.
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_text(secrets.token_hex(32))
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass  # The other build's key is as good, and is the one to use.
-        finally:
-            new.unlink()
-    return hashlib.sha256(path.read_bytes()).digest()

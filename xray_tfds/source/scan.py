@@ -3,17 +3,22 @@
 The layout of the folders says it (`layouts`), or a table does (`tables`).
 """
 
+import collections
+from collections.abc import Sequence
 import dataclasses
-import functools
-import hashlib
-from typing import Any
 from typing import Optional
 
 from etils import epath
 
-from xray_tfds import parallel
+from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images
+from xray_tfds.source import digest_index
+from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import layouts
+from xray_tfds.source import names
+from xray_tfds.source import patients
+from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
 # What a file is named that its owner means as an image.
@@ -22,91 +27,48 @@ _IMAGE_SUFFIXES = (
     *(".dcm", ".dicom"),
 )
 
+# First group and element of a DICOM data set: of the file meta information, or
+# of the group in which every image's begins (PS3.10, 7.1; PS3.3, C.12.1).
+_BARE_DICOM = tuple(
+    bytes.fromhex(tag)
+    for tag in ("02000000", "08000000", "08000100", "08000500", "08000800")
+    + ("08001600",)
+)
+
+_NOT_AN_IMAGE = "not an image"
+_NO_PREAMBLE = "DICOM without the preamble of a file: save it as DICOM Part 10"
+_NOT_IN_TABLE = "in no row of patients_csv"
 
 # What readers of a source raise and catch, wherever it is found.
-SourceError = layouts.SourceError
+SourceError = errors.SourceError
 
 
-@dataclasses.dataclass(frozen=True)
-class SourceFile:
-    """An image of the source folder.
-
-    Attributes:
-        path: Where to read it.
-        filename: Posix path relative to the folder of the split, or to the
-            source folder where no splits are given, such as
-            `NORMAL/IM-0115-0001.jpeg`.
-        label: Class name, as configured.
-        split: Given split, or `None`.
-        digest: Hexadecimal SHA-256 of the content; empty until it was read.
-        patient: What a table says; empty without one.
-    """
-
-    path: Any
-    filename: str
-    label: str
-    split: Optional[str]
-    digest: str = ""
-    patient: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """The images of a folder.
-
-    Attributes:
-        files: Tuple of `SourceFile`, in the order of `flow_from_directory`: by
-            class, then by directory, then by name.
-        ignored: How many files are not images, by name and by content.
-    """
-
-    files: tuple
-    ignored: int
-
-    @functools.cached_property
-    def fingerprint(self):
-        """Digest of all names, classes, patients of a table, and contents."""
-        digest = hashlib.sha256()
-        for file in self.files:
-            line = [file.split or "", file.label, file.filename, file.digest]
-            if file.patient:
-                line.append(file.patient)
-            digest.update("\0".join(line).encode() + b"\n")
-        return digest.hexdigest()
-
-
-def scan(directory, class_names, table=None):
+def scan(
+    directory: epath.PathLike,
+    class_names: Sequence[str],
+    table: Optional[tables.Table] = None,
+) -> source_files.Source:
     """As `find`, and reads all files for the fingerprint of the source."""
-    return read_digests(find(directory, class_names, table))
+    return source_files.read_digests(find(directory, class_names, table))
 
 
-def read_digests(source):
-    """Returns the source with the digests of its files."""
-    digests = parallel.ordered_map(
-        lambda file: hashlib.sha256(file.path.read_bytes()).hexdigest(),
-        source.files,
-        total=len(source.files),
-        desc="Reading files",
-    )
-    return dataclasses.replace(
-        source,
-        files=tuple(
-            dataclasses.replace(file, digest=digest)
-            for file, digest in zip(source.files, digests)
-        ),
-    )
-
-
-def find(directory, class_names, table=None):
+def find(
+    directory: epath.PathLike,
+    class_names: Sequence[str],
+    table: Optional[tables.Table] = None,
+    index: Optional[digest_index.DigestIndex] = None,
+) -> source_files.Source:
     """Finds the images of a source folder.
 
     Files that are named like images and those with the content of one are
-    taken; whether they can be used is for `intake` to find out.
+    taken; whether they can be used is for `examine` to find out.
 
     Args:
         directory: The source folder; any path that `etils.epath` understands.
         class_names: Names of the classes, which are those of their folders.
         table: `tables.Table`; with labels it takes the place of the layout.
+        index: What is known of its files; those that are as they were are not
+            opened.
 
     Returns:
         A `Source`.
@@ -120,55 +82,77 @@ def find(directory, class_names, table=None):
         raise SourceError(
             f"The image folder must be an existing directory. Received: {root}"
         )
-    if table is not None:
-        tables.check_files_exist(table, root)
+    tree = layouts.Tree(root)
+    index = index or digest_index.DigestIndex(root)
     if table is not None and table.has_labels:
-        candidates = _list_table(root, table, class_names)
+        listed, cautions = _list_table(tree, table, class_names)
     else:
-        candidates = _list_folders(root, class_names)
-        if table is not None:
-            candidates = [_name_patient(f, root, table) for f in candidates]
-    files = [file for file in candidates if _is_meant_as_image(file)]
-    _check_not_empty(candidates, files)
-    return Source(files=tuple(files), ignored=len(candidates) - len(files))
+        listed = _list_folders(tree, class_names)
+        listed, cautions = _name_patients(tree, listed, table)
+    files = [f for f in (_judge(f, tree, index) for f in listed) if f]
+    _check_not_empty(listed, files)
+    cautions += _doubt_unread_folders(tree)
+    exports = patients.find_exports(files)
+    return source_files.Source(
+        root=root,
+        files=tuple(
+            dataclasses.replace(file, is_export=True) if i in exports else file
+            for i, file in enumerate(files)
+        ),
+        ignored=tuple(
+            source_files.Ignored(names.printable(name), reason)
+            for name, reason in sorted(tree.ignored.items())
+        ),
+        cautions=tuple(cautions),
+    )
 
 
-def _list_folders(root, class_names):
+def _list_folders(
+    tree: layouts.Tree, class_names: Sequence[str]
+) -> list[source_files.SourceFile]:
     """Returns the files below the class folders, not read yet."""
     files = []
-    for split, folder in layouts.find_splits(root, class_names).items():
-        for label, below in layouts.find_classes(folder, class_names).items():
-            paths = layouts.walk(below, class_names)
+    reserved = layouts.reserved_names(class_names)
+    for split, folder in layouts.find_splits(tree, class_names).items():
+        classes = layouts.find_classes(tree, folder, class_names)
+        start = len(folder.as_posix().rstrip("/")) + 1
+        for label, below in classes.items():
+            paths = layouts.walk(tree, below, reserved)
             if not paths:
                 raise _no_images(label, below)
-            # As `path.relative_to(folder)` has it, at a tenth of its time.
-            start = len(below.as_posix())
-            place = below.relative_to(folder).as_posix()
-            files += [
-                SourceFile(path, place + path.as_posix()[start:], label, split)
-                for path in paths
-            ]
+            for path in paths:
+                name = names.printable(path.as_posix()[start:])
+                files.append(source_files.SourceFile(path, name, label, split))
     return files
 
 
-def _list_table(root, table, class_names):
+def _list_table(
+    tree: layouts.Tree, table: tables.Table, class_names: Sequence[str]
+) -> tuple[list[source_files.SourceFile], list[str]]:
     """Returns the files that a table with labels names, sorted as folders."""
-    labels = {name.lower(): name for name in class_names}
+    labels = {names.fold(name): name for name in class_names}
+    paths = {tree.name(p): p for p in layouts.walk(tree, tree.root, ())}
     files = []
-    for name, row in table.rows.items():
-        split = (
-            layouts.SPLIT_FOLDERS.get(row.split.lower()) if row.split else None
-        )
-        if row.label.lower() not in labels or (row.split and not split):
+    for name, row in tables.match_rows(table, tree.root, paths).items():
+        split = layouts.SPLIT_FOLDERS.get(names.fold(row.split))
+        label = labels.get(names.fold(row.label))
+        if label is None or (row.split and not split):
             raise SourceError(
-                f"{table.path} must give labels of {', '.join(class_names)} and"
-                f" splits of {', '.join(layouts.SPLIT_FOLDERS)}. Received: "
+                f"{table.path} must give labels of {', '.join(class_names)}"
+                f" (`class_names`) and splits of "
+                f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: "
                 f"{name} with label={row.label!r}, split={row.split!r}"
             )
-        label = labels[row.label.lower()]
+        path = paths.pop(name, tree.root / name)
+        tree.ignored.pop(name, None)
+        printable = names.printable(name)
         files.append(
-            SourceFile(root / name, name, label, split, patient=row.patient)
+            source_files.SourceFile(
+                path, printable, label, split, patient=row.patient
+            )
         )
+    for path in paths.values():
+        tree.ignore(path, _NOT_IN_TABLE)
     given = {file.split for file in files}
     if None in given and len(given) > 1:
         raise SourceError(
@@ -177,33 +161,120 @@ def _list_table(root, table, class_names):
     if None not in given and "train" not in given:
         raise SourceError(f"{table.path} must give the split train to files.")
     order = {name: index for index, name in enumerate(class_names)}
-    return sorted(
-        files, key=lambda f: (f.split or "", order[f.label], f.filename)
+    files.sort(key=lambda f: (f.split or "", order[f.label], f.filename))
+    return files, _doubt_unnamed(
+        [name for name in paths if _is_named_like_image(name)],
+        len(files) + len(paths),
+        "they are left out",
     )
 
 
-def _name_patient(file, root, table):
-    """Returns the file with the patient that a table gives it, if it does."""
-    row = table.rows.get(file.path.relative_to(root).as_posix())
-    return dataclasses.replace(file, patient=row.patient) if row else file
+def _name_patients(
+    tree: layouts.Tree,
+    files: list[source_files.SourceFile],
+    table: Optional[tables.Table],
+) -> tuple[list[source_files.SourceFile], list[str]]:
+    """Returns the files with the patients that a table without labels gives."""
+    if table is None:
+        return files, []
+    by_name = {tree.name(file.path): file for file in files}
+    rows = tables.match_rows(table, tree.root, by_name)
+    unused = sorted(set(rows) - set(by_name))
+    unnamed = [n for n in by_name if n not in rows and _is_named_like_image(n)]
+    cautions = _doubt_unnamed(
+        unnamed, len(files), "other rules say whose images they are"
+    )
+    if unused:
+        cautions.append(
+            f"patients_csv names {len(unused)} files that lie in no class "
+            f"folder or are hidden, for example {unused[0]}."
+        )
+    return [
+        dataclasses.replace(
+            file, patient=rows[name].patient if name in rows else ""
+        )
+        for name, file in by_name.items()
+    ], cautions
 
 
-def _is_meant_as_image(file):
-    """Whether a file is named like an image, or has the content of one."""
-    if file.path.suffix.lower() in _IMAGE_SUFFIXES:
-        return True
-    return images.sniff_format(file.path.read_bytes()) is not None
+def _doubt_unnamed(unnamed: list[str], total: int, outcome: str) -> list[str]:
+    if not unnamed:
+        return []
+    return [
+        f"{len(unnamed)} of {total} files are in no row of patients_csv, for "
+        f"example {names.printable(unnamed[0])}: {outcome}."
+    ]
 
 
-def _check_not_empty(candidates, files):
+def _doubt_unread_folders(tree: layouts.Tree) -> list[str]:
+    """Returns a sentence if whole folders, not single files, are left out."""
+    folders = [
+        (name, reason)
+        for name, reason in sorted(tree.ignored.items())
+        if reason in (layouts.LINKED, layouts.NOT_LISTED)
+    ]
+    return [
+        f"Folders that are left out: {len(folders)}, for example "
+        f"{names.printable(name)}: {reason}."
+        for name, reason in folders[:1]
+    ]
+
+
+def _judge(
+    file: source_files.SourceFile,
+    tree: layouts.Tree,
+    index: digest_index.DigestIndex,
+) -> Optional[source_files.SourceFile]:
+    """Returns a file that is meant as an image, with its digest if known.
+
+    That is one named like an image, or with the content of one; others are
+    left out.
+    """
+    name = tree.name(file.path)
+    is_named = _is_named_like_image(name)
+    try:
+        stamp = files_lib.look(file.path)
+        entry = index.find(name, stamp)
+        if entry is None and not is_named:
+            data, stamp = files_lib.read_head(file.path)
+            entry = digest_index.Entry("", _why_no_image(data))
+            if entry.reason:
+                index.note(name, stamp, entry)
+    except decode_errors.BadFile as error:
+        if is_named:
+            return file  # Its reader says what is wrong with it.
+        tree.ignore(file.path, error.detail)
+        return None
+    if entry is None:
+        return file
+    if entry.reason and not is_named:
+        tree.ignore(file.path, entry.reason)
+        return None
+    return dataclasses.replace(file, digest=entry.digest, stamp=stamp)
+
+
+def _is_named_like_image(name: str) -> bool:
+    return name.lower().endswith(_IMAGE_SUFFIXES)
+
+
+def _why_no_image(head: bytes) -> str:
+    """Returns why the first bytes are those of no image; empty if they are."""
+    if images.sniff_format(head) is not None:
+        return ""
+    return _NO_PREAMBLE if head[:4] in _BARE_DICOM else _NOT_AN_IMAGE
+
+
+def _check_not_empty(
+    listed: list[source_files.SourceFile], files: list[source_files.SourceFile]
+) -> None:
     """Raises unless each class of each split that has files has images."""
-    left = {(file.split, file.label) for file in files}
-    for file in candidates:
-        if (file.split, file.label) not in left:
+    counts = collections.Counter((file.split, file.label) for file in files)
+    for file in listed:
+        if not counts[file.split, file.label]:
             raise _no_images(file.label, file.path.parent)
 
 
-def _no_images(label, folder):
+def _no_images(label: str, folder: epath.Path) -> SourceError:
     return SourceError(
         f"No images of the class {label!r} in {folder}. Expected files with the"
         f" content of {', '.join(images.FORMATS)}."

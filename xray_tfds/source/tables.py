@@ -3,23 +3,41 @@
     filename,patient,label,split
     NORMAL/a.png,p-17,normal,train
 
-`filename` is relative to the image folder; `label` and `split` are optional. A
-table with labels replaces the layout of the folders: the files that it names
-are the dataset, wherever they lie.
+`filename` is relative to the image folder, or absolute and below it; `label`
+and `split` are optional. A table with labels replaces the layout of the
+folders: the files that it names are the dataset, wherever they lie.
 """
 
+import collections
+from collections.abc import Callable
+from collections.abc import Iterable
 import csv
 import dataclasses
 import hashlib
 import io
+import os
+from typing import Optional
 
 from etils import epath
+
+from xray_tfds.source import errors
+from xray_tfds.source import names as names_lib
 
 _REQUIRED = ("filename", "patient")
 _OPTIONAL = ("label", "split")
 
 # How many names an error lists.
 _MAX_NAMES = 5
+
+# Byte order marks, without which a file is UTF-8.
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+# How a name in a table and that of a file are compared, the strictest first.
+_FORMS: tuple[Callable[[str], str], ...] = (
+    str,
+    names_lib.compose,
+    names_lib.fold,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,18 +55,18 @@ class Table:
 
     Attributes:
         path: Where it was read, for errors.
-        rows: Dictionary of file name to `Row`.
+        rows: File name as in the table -> `Row`.
         has_labels: Whether it has a column `label`.
         digest: Hexadecimal SHA-256 of the file.
     """
 
     path: str
-    rows: dict
+    rows: dict[str, Row]
     has_labels: bool
     digest: str
 
 
-def read_table(path):
+def read_table(path: str) -> Optional[Table]:
     """Reads and checks a table.
 
     Args:
@@ -66,16 +84,27 @@ def read_table(path):
     if not file.is_file():
         raise ValueError(
             "`patients_csv` must be an existing file. Received: "
-            f"patients_csv={path!r}"
+            f"patients_csv={os.fspath(path)!r}"
         )
-    data = file.read_bytes()
-    # Spreadsheets put a byte order mark before the first column's name.
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    columns = tuple(reader.fieldnames or ())
-    _check_columns(path, columns)
-    rows: dict = {}
-    for values in reader:
-        _add_row(path, reader.line_num, rows, values, columns)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"`patients_csv` must be a file that can be read: {error.strerror}."
+            f" Received: patients_csv={os.fspath(path)!r}"
+        ) from error
+    reader = csv.DictReader(io.StringIO(_decode(path, data), newline=""))
+    rows: dict[str, Row] = {}
+    try:
+        columns = tuple(reader.fieldnames or ())
+        _check_columns(path, columns)
+        for values in reader:
+            _add_row(f"line {reader.line_num} of {path}", rows, values, columns)
+    except csv.Error as error:
+        raise ValueError(
+            "`patients_csv` must be a table of comma-separated values. "
+            f"Received: {path} with line {reader.line_num + 1}: {error}"
+        ) from error
     if not rows:
         raise ValueError(
             f"`patients_csv` must name at least one file. Received: {path}"
@@ -88,18 +117,91 @@ def read_table(path):
     )
 
 
-def check_files_exist(table, root):
-    """Raises ValueError unless every file of a table lies below `root`."""
-    missing = [name for name in table.rows if not (root / name).is_file()]
+def match_rows(
+    table: Table, root: epath.Path, found: Iterable[str]
+) -> dict[str, Row]:
+    """Finds the files that a table names.
+
+    Names are equal as they are; or in Unicode's normal form, with either kind
+    of slash; or else in any case.
+
+    Args:
+        table: The `Table`.
+        root: The source folder.
+        found: Names of files relative to it.
+
+    Returns:
+        Name in `found` -> `Row`. A row may be of a file that is there and not
+        among those found.
+
+    Raises:
+        SourceError: If a name is of no file below the root, or of several.
+    """
+    by_form: list[dict[str, list[str]]] = []
+    found = list(found)
+    for form in _FORMS:
+        by_name = collections.defaultdict(list)
+        for name in found:
+            by_name[form(name)].append(name)
+        by_form.append(by_name)
+    rows: dict[str, Row] = {}
+    missing = []
+    for given, row in table.rows.items():
+        match = _match(table, given, root, by_form)
+        if match is None:
+            missing.append(given)
+        elif rows.setdefault(match, row) != row:
+            raise _named_twice(match, f"as {given}, in {table.path}")
     if missing:
-        shown = ", ".join(missing[:_MAX_NAMES])
-        raise ValueError(
-            f"`patients_csv` must name files below {root}. {table.path} names"
-            f" {len(missing)} that are not there, for example {shown}"
+        raise errors.SourceError(
+            f"`patients_csv` must name files below {root}. {table.path} names "
+            f"{len(missing)} that are not there, for example "
+            f"{', '.join(missing[:_MAX_NAMES])}"
         )
+    return rows
 
 
-def _check_columns(path, columns):
+def _match(
+    table: Table,
+    given: str,
+    root: epath.Path,
+    by_form: list[dict[str, list[str]]],
+) -> Optional[str]:
+    """Returns the file that a name in a table is of, `None` if none is."""
+    if given in by_form[0]:
+        return given
+    relative = names_lib.relative(given, os.fspath(root))
+    if relative is None:
+        raise errors.SourceError(
+            f"`patients_csv` must name files below {root}. {table.path} names "
+            f"{given}, which is outside it."
+        )
+    for form, by_name in zip(_FORMS, by_form):
+        matches = by_name.get(form(relative), [])
+        if len(matches) > 1:
+            raise errors.SourceError(
+                f"`patients_csv` must name one file in each row. {table.path} "
+                f"names {given}, which may be {' or '.join(matches)}."
+            )
+        if matches:
+            return matches[0]
+    return relative if (root / relative).is_file() else None
+
+
+def _decode(path: str, data: bytes) -> str:
+    """Returns the text of a table, without its byte order mark."""
+    encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            "`patients_csv` must be UTF-8. Save it as 'CSV UTF-8'. Received: "
+            f"{path} with other characters in line {line}"
+        ) from error
+
+
+def _check_columns(path: str, columns: tuple[str, ...]) -> None:
     unknown = set(columns) - set(_REQUIRED) - set(_OPTIONAL)
     missing = set(_REQUIRED) - set(columns)
     if missing or unknown or len(set(columns)) != len(columns):
@@ -110,15 +212,16 @@ def _check_columns(path, columns):
         )
 
 
-def _add_row(path, line, rows, values, columns):
+def _add_row(
+    where: str, rows: dict[str, Row], values: dict, columns: tuple[str, ...]
+) -> None:
     """Adds what a line says, and checks that it says all and only once."""
-    where = f"line {line} of {path}"
     if None in values or None in values.values():
         raise ValueError(
             f"`patients_csv` must have {len(columns)} values in each line."
             f" Received: {where}"
         )
-    name = values["filename"].strip().replace("\\", "/")
+    name = values["filename"].strip()
     row = Row(**{k: values[k].strip() for k in columns if k != "filename"})
     needed = [column for column in columns if column != "split"]
     if not name or not all(values[column].strip() for column in needed):
@@ -127,7 +230,11 @@ def _add_row(path, line, rows, values, columns):
             f" line. Received: {where}"
         )
     if rows.setdefault(name, row) != row:
-        raise ValueError(
-            f"`patients_csv` must name a file once. Received: {name} again, and"
-            f" otherwise, in {where}"
-        )
+        raise _named_twice(name, f"in {where}")
+
+
+def _named_twice(name: str, where: str) -> errors.SourceError:
+    return errors.SourceError(
+        f"`patients_csv` must name a file once. Received: {name} again, and"
+        f" otherwise, {where}"
+    )

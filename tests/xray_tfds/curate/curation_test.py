@@ -12,6 +12,7 @@ from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
 from xray_tfds.source import patients
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 
 def _examined(name, *, split=None, patient=None, film=None, reason=""):
@@ -22,7 +23,7 @@ def _examined(name, *, split=None, patient=None, film=None, reason=""):
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), np.uint8)
     image = Image.fromarray(pixels).resize((64, 64))
     return examine.ExaminedFile(
-        file=scan.SourceFile(name, name, label, split, digest=film),
+        file=source_files.SourceFile(name, name, label, split, digest=film),
         patient=patients.Patient(patient or name, "names"),
         num_bytes=1,
         reason=reason,

@@ -9,13 +9,15 @@ from xray_tfds.curate import curation
 from xray_tfds.curate import examine
 from xray_tfds.records import console_summary
 from xray_tfds.source import patients
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 
 def _examined(name, grey_part=""):
     label = name.split("/")[0]
     return examine.ExaminedFile(
-        file=scan.SourceFile(pathlib.Path(name), name, label, None, name),
+        file=source_files.SourceFile(
+            pathlib.Path(name), name, label, None, name
+        ),
         patient=patients.Patient(name, "rule"),
         num_bytes=1,
         format="DICOM",

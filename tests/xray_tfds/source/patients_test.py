@@ -1,10 +1,17 @@
 """Patient keys, against counts of the public data set taken by hand."""
 
+import dataclasses
+import threading
+
 import pytest
 
 from tests.helpers import image_trees
+from xray_tfds.curate import examine
+from xray_tfds.source import hash_key
+from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 
 @pytest.mark.parametrize(
@@ -31,7 +38,7 @@ def test_parse_patient_of_known_names(filename, expected):
 
 def test_file_of_unknown_name_is_a_patient_of_its_own():
     files = [
-        scan.SourceFile(None, f"normal/{name}", "normal", split)
+        source_files.SourceFile(None, f"normal/{name}", "normal", split)
         for name in ("1.png", "2.png")
         for split in ("train", "test")
     ]
@@ -49,11 +56,11 @@ def test_patient_counts_of_the_public_training_split():
 
 
 def _file(name, **fields):
-    return scan.SourceFile(None, name, "normal", None, **fields)
+    return source_files.SourceFile(None, name, "normal", None, **fields)
 
 
 def test_rules_come_in_their_order(monkeypatch):
-    monkeypatch.setenv(patients.HASH_KEY_VARIABLE, "secret")
+    monkeypatch.setenv(hash_key.VARIABLE, "secret")
     pattern = patients.compile_pattern(r"p(?P<patient>\d+)")
     name = "p7/IM-0115-0001.jpeg"
     found = [
@@ -87,12 +94,144 @@ def test_pattern_that_is_none_is_refused(pattern, message):
         patients.compile_pattern(pattern)
 
 
+@pytest.mark.parametrize(
+    "dicom_id",
+    ["ANON", "anonymous", "Anonymized", "0", "0000", "XXXX", "***", "No ID"]
+    + ["Patient", "UNKNOWN", "de-identified", "REMOVED"],
+)
+def test_id_that_an_anonymiser_gives_to_all_is_none(dicom_id):
+    found = [
+        patients.find_patient(_file(name), dicom_id=dicom_id)
+        for name in ("1.dcm", "2.dcm")
+    ]
+    assert found[0].key != found[1].key
+    assert found[0].rule == patients.NO_RULE
+
+
+@pytest.mark.parametrize("dicom_id", ["ANON12", "1", "X7", "ID-7", "10"])
+def test_number_that_an_anonymiser_gives_to_one_is_an_id(dicom_id):
+    assert not patients.is_anonymous(dicom_id)
+
+
+def _tree(names):
+    """Returns the patient of each file of a class folder."""
+    files = [_file(name) for name in names]
+    exports = patients.find_exports(files)
+    return [
+        patients.find_patient(dataclasses.replace(f, is_export=i in exports))
+        for i, f in enumerate(files)
+    ]
+
+
+def test_names_that_a_viewer_gives_do_not_make_strangers_one():
+    found = _tree(
+        [
+            "normal/case1/IM-0001-0001.jpg",
+            "normal/case1/IM-0001-0002.jpg",
+            "normal/case2/IM-0001-0001.jpg",
+        ]
+    )
+    assert found[0] == found[1] != found[2]
+    assert {patient.rule for patient in found} == {patients.EXPORT_RULE}
+
+
+def test_names_of_the_public_set_hold_in_folders_of_any_depth():
+    found = _tree(
+        [
+            "NORMAL/IM-0115-0001.jpeg",
+            "NORMAL/part1/IM-0115-0002.jpeg",
+            "NORMAL/part2/IM-0115-0003.jpeg",
+        ]
+    )
+    assert {patient.key for patient in found} == {"IM-0115"}
+
+
+def _examined(patient_of):
+    return [
+        examine.ExaminedFile(
+            file=_file(name), patient=patients.Patient(key, rule), num_bytes=1
+        )
+        for name, (key, rule) in patient_of.items()
+    ]
+
+
+@pytest.mark.parametrize("name", ["normal/{}.dcm", "normal/{}/a.dcm"])
+def test_patient_of_most_files_is_doubted_with_the_rule_and_a_way_out(name):
+    same = {name.format(i): ("hash:1", patients.DICOM_RULE) for i in range(9)}
+    others = {
+        name.format(i): (f"hash:{i}", patients.DICOM_RULE)
+        for i in range(20, 24)
+    }
+    (doubt,) = patient_doubts.find_doubts(_examined(same | others))
+    assert "'DICOM PatientID'" in doubt and "`patient_pattern`" in doubt
+    assert "9 of 13 files" in doubt
+    many = {
+        name.format(i): (f"hash:{i}", patients.DICOM_RULE)
+        for i in range(30, 50)
+    }
+    assert not patient_doubts.find_doubts(_examined(same | many))
+
+
 def test_pseudonym_depends_on_the_key_and_is_kept(tmp_path, monkeypatch):
-    monkeypatch.delenv(patients.HASH_KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(hash_key.VARIABLE, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     first = patients.pseudonym("MRN1")
     assert first == patients.pseudonym("MRN1") != patients.pseudonym("MRN2")
     (key_file,) = (tmp_path / ".config/xray_tfds").iterdir()
     assert key_file.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setenv(patients.HASH_KEY_VARIABLE, "another")
+    monkeypatch.setenv(hash_key.VARIABLE, "another")
     assert patients.pseudonym("MRN1") != first
+
+
+def test_builds_at_one_time_make_one_key(tmp_path, monkeypatch):
+    monkeypatch.delenv(hash_key.VARIABLE, raising=False)
+    for turn in range(60):
+        home = tmp_path / str(turn)
+        monkeypatch.setenv("HOME", str(home))
+        shared, barrier = hash_key.HashKey(), threading.Barrier(8)
+        keys, failures = [], []
+
+        def read(of_build):
+            barrier.wait()
+            try:
+                keys.append((shared if of_build else hash_key.HashKey()).read())
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [
+            threading.Thread(target=read, args=(i % 2,)) for i in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert len(set(keys)) == 1 and len(keys) == 8
+        (file,) = (home / ".config/xray_tfds").iterdir()
+        assert len(file.read_text()) == 64
+
+
+def test_key_of_a_build_stays_while_the_file_changes(tmp_path, monkeypatch):
+    monkeypatch.delenv(hash_key.VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    key = hash_key.HashKey()
+    first = patients.pseudonym("MRN1", key)
+    (tmp_path / ".config/xray_tfds/hash_key").write_text("another")
+    assert patients.pseudonym("MRN1", key) == first
+    assert patients.pseudonym("MRN1") != first
+
+
+def test_key_that_cannot_be_kept_is_reported_with_the_way_out(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv(hash_key.VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(scan.SourceError, match="Set XRAY_TFDS_HASH_KEY"):
+        patients.pseudonym("MRN1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / ".config/xray_tfds/hash_key"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    with pytest.raises(scan.SourceError, match="is empty"):
+        patients.pseudonym("MRN1")

@@ -65,6 +65,15 @@ def test_scan_ignores_case_of_classes_and_splits(tmp_path):
     assert source.files[0].filename == "NORMAL/0.png"
 
 
+def test_scan_takes_names_in_any_spelling(tmp_path):
+    folders = ["Training/Üb", "TESTING/u\u0308b", "Training/x", "TESTING/X"]
+    image_trees.write_images(tmp_path, _names(*folders), size=(4, 4))
+    source = scan.scan(tmp_path, ("üb", "x"))
+    assert {(file.split, file.label) for file in source.files} == {
+        (split, label) for split in ("train", "test") for label in ("üb", "x")
+    }
+
+
 def test_scan_judges_by_content(tmp_path):
     _touch(tmp_path, "normal/notes.txt", b"a note")
     _touch(tmp_path, "normal/.DS_Store", b"hidden")
@@ -81,7 +90,13 @@ def test_scan_judges_by_content(tmp_path):
         "normal/png named.jpg",
         "normal/without suffix",
     }
-    assert source.ignored == 1
+    assert {file.filename: file.reason for file in source.ignored} == {
+        "__MACOSX/": "hidden",
+        "normal/.DS_Store": "hidden",
+        "normal/.hidden.png": "hidden",
+        "normal/notes.txt": "not an image",
+        "readme.txt": "beside the class folders",
+    }
 
 
 def test_scan_fingerprint_follows_names_and_contents(tmp_path):
@@ -106,6 +121,8 @@ def test_scan_fingerprint_follows_names_and_contents(tmp_path):
         (_names("normal", "Normal", "pneumonia"), "Two folders for the class"),
         (_names(*_CLASSES, "covid"), "Unknown class folder: .*covid"),
         (_names("cats", "dogs"), "Found in .*: cats, dogs. Expected"),
+        (_names("a b", "c"), "--class_names='a b,c' of train.py, --config="),
+        (_names(*_CLASSES, "covid"), "--class_names=covid,normal,pneumonia of"),
         (_names("x/normal", "x/pneumonia"), "Did you mean .*/x?"),
         ([*_SPLITS, *_names("extra")], "Unknown split folder in .*: extra"),
         (

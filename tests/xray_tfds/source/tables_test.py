@@ -1,6 +1,8 @@
 """The CSV table of files, patients, labels and splits."""
 
 import pathlib
+import re
+import unicodedata
 
 import pytest
 
@@ -87,7 +89,10 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
         ("filename,patient\na.png,1,2\n", "2 values in each line.*line 2"),
         ("filename,patient\na.png,\n", "a value for .*line 2"),
         ("filename,patient\na.png,1\na.png,2\n", "a.png again.*line 3"),
-        ("filename,patient\nmissing.png,1\n", "not there, .* missing.png"),
+        (
+            "filename,patient,label\nmissing.png,1,normal\n",
+            "not there, .* missing.png",
+        ),
         ("filename,patient,label\na.png,1,sick\n", "label='sick'"),
         (
             "filename,patient,label,split\na.png,1,normal,dev\n",
@@ -114,3 +119,119 @@ def test_table_that_does_not_say_it_clearly_is_refused(text, message, tmp_path):
 def test_missing_table_is_refused_with_its_name():
     with pytest.raises(ValueError, match="patients_csv='nowhere.csv'"):
         xray_tfds.XrayConfig(patients_csv="nowhere.csv")
+
+
+def _spell(name, root):
+    return {
+        "./": f"./{name}",
+        "absolute": f"{root}/{name}",
+        "linked": f"{root}-link/{name}",
+        "twice": name.replace("/", "//"),
+        "around": f"normal/../{name}",
+        "backslashes": name.replace("/", "\\"),
+        "case": name.upper(),
+        "NFD": unicodedata.normalize("NFD", name),
+        "NFC": unicodedata.normalize("NFC", name),
+    }
+
+
+_NAMES = ["normal/Ö[1].png", "normal/b.png", "pneumonia/c.png"]
+
+
+@pytest.mark.parametrize("spelling", _spell("", ""))
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    "columns", ["filename,patient", "filename,patient,label"]
+)
+def test_names_are_equal_in_any_spelling(spelling, form, columns, tmp_path):
+    names = [unicodedata.normalize(form, name) for name in _NAMES]
+    root = tmp_path / "images"
+    image_trees.write_images(root, names)
+    (tmp_path / "images-link").symlink_to(root)
+    lines = [
+        f"{_spell(name, root)[spelling]},p,{name.split('/')[0]}"
+        for name in _NAMES
+    ]
+    if columns.count(",") == 1:
+        lines = [line.rpartition(",")[0] for line in lines]
+    table = _write(tmp_path / "t.csv", "\n".join([columns, *lines]))
+    source = scan.find(root, _CLASSES, tables.read_table(table))
+    assert sorted(f.filename for f in source.files) == sorted(names)
+    assert all(file.patient == "p" for file in source.files)
+    assert not source.cautions
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("../outside.png", "outside.png, which is outside it"),
+        ("/etc/passwd", "/etc/passwd, which is outside it"),
+        ("normal/../../x", "which is outside it"),
+        ("normal/A.png", "may be normal/a.PNG or normal/a.png"),
+        ("normal/z.png", "1 that are not there, for example normal/z.png"),
+    ],
+)
+@pytest.mark.parametrize("label", ["", ",normal"])
+def test_row_of_no_file_or_of_several_is_refused(
+    name, message, label, tmp_path
+):
+    root = tmp_path / "images"
+    image_trees.write_images(
+        root, ["normal/a.png", "normal/a.PNG", "pneumonia/c.png"]
+    )
+    (tmp_path / "outside.png").write_bytes(b"")
+    header = "filename,patient" + (",label" if label else "")
+    table = _write(tmp_path / "t.csv", f"{header}\n{name},1{label}\n")
+    with pytest.raises(scan.SourceError, match=re.escape(message)):
+        scan.find(root, _CLASSES, tables.read_table(table))
+
+
+def test_file_named_in_two_spellings_has_one_patient(tmp_path):
+    image_trees.write_images(tmp_path, ["normal/a.png", "pneumonia/c.png"])
+    text = "filename,patient\nnormal/a.png,1\n./normal/a.png,2\n"
+    table = tables.read_table(_write(tmp_path / "t.csv", text))
+    with pytest.raises(scan.SourceError, match="name a file once"):
+        scan.find(tmp_path, _CLASSES, table)
+
+
+def test_files_without_a_row_are_counted_in_a_caution(tmp_path):
+    root = tmp_path / "images"
+    image_trees.write_images(root, [*_NAMES, "normal/.hidden.png"])
+    table = tmp_path / "t.csv"
+    _write(table, "filename,patient\nnormal/b.png,1\nnormal/.hidden.png,2\n")
+    source = scan.find(root, _CLASSES, tables.read_table(table))
+    assert len(source.files) == 3
+    assert "2 of 3 files are in no row of patients_csv" in source.cautions[0]
+    assert "names 1 files that lie in no class folder" in source.cautions[1]
+    _write(
+        table,
+        "filename,patient,label\nnormal/b.png,1,normal\npneumonia/c.png,2,"
+        "pneumonia\n",
+    )
+    source = scan.find(root, _CLASSES, tables.read_table(table))
+    assert len(source.files) == 2
+    assert "1 of 3 files are in no row" in source.cautions[0]
+    reasons = {item.filename: item.reason for item in source.ignored}
+    assert reasons["normal/Ö[1].png"] == "in no row of patients_csv"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8", "utf-8-sig"])
+def test_table_is_read_in_any_unicode(encoding, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("filename,patient\nÖ.png,ä\n", encoding=encoding)
+    assert tables.read_table(path).rows == {"Ö.png": tables.Row("ä")}
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ("filename,patient\na.png,Müller\n".encode("latin-1"), "in line 2"),
+        (b"filename,patient\na.png," + b"x" * 140_000, "with line 2: field"),
+    ],
+    ids=["Latin-1", "long"],
+)
+def test_table_that_cannot_be_read_is_refused_by_name(data, message, tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=f"`patients_csv`.*odd.csv.*{message}"):
+        tables.read_table(path)

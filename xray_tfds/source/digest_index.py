@@ -1,0 +1,127 @@
+"""Which digest a file had when it was last read, so that it is read once.
+
+The index of a folder lies beside its records. Like git's, it takes a file for
+unchanged whose size and times are; it may be deleted at any time, and all files
+are read again.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from typing import NamedTuple
+from typing import Optional
+
+from etils import epath
+
+from xray_tfds.source import files as files_lib
+
+# To be raised when other files are taken for images than before.
+_VERSION = 1
+
+
+class Entry(NamedTuple):
+    """What reading a file told: a digest, or why it is no image."""
+
+    digest: str
+    reason: str = ""
+
+
+_Entries = dict[str, tuple[files_lib.Stamp, Entry]]
+
+
+class DigestIndex:
+    """The entries of the files of one folder."""
+
+    def __init__(self, root: epath.PathLike, *folders: epath.PathLike) -> None:
+        """Reads what is kept of a folder.
+
+        Args:
+            root: The folder of images.
+            *folders: Directories with records of it, of which each may hold an
+                index; what a later one says holds.
+        """
+        self._is_local = files_lib.is_local(root)
+        self._name = f"index-{path_digest(root)[:16]}.json"
+        self._entries: _Entries = {}
+        self._noted: _Entries = {}
+        for folder in folders:
+            self._entries |= _load(os.path.join(folder, self._name))
+
+    def find(
+        self, name: str, stamp: Optional[files_lib.Stamp]
+    ) -> Optional[Entry]:
+        """Returns the entry of a file if its stamp is still that of then."""
+        known = self._entries.get(name)
+        if known is None or known[0] != stamp:
+            return None
+        self._noted[name] = known
+        return known[1]
+
+    def note(
+        self, name: str, stamp: Optional[files_lib.Stamp], entry: Entry
+    ) -> None:
+        """Takes up an entry; none of a file whose changes may not show."""
+        if stamp is not None:
+            self._noted[name] = (stamp, entry)
+
+    def save(self, folder: epath.PathLike) -> None:
+        """Writes the entries found and noted, at once or not at all.
+
+        Args:
+            folder: Directory with the records, which is there.
+        """
+        path = os.path.join(folder, self._name)
+        if not self._is_local or not files_lib.is_local(folder):
+            return
+        if not self._noted or self._noted == _load(path):
+            return
+        content = {
+            "version": _VERSION,
+            "files": {
+                name: [*stamp, *entry]
+                for name, (stamp, entry) in self._noted.items()
+            },
+        }
+        new = None
+        try:
+            # A name of its own: several builders may write at a time.
+            descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=0)
+            os.replace(new, path)
+        except OSError:
+            # It only saves time; the folder may be read-only, or full.
+            if new is not None and os.path.exists(new):
+                os.remove(new)
+
+
+def path_digest(root: epath.PathLike) -> str:
+    """Returns a digest of where a folder lies, links resolved."""
+    path = os.path.expanduser(os.fspath(root))
+    if files_lib.is_local(path):
+        path = os.path.realpath(path)
+    return hashlib.sha256(os.fsencode(path)).hexdigest()
+
+
+def _load(path: str) -> _Entries:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        if content["version"] != _VERSION:
+            return {}
+        return {
+            str(name): (
+                files_lib.Stamp(int(size), int(mtime), int(ctime)),
+                Entry(str(digest), str(reason)),
+            )
+            for name, (
+                size,
+                mtime,
+                ctime,
+                digest,
+                reason,
+            ) in content["files"].items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}  # None yet, or not one that this code wrote: read all again.

@@ -1,0 +1,54 @@
+"""One normal form for names of classes, splits and files.
+
+The same name comes in several spellings: macOS takes accents apart (NFD) where
+others write one character (NFC), Windows writes backslashes and ignores case,
+`find` begins with `./`.
+"""
+
+import os
+import posixpath
+from typing import Optional
+import unicodedata
+
+
+def fold(name: str) -> str:
+    """Returns the form in which equal names are equal, in any case."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def compose(name: str) -> str:
+    """Returns a name as one character for each letter with its accents."""
+    return unicodedata.normalize("NFC", name)
+
+
+def relative(name: str, root: str) -> Optional[str]:
+    """Returns a path as one relative to the root; `None` if it lies outside.
+
+    Args:
+        name: Absolute or relative to the root, with either kind of slash.
+        root: Path of a folder.
+    """
+    path = posixpath.normpath(name.replace("\\", "/"))
+    if posixpath.isabs(path):
+        path = posixpath.relpath(path, _posix(os.path.abspath(root)))
+        if _is_above(path):
+            # The way there may lead through a link.
+            folder, file = posixpath.split(posixpath.normpath(name))
+            folder = os.path.relpath(
+                os.path.realpath(folder), os.path.realpath(root)
+            )
+            path = posixpath.normpath(posixpath.join(_posix(folder), file))
+    return None if _is_above(path) else path
+
+
+def _posix(path: str) -> str:
+    return path.replace(os.sep, "/")
+
+
+def _is_above(path: str) -> bool:
+    return path == ".." or path.startswith("../")
+
+
+def printable(name: str) -> str:
+    r"""Returns a name that is UTF-8: other bytes are spelled out, as `\xf6`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
