@@ -14,6 +14,7 @@ import math
 import os
 import statistics
 import time
+import typing
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -67,7 +68,7 @@ def _make_iterator(num_examples, num_steps):
         num_epochs=math.ceil(num_steps / steps),
         # One static shape, so that nothing is compiled while time is taken.
         remainder="pad",
-        sampling=_SAMPLING.value,
+        sampling=typing.cast(example_order.Sampling, _SAMPLING.value),
     )
     return iter(ds)
 

@@ -1,5 +1,7 @@
 """Training passes over noise, for the benchmarks that time them."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -31,7 +33,7 @@ def make_splits(num_images, image_size):
         num_images: int.
         image_size: Height and width in pixels.
     """
-    splits = {}
+    splits: dict[str, Any] = {}
     for name, count in {"train": num_images, "validation": 32}.items():
         rng = np.random.default_rng(count)
         splits[name] = pipeline.Split.from_arrays(

@@ -4,3 +4,10 @@ from migration.directory import DirectoryFlow
 from migration.directory import flow_from_directory
 from migration.listing import Listing
 from migration.listing import list_directory
+
+__all__ = [
+    "DirectoryFlow",
+    "Listing",
+    "flow_from_directory",
+    "list_directory",
+]

@@ -1,14 +1,22 @@
 """`flow_from_directory`, with the arguments of Keras and batches of ours."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import dataclasses
 import functools
+import os
 import secrets
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
 from migration import listing as listing_lib
 import pipeline
+from pipeline import labels
+from pipeline import subsets
 from xray_tfds import config as config_lib
 from xray_tfds import parallel
 from xray_tfds.decode import images
@@ -19,47 +27,50 @@ class DirectoryFlow:
     """The dataset, and what a Keras iterator knows of its files.
 
     Attributes:
-        dataset: `tf.data.Dataset`; one pass is one epoch.
-        listing: `Listing` of the files.
-        split: `pipeline.Split` of the decoded images.
-        image_shape: `(height, width, channels)`.
-        batch_size: int.
+        dataset: One pass is one epoch.
+        listing: The files.
+        split: Their decoded images.
+        batch_size: Images in a batch.
     """
 
-    dataset: Any
+    dataset: tf.data.Dataset
     listing: listing_lib.Listing
     split: pipeline.Split
-    image_shape: tuple[int, int, int]
     batch_size: int
 
-    def __getattr__(self, name):
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)`."""
+        return self.split.image_shape
+
+    def __getattr__(self, name: str) -> Any:
         """Finds `filenames`, `samples`, ... where Keras's iterator has them."""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self.listing, name)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of batches in an epoch."""
         return -(-self.listing.samples // self.batch_size)
 
 
 def flow_from_directory(
-    generator,
-    directory,
-    target_size=(256, 256),
-    color_mode="rgb",
-    classes=None,
-    class_mode="categorical",
-    batch_size=32,
-    shuffle=True,
-    seed=None,
+    generator: pipeline.AugmentConfig | Any,
+    directory: str | os.PathLike[str],
+    target_size: tuple[int, int] = (256, 256),
+    color_mode: str = "rgb",
+    classes: Sequence[str] | None = None,
+    class_mode: labels.LabelMode = "categorical",
+    batch_size: int = 32,
+    shuffle: bool = True,
+    seed: int | None = None,
     *,
-    follow_links=False,
-    subset=None,
-    interpolation="nearest",
-    keep_aspect_ratio=False,
-    **dataset_options,
-):
+    follow_links: bool = False,
+    subset: subsets.Subset | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+    **dataset_options: Any,
+) -> DirectoryFlow:
     """Makes the dataset of Keras's `generator.flow_from_directory(...)`.
 
     Files, their order, labels, decoding and resizing are Keras's; so is the
@@ -75,17 +86,14 @@ def flow_from_directory(
         color_mode: "grayscale", "rgb" or "rgba".
         classes: Names of the class folders, in the order of their indices.
         class_mode: "categorical", "binary", "sparse", "input" or None.
-        batch_size: int.
+        batch_size: Images in a batch.
         shuffle: Whether each epoch has a fresh order.
-        seed: int; None draws one.
+        seed: Any; None draws one.
         follow_links: Whether to follow links to folders below the classes.
         subset: "training" or "validation", by `validation_split`.
         interpolation: Filter for resizing, as in `keras.utils.load_img`.
         keep_aspect_ratio: Whether to cut instead of distort.
         **dataset_options: For `pipeline.make_train_dataset`.
-
-    Returns:
-        `DirectoryFlow`.
 
     Raises:
         ValueError: If an argument or a file is not as it must be.
@@ -95,34 +103,22 @@ def flow_from_directory(
             "`save_to_dir` must be left out: a dataset has no side effects. "
             "Save the batches that it yields."
         )
-    config = generator
-    if not isinstance(config, pipeline.AugmentConfig):
-        config = pipeline.AugmentConfig.from_keras(generator)
-    config_lib.check_one_of("color_mode", color_mode, images.COLOR_MODES)
-    config_lib.check_one_of(
-        "interpolation", interpolation, images.INTERPOLATIONS
-    )
-    listing = listing_lib.list_directory(
+    config = _as_config(generator)
+    listing = _list_images(
         directory,
         classes=classes,
         follow_links=follow_links,
         subset=subset,
         validation_split=config.validation_split,
     )
-    if not listing.samples:
-        raise ValueError(
-            f"`directory` must hold images in class folders. None found in "
-            f"{listing.directory}, classes {list(listing.class_indices)}"
-        )
-    load = functools.partial(
-        _load,
+    split = _load_split(
+        listing,
+        subset or "all",
         color_mode=color_mode,
         image_size=tuple(target_size),
         interpolation=interpolation,
         keep_aspect_ratio=keep_aspect_ratio,
     )
-    shape = (*target_size, images.COLOR_MODES[color_mode])
-    split = _load_split(listing, load, shape, subset or "all")
     dataset = pipeline.make_train_dataset(
         split,
         split.name,
@@ -133,14 +129,54 @@ def flow_from_directory(
         label_mode=class_mode,
         **{"statistics": config.statistics} | dataset_options,
     )
-    return DirectoryFlow(dataset, listing, split, shape, batch_size)
+    return DirectoryFlow(dataset, listing, split, batch_size)
 
 
-def _load_split(listing, load, shape, name):
-    """Decodes all files into a `pipeline.Split`, on all cores."""
-    pixels: Any = np.empty((listing.samples, *shape), np.uint8)
+def _as_config(
+    generator: pipeline.AugmentConfig | Any,
+) -> pipeline.AugmentConfig:
+    if isinstance(generator, pipeline.AugmentConfig):
+        return generator
+    return pipeline.AugmentConfig.from_keras(generator)
+
+
+def _list_images(
+    directory: str | os.PathLike[str], **options: Any
+) -> listing_lib.Listing:
+    """Lists a directory that must hold images."""
+    listing = listing_lib.list_directory(directory, **options)
+    if not listing.samples:
+        raise ValueError(
+            f"`directory` must hold images in class folders. None found in "
+            f"{listing.directory}, classes {list(listing.class_indices)}"
+        )
+    return listing
+
+
+def _load_split(
+    listing: listing_lib.Listing, name: str, **options: Any
+) -> pipeline.Split:
+    """Decodes all files into memory, on all cores.
+
+    Args:
+        listing: The files.
+        name: What errors call the split.
+        **options: For `images.load_image`.
+    """
+    config_lib.check_one_of(
+        "color_mode", options["color_mode"], images.COLOR_MODES
+    )
+    config_lib.check_one_of(
+        "interpolation", options["interpolation"], images.INTERPOLATIONS
+    )
+    channels = images.COLOR_MODES[options["color_mode"]]
+    shape = (listing.samples, *options["image_size"], channels)
+    pixels: npt.NDArray[np.uint8] = np.empty(shape, np.uint8)
     decoded = parallel.ordered_map(
-        load, listing.filepaths, total=listing.samples, desc="Decoding"
+        functools.partial(_load, **options),
+        listing.filepaths,
+        total=listing.samples,
+        desc="Decoding",
     )
     for index, image in enumerate(decoded):
         pixels[index] = image
@@ -153,7 +189,7 @@ def _load_split(listing, load, shape, name):
     )
 
 
-def _load(path, **options):
+def _load(path: str, **options: Any) -> npt.NDArray[np.uint8]:
     with open(path, "rb") as file:
         data = file.read()
     try:

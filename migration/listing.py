@@ -1,10 +1,15 @@
 """The files that Keras's `flow_from_directory` finds, in its order."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import dataclasses
 import os
 
 import numpy as np
+import numpy.typing as npt
 
+from pipeline import checks
 from pipeline import subsets
 
 # Ends of file names, in lower case. No dot is required: "notapng" is taken.
@@ -18,14 +23,14 @@ class Listing:
     Attributes:
         directory: Where it was found.
         filenames: Paths relative to `directory`.
-        classes: int32 `[samples]`, index of each file's class.
-        class_indices: Dictionary of class name to index.
+        classes: `[samples]`, index of each file's class.
+        class_indices: Index of each class, by name.
         num_classes: Number of classes, also of those without files.
     """
 
     directory: str
     filenames: tuple[str, ...]
-    classes: np.ndarray
+    classes: npt.NDArray[np.int32]
     class_indices: dict[str, int]
     num_classes: int
 
@@ -41,13 +46,13 @@ class Listing:
 
 
 def list_directory(
-    directory,
+    directory: str | os.PathLike[str],
     *,
-    classes=None,
-    follow_links=False,
-    subset=None,
-    validation_split=0.0,
-):
+    classes: Sequence[str] | None = None,
+    follow_links: bool = False,
+    subset: subsets.Subset | None = None,
+    validation_split: float = 0.0,
+) -> Listing:
     """Lists class folders as Keras does; its every rule, liked or not.
 
     Args:
@@ -58,9 +63,6 @@ def list_directory(
         subset: None, "training" or "validation".
         validation_split: The share of each class, by order, that is
             "validation".
-
-    Returns:
-        `Listing`.
 
     Raises:
         ValueError: If the directory does not exist, a class is not a folder in
@@ -73,7 +75,7 @@ def list_directory(
             f"Received: directory={directory!r}"
         )
     if subset is not None:
-        subsets.check_subset(subset)
+        checks.check_choice("subset", subset, subsets.SUBSETS)
     names = list(classes or _subfolders(directory))
     indices = dict(zip(names, range(len(names))))
     filenames: list[str] = []
@@ -100,12 +102,12 @@ def list_directory(
     )
 
 
-def _subfolders(directory):
+def _subfolders(directory: str) -> list[str]:
     entries = sorted(os.listdir(directory))
     return [e for e in entries if os.path.isdir(os.path.join(directory, e))]
 
 
-def _files(folder, follow_links):
+def _files(folder: str, follow_links: bool) -> list[str]:
     """Returns paths of images relative to `folder`, by folder, then by name."""
     walk = os.walk(folder, followlinks=follow_links)
     return [

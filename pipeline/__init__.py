@@ -9,11 +9,11 @@ from pipeline.config import AugmentConfig
 from pipeline.fingerprints import fingerprint
 from pipeline.input_pipeline import make_eval_dataset
 from pipeline.input_pipeline import make_train_dataset
+from pipeline.loading import load_split
+from pipeline.loading import open_split
 from pipeline.params import sample_params
 from pipeline.plan import epoch_plan
-from pipeline.splits import Split
-from pipeline.splits import load_split
+from pipeline.split import Split
 from pipeline.statistics import Statistics
 from pipeline.statistics import fit_statistics
-from pipeline.streaming import open_split
 from pipeline.subsets import select_subset

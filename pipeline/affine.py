@@ -5,8 +5,11 @@ Coordinates, boundary rules and interpolation are those of Keras's
 folded in as reversed pixel order, which is exact.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
 
+from pipeline import config as config_lib
 from pipeline import fixed_point
 from pipeline import geometry
 from pipeline import interpolation
@@ -19,59 +22,49 @@ _SHIFTS = ("tx", "ty")
 _FLIPS = ("flip_horizontal", "flip_vertical")
 
 
-def fetch(images, params, config, *, jit_compile=False):
+def fetch(
+    images: tf.Tensor,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+    *,
+    jit_compile: bool = False,
+) -> interpolation.Taps:
     """Fetches the source pixels of all geometric transforms at once.
 
     Args:
         images: `[batch, height, width, channels]`, any numeric dtype.
-        params: Dictionary as `params.sample_params` returns it; values are
-            numbers or vectors `[batch]`; a missing key is neutral.
-        config: `AugmentConfig`; `fill_mode`, `cval`, `interpolation_order` and
-            `keras_quirks` are used.
+        params: As `params.sample_params` returns them.
+        config: `fill_mode`, `cval`, `interpolation_order` and `keras_quirks`
+            are used.
         jit_compile: Whether XLA compiles the kernels. Parameters must then be
             within the ranges of `config`.
 
     Returns:
-        `interpolation.Taps`, for `interpolation.blend`.
+        What `interpolation.blend` makes the images of.
     """
-    linear = any(not params_lib.is_off(params, name) for name in _LINEAR)
-    shifts = any(not params_lib.is_off(params, name) for name in _SHIFTS)
-    if not linear and not shifts:
-        return interpolation.Taps(interpolation.PIXEL, _flip(images, params))
+    linear = _any_on(params, _LINEAR)
+    if not linear and not _any_on(params, _SHIFTS):
+        return interpolation.Taps("pixel", _flip(images, params))
     order = config.interpolation_order
     # Brightness truncates to whole grey levels: an error of one rounding in
     # float32 would become one of a level.
     exact = not params_lib.is_off(params, "brightness")
-    if order == 1 and not linear and not exact and config.fill_mode != "wrap":
-        moves = {
-            name: params_lib.as_float64(params[name])
-            for name in _SHIFTS + _FLIPS
-            if not params_lib.is_off(params, name)
-        }
-        shift = xla.compiled(_fetch_shift, jit_compile)
-        pixels, weights, inside = shift(
-            images, moves, config.fill_mode, config.keras_quirks
-        )
-        return interpolation.Taps(interpolation.CELL, pixels, weights, inside)
-    row_terms, col_terms = geometry.source_coordinates(
-        params, geometry.sizes(images)[1:3], config.keras_quirks
+    fast = order == 1 and not exact
+    if fast and not linear and config.fill_mode != "wrap":
+        return _fetch_crop(images, params, config, jit_compile)
+    image_shape = geometry.sizes(images)[1:3]
+    coordinates = geometry.source_coordinates(
+        params, image_shape, config.keras_quirks
     )
     if order > 1:
-        warped = spline.interpolate(images, row_terms, col_terms, config)
-        return interpolation.Taps(interpolation.PIXEL, warped)
-    if (
-        jit_compile
-        and order == 1
-        and not exact
-        and fixed_point.is_applicable(
-            geometry.sizes(images)[1:3], images.dtype, config
-        )
-    ):
-        return interpolation.fetch_fixed(images, row_terms, col_terms)
+        warped = spline.interpolate(images, coordinates, config)
+        return interpolation.Taps("pixel", warped)
+    fast &= jit_compile
+    if fast and fixed_point.is_applicable(image_shape, images.dtype, config):
+        return interpolation.fetch_fixed(images, coordinates)
     return interpolation.fetch_plane(
         images,
-        row_terms,
-        col_terms,
+        coordinates,
         config.fill_mode,
         order=order,
         weight_dtype=tf.float64 if exact else tf.float32,
@@ -79,23 +72,50 @@ def fetch(images, params, config, *, jit_compile=False):
     )
 
 
-def _fetch_shift(images, params, fill_mode, keras_quirks):
-    """Fetches for a pure shift, coordinates included in what is compiled.
+def _any_on(params: params_lib.Params, names: tuple[str, ...]) -> bool:
+    return any(not params_lib.is_off(params, name) for name in names)
+
+
+def _fetch_crop(
+    images: tf.Tensor,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+    jit_compile: bool,
+) -> interpolation.Taps:
+    """Fetches for a pure shift, flipped or not."""
+    moves = {
+        name: params_lib.as_float64(params[name])
+        for name in _SHIFTS + _FLIPS
+        if not params_lib.is_off(params, name)
+    }
+    pixels, weights, inside = xla.compile_if(jit_compile, _shift)(
+        images, moves, config.fill_mode, config.keras_quirks
+    )
+    return interpolation.Taps("cell", pixels, weights, inside)
+
+
+def _shift(
+    images: tf.Tensor,
+    params: params_lib.Params,
+    fill_mode: str,
+    keras_quirks: bool,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
+    """Does the work of `_fetch_crop`, the coordinates compiled with it.
 
     That is exact here: nothing is multiplied, so XLA has nothing to contract.
     """
-    row_terms, col_terms = geometry.source_coordinates(
+    rows, cols = geometry.source_coordinates(
         params, geometry.sizes(images)[1:3], keras_quirks
     )
     return interpolation.crop(
         images,
-        row_terms[0] + row_terms[1][:, :1],
-        col_terms[0][:, :1] + col_terms[1],
+        rows[0] + rows[1][:, :1],
+        cols[0][:, :1] + cols[1],
         fill_mode,
     )
 
 
-def _flip(images, params):
+def _flip(images: tf.Tensor, params: params_lib.Params) -> tf.Tensor:
     """Reverses rows and columns of the images whose flag is set."""
     for name, axis in (("flip_vertical", 1), ("flip_horizontal", 2)):
         if not params_lib.is_off(params, name):

@@ -5,7 +5,12 @@ first if the configuration says so), work eagerly and in graphs, and compute
 nothing for a transform that is off.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
 import functools
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,9 +19,14 @@ from pipeline import config as config_lib
 from pipeline import intensity
 from pipeline import interpolation
 from pipeline import params as params_lib
+from pipeline import statistics as statistics_lib
 
 
-def apply_transform(image, params, config):
+def apply_transform(
+    image: tf.Tensor,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+) -> tf.Tensor:
     """Applies the transform that `params` describe, as Keras does.
 
     Args:
@@ -31,7 +41,7 @@ def apply_transform(image, params, config):
         float32, the shape of `image`, still in raw grey levels.
     """
 
-    def transform(images):
+    def transform(images: tf.Tensor) -> tf.Tensor:
         images = _channels_last(images, config)
         taps = affine.fetch(images, params, config)
         images = interpolation.blend(taps, config.cval)
@@ -41,7 +51,9 @@ def apply_transform(image, params, config):
     return _on_batch(transform, image)
 
 
-def random_transform(image, seed, config):
+def random_transform(
+    image: tf.Tensor, seed: tf.Tensor, config: config_lib.AugmentConfig
+) -> tf.Tensor:
     """Applies one random transform to an image.
 
     Args:
@@ -59,7 +71,11 @@ def random_transform(image, seed, config):
     return apply_transform(image, params, config)
 
 
-def standardize(image, config, statistics=None):
+def standardize(
+    image: tf.Tensor,
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None = None,
+) -> tf.Tensor:
     """Normalises an image or a batch: the last step before the network.
 
     Args:
@@ -78,8 +94,13 @@ def standardize(image, config, statistics=None):
 
 
 def augment_features(
-    features, config, statistics=None, *, images=None, jit_compile=True
-):
+    features: Mapping[str, Any],
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None = None,
+    *,
+    images: tf.Tensor | tf.Variable | None = None,
+    jit_compile: bool = True,
+) -> tf.Tensor:
     """Makes the batch of images that `features` describe: the hot path.
 
     A dataset calls this for each batch on the host; one made with
@@ -93,8 +114,8 @@ def augment_features(
             `index`, int64 `[batch]`.
         config: `AugmentConfig`.
         statistics: `Statistics` of the data set, for the featurewise steps.
-        images: `[num_examples, height, width, channels]`, tensor or variable
-            that `index` is looked up in.
+        images: `[num_examples, height, width, channels]`, which `index` is
+            looked up in.
         jit_compile: Whether XLA compiles the kernels. The user's
             `preprocessing_function` is never compiled.
 
@@ -111,7 +132,13 @@ def augment_features(
     return tf.cast(batch, config.dtype)
 
 
-def _augment_batch(images, params, config, statistics, jit_compile):
+def _augment_batch(
+    images: tf.Tensor,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None,
+    jit_compile: bool,
+) -> tf.Tensor:
     taps = affine.fetch(images, params, config, jit_compile=jit_compile)
     colour = {
         name: params_lib.as_float64(params[name])
@@ -124,7 +151,12 @@ def _augment_batch(images, params, config, statistics, jit_compile):
     return finish(taps.pixels, taps.weights, taps.inside, colour)
 
 
-def _finish(taps, colour, config, statistics):
+def _finish(
+    taps: interpolation.Taps,
+    colour: params_lib.Params,
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None,
+) -> tf.Tensor:
     """Does all that is elementwise: blend, colour, normalise."""
     images = interpolation.blend(taps, config.cval)
     images = intensity.apply_colour(images, colour, config)
@@ -133,30 +165,46 @@ def _finish(taps, colour, config, statistics):
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled_finish(config, layout, statistics):
+def _compiled_finish(
+    config: config_lib.AugmentConfig,
+    layout: interpolation.Layout,
+    statistics: statistics_lib.Statistics | None,
+) -> Callable[..., tf.Tensor]:
     """Returns `_finish` compiled for one configuration."""
 
-    def finish(pixels, weights, inside, colour):
+    def finish(
+        pixels: tf.Tensor,
+        weights: tuple[tf.Tensor, ...],
+        inside: tuple[tf.Tensor, ...],
+        colour: params_lib.Params,
+    ) -> tf.Tensor:
         taps = interpolation.Taps(layout, pixels, weights, inside)
         return _finish(taps, colour, config, statistics)
 
-    return tf.function(finish, jit_compile=True, autograph=False)
+    compiled: Callable[..., tf.Tensor] = tf.function(
+        finish, jit_compile=True, autograph=False
+    )
+    return compiled
 
 
-def _channels_last(images, config):
+def _channels_last(
+    images: tf.Tensor, config: config_lib.AugmentConfig
+) -> tf.Tensor:
     if config.data_format == config_lib.DATA_FORMATS[1]:
         return tf.transpose(images, [0, 2, 3, 1])
     return images
 
 
-def _back(images, config):
+def _back(images: tf.Tensor, config: config_lib.AugmentConfig) -> tf.Tensor:
     """Undoes `_channels_last`."""
     if config.data_format == config_lib.DATA_FORMATS[1]:
         return tf.transpose(images, [0, 3, 1, 2])
     return images
 
 
-def _on_batch(function, image):
+def _on_batch(
+    function: Callable[[tf.Tensor], tf.Tensor], image: tf.Tensor
+) -> tf.Tensor:
     """Calls a function of batches on an image or a batch of images."""
     image = tf.convert_to_tensor(image)
     rank = image.shape.rank

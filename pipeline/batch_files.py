@@ -1,68 +1,74 @@
 """Which files a batch was made of."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from pipeline import batching as batching_lib
 from pipeline import example_order
+from pipeline import loading
 from pipeline import plan
-from pipeline import splits
-from pipeline import streaming
 
 
 def filenames_of_step(
-    data,
-    split,
+    data: loading.Data,
+    split: str,
     *,
-    batch_size=32,
-    seed=0,
-    epoch=0,
-    step=0,
-    shuffle=True,
-    sampling="natural",
-    memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES,
-):
+    batch_size: int = 32,
+    seed: int = 0,
+    epoch: int = 0,
+    step: int = 0,
+    shuffle: bool = True,
+    sampling: example_order.Sampling = "natural",
+    memory_budget_bytes: int = loading.DEFAULT_MEMORY_BUDGET_BYTES,
+) -> tuple[str, ...]:
     """Returns the names of the files in a batch of `make_train_dataset`.
 
     Args:
         data: TFDS builder, its prepared directory, or an opened split.
         split: Name of the split, such as "train".
         batch_size: Size of the global batch, whatever the number of replicas.
-        seed: int.
-        epoch: int, from 0.
-        step: int, global batch of that epoch, from 0.
+        seed: As for `make_train_dataset`.
+        epoch: From 0.
+        step: Global batch of that epoch, from 0.
         shuffle: As for `make_train_dataset`, like the next.
         sampling: "natural" or "balanced".
         memory_budget_bytes: Likewise.
 
     Returns:
-        Tuple of names relative to the folder of the split, in the order of the
+        Names relative to the folder of the split, in the order of the
         batch; numbers of examples where the records hold no names.
     """
-    data = streaming.open_split(
+    data = loading.open_split(
         data, split, memory_budget_bytes=memory_budget_bytes
     )
-    example_order.check_sampling(
-        sampling, shuffle, data.read_labels, data.class_names
-    )
+    example_order.check_sampling(sampling, shuffle, data)
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, "keep", None
     )
-    if epoch < 0:
-        raise ValueError(
-            f"`epoch` must be 0 or more. Received: epoch={epoch!r}"
-        )
-    if not 0 <= step < batching.steps:
-        raise ValueError(
-            f"`step` must be from 0 to {batching.steps - 1}. "
-            f"Received: step={step!r}"
-        )
-    order, rows = plan.draw_order(
+    _check_place(epoch, step, batching.steps)
+    order, rows = plan.order_and_rows(
         data, plan.make_key(seed, epoch), shuffle=shuffle, sampling=sampling
     )
-    steps = (tf.constant(step, tf.int64), tf.constant(step + 1, tf.int64))
-    elements = data.elements(batching, order, rows, {}, steps, shuffle)
+    elements = data.elements(
+        batching,
+        batching_lib.Draws(order, rows, {}),
+        (tf.constant(step, tf.int64), tf.constant(step + 1, tf.int64)),
+        shuffle=shuffle,
+    )
     names: tuple[str, ...] = ()
     for index, real, _, payload in elements:
         payload = tf.nest.map_structure(lambda value: value[real], payload)
         names += data.filenames_of(index[real], payload)
     return names
+
+
+def _check_place(epoch: int, step: int, steps: int) -> None:
+    if epoch < 0:
+        raise ValueError(
+            f"`epoch` must be 0 or more. Received: epoch={epoch!r}"
+        )
+    if not 0 <= step < steps:
+        raise ValueError(
+            f"`step` must be from 0 to {steps - 1}. Received: step={step!r}"
+        )

@@ -1,12 +1,37 @@
 """How the examples of an epoch are cut into batches and shared out."""
 
+from __future__ import annotations
+
 import dataclasses
-from typing import Any
+from typing import Literal
+from typing import NamedTuple
+from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-REMAINDERS = ("keep", "pad", "drop")
+from pipeline import checks
+
+Remainder = Literal["keep", "pad", "drop"]
+REMAINDERS: tuple[str, ...] = get_args(Remainder)
+
+
+class Draws(NamedTuple):
+    """Which examples an epoch draws, and how each is transformed.
+
+    Attributes:
+        order: int64 `[num_examples]`, numbers of examples in the order of the
+            epoch.
+        rows: int64 `[num_examples]`, in the same order, the row of `params`
+            that each draw takes.
+        params: Parameters by name, each `[num_examples]`; those of transforms
+            that are off are left out.
+    """
+
+    order: tf.Tensor
+    rows: tf.Tensor
+    params: dict[str, tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +41,7 @@ class Batching:
     Attributes:
         num_examples: Size of the split.
         batch_size: Size of the global batch.
-        remainder: One of `REMAINDERS`.
+        remainder: What becomes of a last batch that is not full.
         num_replicas: Over how many a global batch is shared out.
         first_replica: First of those that this pipeline feeds.
         local_replicas: How many it feeds.
@@ -24,7 +49,7 @@ class Batching:
 
     num_examples: int
     batch_size: int
-    remainder: str
+    remainder: Remainder
     num_replicas: int = 1
     first_replica: int = 0
     local_replicas: int = 1
@@ -57,7 +82,9 @@ class Batching:
         shared = self.num_replicas * self.per_replica
         return self.remainder == "pad" or shared != self.batch_size
 
-    def positions(self, first_step, end_step):
+    def positions(
+        self, first_step: tf.Tensor, end_step: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns places in the epoch's order, and which of them are real.
 
         Args:
@@ -75,7 +102,7 @@ class Batching:
         shape = [-1, self.per_replica]
         return tf.reshape(starts + places, shape), tf.reshape(real, shape)
 
-    def share(self, size):
+    def share(self, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns places in one global batch, and which of them are real.
 
         Args:
@@ -86,7 +113,7 @@ class Batching:
         """
         return self._places(size)
 
-    def _places(self, sizes):
+    def _places(self, sizes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns places in global batches, and which of them are real.
 
         Replicas get equally many real examples, or one more, in the order of
@@ -101,55 +128,50 @@ class Batching:
         Returns:
             int64 and bool `[..., local_replicas, per_replica]`.
         """
-        replicas: Any = self.first_replica + np.arange(self.local_replicas)
-        replicas = replicas[:, None]
+        replicas: npt.NDArray[np.int64] = np.arange(self.local_replicas)
+        replicas = self.first_replica + replicas[:, None]
         starts = replicas * sizes // self.num_replicas
         ends = (replicas + 1) * sizes // self.num_replicas
         places = starts + np.arange(self.per_replica)
         return places % sizes, places < ends
 
 
-def slice_elements(batching, order, rows, drawn, steps):
+def slice_elements(
+    batching: Batching, draws: Draws, steps: tuple[tf.Tensor, tf.Tensor]
+) -> tf.data.Dataset:
     """Returns the elements of an epoch whose examples are known by number.
 
-    Args:
-        batching: `Batching`.
-        order: int64 `[num_examples]`, the epoch's order.
-        rows: int64 `[num_examples]`, the rows of `drawn` in that order.
-        drawn: Dictionary of tensors `[num_examples]`.
-        steps: Pair of int64 scalars: the first step, and that after the last.
-
-    Returns:
-        `tf.data.Dataset` as `splits.Split.elements` describes it.
+    Arguments and result are those of `split.DataSource.elements`; the payload
+    is empty.
     """
     positions, real = batching.positions(*steps)
-    index, row = tf.gather(order, positions), tf.gather(rows, positions)
-    params = {name: tf.gather(value, row) for name, value in drawn.items()}
+    index = tf.gather(draws.order, positions)
+    row = tf.gather(draws.rows, positions)
+    params = {name: tf.gather(v, row) for name, v in draws.params.items()}
     return tf.data.Dataset.from_tensor_slices((index, real, params, ()))
 
 
-def make_batching(num_examples, batch_size, remainder, ctx):
+def make_batching(
+    num_examples: int,
+    batch_size: int,
+    remainder: Remainder,
+    ctx: tf.distribute.InputContext | None,
+) -> Batching:
     """Validates its arguments and returns the `Batching` of one pipeline.
 
     Args:
-        num_examples: int, size of the split.
-        batch_size: int, size of the global batch.
-        remainder: One of `REMAINDERS`.
-        ctx: None, or `tf.distribute.InputContext`.
-
-    Returns:
-        `Batching`; several replicas always pad.
+        num_examples: Size of the split.
+        batch_size: Size of the global batch.
+        remainder: What becomes of a last batch that is not full; several
+            replicas pad what one would keep.
+        ctx: The strategy's context on this worker, if there is one.
     """
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(
             "`batch_size` must be a positive int. "
             f"Received: batch_size={batch_size!r}"
         )
-    if remainder not in REMAINDERS:
-        raise ValueError(
-            f"`remainder` must be one of {', '.join(REMAINDERS)}. "
-            f"Received: remainder={remainder!r}"
-        )
+    checks.check_choice("remainder", remainder, REMAINDERS)
     if ctx is None or ctx.num_replicas_in_sync == 1:
         if remainder == "keep":
             # A batch larger than the split would only compute padding.

@@ -4,15 +4,19 @@ Coordinates are float64 along one axis of `size` pixels, 0 being the centre of
 the first pixel.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 
-def fold(coords, size, fill_mode, margin=0):
+def fold(
+    coords: tf.Tensor, size: int | tf.Tensor, fill_mode: str, margin: int = 0
+) -> tf.Tensor:
     """Brings coordinates to the image, to the point that fills them.
 
     Args:
         coords: float64, any shape.
-        size: int32 scalar, or int.
+        size: Pixels along the axis.
         fill_mode: One of `config.FILL_MODES`; "constant" is treated as
             "nearest", its caller masks by `is_inside`.
         margin: How far outside "nearest" leaves coordinates as they are.
@@ -28,14 +32,16 @@ def fold(coords, size, fill_mode, margin=0):
     return clip(coords, size, margin)
 
 
-def clip(coords, size, margin=0):
+def clip(
+    coords: tf.Tensor, size: int | tf.Tensor, margin: int = 0
+) -> tf.Tensor:
     """Moves coordinates outside the image to its outermost centres."""
     lowest = tf.constant(-margin, coords.dtype)
     highest = tf.cast(size - 1 + margin, coords.dtype)
     return tf.clip_by_value(coords, lowest, highest)
 
 
-def _fold_wrap(coords, size):
+def _fold_wrap(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """The period is `size - 1`: the first and last pixel are the same point."""
     last = tf.cast(size - 1, coords.dtype)
     period = tf.maximum(last, 1)  # a single pixel repeats everywhere
@@ -44,33 +50,33 @@ def _fold_wrap(coords, size):
     return tf.where(coords < 0, below, tf.where(coords > last, above, coords))
 
 
-def _fold_reflect(coords, size):
+def _fold_reflect(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """The period is `2 * size`; edges of pixels, not centres, are mirrors."""
-    size = tf.cast(size, coords.dtype)
-    period = 2 * size
+    length = tf.cast(size, coords.dtype)
+    period = 2 * length
     folded = coords - period * tf.floor(coords / period)
     # Mirrored also where it changes nothing but the side of a tie, as in SciPy.
-    return tf.where(folded >= size, period - 1 - folded, folded)
+    return tf.where(folded >= length, period - 1 - folded, folded)
 
 
-def is_inside(coords, size):
+def is_inside(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """Whether coordinates lie on the image, its outermost centres included."""
     return (coords >= 0) & (coords <= tf.cast(size - 1, coords.dtype))
 
 
-def reflect_index(index, size):
+def reflect_index(index: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """Maps whole positions to pixels as "reflect" does; d c b a|a b c d|d."""
     index = tf.math.floormod(index, 2 * size)
     return tf.minimum(index, 2 * size - 1 - index)
 
 
-def mirror_index(index, size):
+def mirror_index(index: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """Maps whole positions to pixels so that d c b|a b c d|c b a."""
     period = tf.maximum(2 * size - 2, 1)
     index = tf.math.floormod(index, period)
     return tf.minimum(index, period - index) * tf.minimum(size - 1, 1)
 
 
-def clip_index(index, size):
+def clip_index(index: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """Maps whole positions to pixels as "nearest" does; a a a|a b c d|d d."""
     return tf.clip_by_value(index, 0, size - 1)

@@ -1,20 +1,28 @@
 """Which epoch, and which of its steps, a pass over a dataset holds."""
 
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import xla
 
 
-def make_spans(epoch, step, steps, *, num_epochs=None, num_spans=1):
+def make_spans(
+    epoch: int,
+    step: int,
+    steps: int,
+    *,
+    num_epochs: int | None = None,
+    num_spans: int = 1,
+) -> tf.data.Dataset:
     """Returns a dataset of the parts of epochs that a pass goes through.
 
     Args:
-        epoch: int, epoch of the first pass.
-        step: int, global batch at which it starts.
-        steps: int, global batches in an epoch.
+        epoch: Epoch of the first pass.
+        step: Global batch at which it starts.
+        steps: Global batches in an epoch.
         num_epochs: As for `make_train_dataset`, like the next.
         num_spans: Into how many parts an epoch is cut.
 
@@ -32,7 +40,7 @@ def make_spans(epoch, step, steps, *, num_epochs=None, num_spans=1):
     return _list_spans(epoch, step, steps, num_epochs, num_spans)
 
 
-def _check_spans(num_epochs, num_spans):
+def _check_spans(num_epochs: int | None, num_spans: int) -> None:
     if num_epochs is not None and num_epochs < 1:
         raise ValueError(
             "`num_epochs` must be None, or 1 or more. "
@@ -45,7 +53,7 @@ def _check_spans(num_epochs, num_spans):
         )
 
 
-def _check_start(epoch, step, steps):
+def _check_start(epoch: int, step: int, steps: int) -> None:
     if epoch < 0:
         raise ValueError(
             f"`epoch` must be 0 or more. Received: epoch={epoch!r}"
@@ -57,19 +65,23 @@ def _check_start(epoch, step, steps):
         )
 
 
-def _list_spans(epoch, step, steps, num_epochs, num_spans):
+def _list_spans(
+    epoch: int, step: int, steps: int, num_epochs: int, num_spans: int
+) -> tf.data.Dataset:
     """Returns the parts of the given epochs, the same in every pass."""
     width = max(1, -(-steps // num_spans))
     first = np.arange(0, steps, width)
     end = np.minimum(first + width, steps)
-    numbers: Any = np.repeat(np.arange(epoch, epoch + num_epochs), len(first))
+    numbers: npt.NDArray[np.int64] = np.repeat(
+        np.arange(epoch, epoch + num_epochs), len(first)
+    )
     first, end = np.tile(first, num_epochs), np.tile(end, num_epochs)
     first = np.where(numbers == epoch, np.maximum(first, step), first)
     spans = np.stack([numbers, first, end])[:, first < end]
     return tf.data.Dataset.from_tensor_slices(tuple(spans.astype(np.int64)))
 
 
-def _count_passes(epoch, step, steps):
+def _count_passes(epoch: int, step: int, steps: int) -> tf.data.Dataset:
     """Returns one part: the next epoch, whole but in the first pass.
 
     The count is a resource outside the dataset, since a dataset restarts from
@@ -81,11 +93,11 @@ def _count_passes(epoch, step, steps):
             tf.int64, tf.int64, default_value=0
         )
 
-    def begin(key):
+    def begin(key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         count = passes.lookup(key)
         passes.insert(key, count + 1)
         first_step = tf.where(count == 0, tf.constant(step, tf.int64), 0)
         return epoch + count, first_step, tf.constant(steps, tf.int64)
 
     ds = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64))
-    return ds.map(xla.as_written(begin))
+    return ds.map(xla.without_autograph(begin))

@@ -1,27 +1,33 @@
 """Which examples an epoch draws, and in what order: each once, or balanced."""
 
+from __future__ import annotations
+
+from typing import Literal
+from typing import get_args
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline import checks
 from pipeline import params as params_lib
+from pipeline import split as split_lib
 
-SAMPLINGS = ("natural", "balanced")
+Sampling = Literal["natural", "balanced"]
+SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
 
-def check_sampling(sampling, shuffle, labels, class_names):
-    """Raises ValueError unless an epoch can be drawn so.
+def check_sampling(
+    sampling: Sampling, shuffle: bool, data: split_lib.DataSource
+) -> None:
+    """Raises ValueError unless epochs of a split can be drawn so.
 
     Args:
-        sampling: One of `SAMPLINGS`.
+        sampling: How often each example is drawn.
         shuffle: Whether the order of the epoch is random.
-        labels: Function that returns int `[num_examples]`.
-        class_names: Names in the order of the labels.
+        data: An opened split.
     """
-    if sampling not in SAMPLINGS:
-        raise ValueError(
-            f"`sampling` must be one of {', '.join(SAMPLINGS)}. "
-            f"Received: sampling={sampling!r}"
-        )
+    checks.check_choice("sampling", sampling, SAMPLINGS)
     if sampling == "natural":
         return
     if not shuffle:
@@ -29,21 +35,24 @@ def check_sampling(sampling, shuffle, labels, class_names):
             "`sampling` must be 'natural' where nothing is shuffled. "
             "Received: sampling='balanced', shuffle=False"
         )
-    counts = np.bincount(labels(), minlength=len(class_names))
+    names = data.class_names
+    counts = np.bincount(data.read_labels(), minlength=len(names))
     if not counts.all():
-        missing = [n for n, count in zip(class_names, counts) if not count]
+        missing = [n for n, count in zip(names, counts) if not count]
         raise ValueError(
             "`sampling` must be 'natural' where a class has no examples: there "
             f"are none of {', '.join(missing)}. Received: sampling='balanced'"
         )
 
 
-def natural_order(key, num_examples, shuffle=True):
+def natural_order(
+    key: tf.Tensor, num_examples: int, shuffle: bool = True
+) -> tf.Tensor:
     """Returns each example once, int64 `[num_examples]`.
 
     Args:
         key: int64 `[2]`, seed and epoch.
-        num_examples: int.
+        num_examples: Size of the split.
         shuffle: Whether in a fresh uniform permutation, or as 0, 1, ...
     """
     if not shuffle:
@@ -52,7 +61,7 @@ def natural_order(key, num_examples, shuffle=True):
     return tf.cast(tf.argsort(ranks, stable=True), tf.int64)
 
 
-def balanced_order(key, labels):
+def balanced_order(key: tf.Tensor, labels: npt.NDArray[np.int64]) -> tf.Tensor:
     """Returns as many draws as there are examples, of each class as many.
 
     Where the classes do not divide the number, those whose turn it is, by seed
@@ -62,7 +71,7 @@ def balanced_order(key, labels):
 
     Args:
         key: int64 `[2]`, seed and epoch.
-        labels: int array `[num_examples]`, each class at least once.
+        labels: Of all examples, `[num_examples]`, each class at least once.
 
     Returns:
         int64 `[num_examples]` of example numbers.

@@ -1,9 +1,22 @@
 """What identifies the content of a split, wherever its files are."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
 import hashlib
 import json
+import os
+from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_datasets as tfds
+
+if TYPE_CHECKING:
+    from pipeline import split as split_lib
 
 # Where `xray_tfds` keeps the digest of all files that its records were made of.
 _SOURCE_FINGERPRINT = "fingerprint"
@@ -11,7 +24,7 @@ _SOURCE_FINGERPRINT = "fingerprint"
 _BLOCK_BYTES = 2**20
 
 
-def fingerprint(split):
+def fingerprint(split: split_lib.DataSource) -> str:
     """Returns text that changes when an image or a label of a split does.
 
     Args:
@@ -21,24 +34,28 @@ def fingerprint(split):
         64 hexadecimal digits, the SHA-256 of what `of_records` describes, or of
         all images, labels and names where the split was made of arrays.
     """
-    if split.origin is not None:
-        return split.origin
+    return split.fingerprint()
+
+
+def of_arrays(
+    names: Sequence[Any], images: tf.Tensor, labels: npt.NDArray[np.int64]
+) -> str:
+    """Returns the fingerprint of images in memory.
+
+    Args:
+        names: What else identifies them, as JSON has it.
+        images: uint8 `[num_examples, height, width, channels]`.
+        labels: `[num_examples]`.
+    """
     digest = hashlib.sha256()
-    described = [
-        split.name,
-        split.class_names,
-        split.filenames,
-        split.patients,
-        [*split.images.shape],
-        split.labels.tolist(),
-    ]
+    described = [*names, [*images.shape], labels.tolist()]
     digest.update(json.dumps(described).encode())
     # Its `numpy()` would copy all images.
-    digest.update(memoryview(split.images).cast("B"))
+    digest.update(memoryview(images).cast("B"))
     return digest.hexdigest()
 
 
-def of_records(builder, name):
+def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
     """Returns the fingerprint of a prepared split, wherever its files are.
 
     It covers what the builder says of it: dataset, configuration and version,
@@ -67,7 +84,7 @@ def of_records(builder, name):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _digest_files(paths):
+def _digest_files(paths: Iterable[os.PathLike[str]]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         with tf.io.gfile.GFile(str(path), "rb") as file:

@@ -10,7 +10,12 @@ It is right where what a pixel becomes is continuous in its coordinate, which
 excludes "constant" and "wrap", and where coordinates fit.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
+
+from pipeline import config as config_lib
+from pipeline import geometry
 
 _FRACTION_BITS = 20
 _ONE = 1 << _FRACTION_BITS
@@ -18,25 +23,30 @@ _ONE = 1 << _FRACTION_BITS
 _MAX_TERM = 2 ** (30 - _FRACTION_BITS) - 1
 
 
-def is_applicable(image_shape, dtype, config):
+def is_applicable(
+    image_shape: geometry.Sizes,
+    dtype: tf.DType,
+    config: config_lib.AugmentConfig,
+) -> bool:
     """Whether coordinates of all draws of a configuration fit.
 
     Args:
-        image_shape: `(height, width)`, ints, or tensors where unknown.
+        image_shape: `(height, width)`; tensors where unknown.
         dtype: Of the images.
-        config: `AugmentConfig`.
+        config: What may be drawn.
     """
     if dtype != tf.uint8 or config.fill_mode != "nearest":
         return False
-    if not all(isinstance(size, int) for size in image_shape):
+    known = [size for size in image_shape if isinstance(size, int)]
+    if len(known) < len(image_shape):
         return False
     # Rotation and shear turn; only zoom makes a step longer than a pixel.
     longest_step = max(1.0, *(abs(zoom) for zoom in config.zoom_range))
-    size = max(image_shape)
-    return size + longest_step * size / 2 <= _MAX_TERM
+    size = max(known)
+    return bool(size + longest_step * size / 2 <= _MAX_TERM)
 
 
-def from_terms(terms):
+def from_terms(terms: geometry.Terms) -> geometry.Terms:
     """Converts the terms of a coordinate to fixed point.
 
     Args:
@@ -51,13 +61,13 @@ def from_terms(terms):
     middle = tf.shape(along_columns)[1] // 2
     centre = along_columns[:, middle : middle + 1]
     along_rows = tf.clip_by_value(along_rows + centre, -_MAX_TERM, _MAX_TERM)
-    return tuple(
-        tf.cast(tf.round(term * _ONE), tf.int32)
-        for term in (along_rows, along_columns - centre)
+    return (
+        tf.cast(tf.round(along_rows * _ONE), tf.int32),
+        tf.cast(tf.round((along_columns - centre) * _ONE), tf.int32),
     )
 
 
-def pixel_index(rows, cols):
+def pixel_index(rows: geometry.Terms, cols: geometry.Terms) -> tf.Tensor:
     """Returns the flat index of each cell's top left pixel.
 
     Args:
@@ -73,7 +83,9 @@ def pixel_index(rows, cols):
     return top * width + left
 
 
-def weights(rows, cols):
+def weights(
+    rows: geometry.Terms, cols: geometry.Terms
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the weights of the bottom and of the right pixels.
 
     Args:
@@ -87,11 +99,11 @@ def weights(rows, cols):
     return _fraction(_sum(rows, height)), _fraction(_sum(cols, width))
 
 
-def _sum(terms, size):
+def _sum(terms: geometry.Terms, size: int) -> tf.Tensor:
     coords = terms[0][:, :, None] + terms[1][:, None, :]
     return tf.clip_by_value(coords, 0, (size - 1) * _ONE)
 
 
-def _fraction(coords):
+def _fraction(coords: tf.Tensor) -> tf.Tensor:
     bits = tf.bitwise.bitwise_and(coords, _ONE - 1)
     return tf.cast(bits, tf.float32)[..., None] * tf.constant(1 / _ONE)

@@ -6,25 +6,52 @@ only an addition is left for a compiled kernel: XLA contracts `a * b + c` to one
 rounding, which moves a coordinate across the border of an image.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 import math
+from typing import NamedTuple
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from pipeline import params as params_lib
 
+# Sizes of a tensor: ints as far as they are known, else int32 scalars.
+Sizes: TypeAlias = "Sequence[int | tf.Tensor]"
 
-def source_coordinates(params, image_shape, keras_quirks):
+# A coordinate of every output pixel, as what its row and its column add to it:
+# `[1 or batch, height]` and `[1 or batch, width]`.
+Terms: TypeAlias = "tuple[tf.Tensor, tf.Tensor]"
+
+
+# A Python float as far as parameters are plain numbers, else float64 `[1 or
+# batch, 1]`.
+_Number: TypeAlias = "float | tf.Tensor"
+_Row: TypeAlias = "tuple[_Number, _Number, _Number]"
+
+
+class Coordinates(NamedTuple):
+    """Where every output pixel comes from.
+
+    Attributes:
+        rows: Terms of the source row, float64.
+        cols: Terms of the source column.
+    """
+
+    rows: Terms
+    cols: Terms
+
+
+def source_coordinates(
+    params: params_lib.Params, image_shape: Sizes, keras_quirks: bool
+) -> Coordinates:
     """Returns the source coordinates of all output pixels, as sums.
 
     Args:
         params: Dictionary as `params.sample_params` returns it.
-        image_shape: `(height, width)`, ints or int32 scalars.
+        image_shape: `(height, width)`.
         keras_quirks: Whether the pivot is where Keras has it.
-
-    Returns:
-        Pairs for the source row and for the source column: float64 `[1 or
-        batch, height]`, the term of the output row, and `[1 or batch, width]`,
-        that of the output column. The coordinate is their sum.
     """
     height, width = image_shape
     (axx, axy, bx), (ayx, ayy, by) = _matrix(params)
@@ -33,23 +60,26 @@ def source_coordinates(params, image_shape, keras_quirks):
     offset_y = -ayx * pivot_x - ayy * pivot_y + (by + pivot_y)
     r = _positions(height, params, "flip_vertical")
     q = _positions(width, params, "flip_horizontal")
-    return (offset_y + r * ayy, q * ayx), (offset_x + r * axy, q * axx)
+    rows, cols = (offset_y + r * ayy, q * ayx), (offset_x + r * axy, q * axx)
+    return Coordinates(rows, cols)
 
 
-def sizes(tensor):
-    """Returns the shape of `tensor` as a list, of ints as far as known."""
+def sizes(tensor: tf.Tensor) -> list[int | tf.Tensor]:
+    """Returns the shape of `tensor`, as ints as far as it is known."""
     if tensor.shape.is_fully_defined():
-        return tensor.shape.as_list()
+        return list(tensor.shape)
     dynamic = tf.unstack(tf.shape(tensor), num=tensor.shape.rank)
     return [d if s is None else s for s, d in zip(tensor.shape, dynamic)]
 
 
-def flag(value):
+def flag(value: int | tf.Tensor) -> tf.Tensor:
     """Returns a flag or a vector of flags as bool `[1 or batch]`."""
     return tf.reshape(tf.cast(tf.convert_to_tensor(value), tf.bool), [-1])
 
 
-def _positions(size, params, flip_name):
+def _positions(
+    size: int | tf.Tensor, params: params_lib.Params, flip_name: str
+) -> tf.Tensor:
     """Returns output positions `[1 or batch, size]`, reversed where flipped."""
     if tf.is_tensor(size):
         size = tf.cast(size, tf.float64)
@@ -60,7 +90,7 @@ def _positions(size, params, flip_name):
     return tf.where(flip, (size - 1) - forward, forward)
 
 
-def _matrix(params):
+def _matrix(params: params_lib.Params) -> tuple[_Row, _Row]:
     """Returns the rows of rotation x shift x shear x zoom.
 
     Coordinates are (x, y) = (column, row); Keras's shear scales y as well.
@@ -85,26 +115,30 @@ def _matrix(params):
     )
 
 
-def _cos_sin(params, name):
+def _cos_sin(params: params_lib.Params, name: str) -> tuple[_Number, _Number]:
     angle = _column(params, name, 0.0) * (math.pi / 180)
     if isinstance(angle, float):
         return math.cos(angle), math.sin(angle)
     return tf.cos(angle), tf.sin(angle)
 
 
-def _pivot(height, width, keras_quirks):
+def _pivot(
+    height: int | tf.Tensor, width: int | tf.Tensor, keras_quirks: bool
+) -> tuple[_Number, _Number]:
     """Returns the fixed point of rotation, shear and zoom as `(x, y)`.
 
     Keras takes x (columns) from the height and y (rows) from the width.
     """
     x, y = (height, width) if keras_quirks else (width, height)
-    return tuple(
-        (params_lib.as_float64(v) if tf.is_tensor(v) else float(v)) / 2 - 0.5
-        for v in (x, y)
-    )
+    return _middle(x), _middle(y)
 
 
-def _column(params, name, default):
+def _middle(size: int | tf.Tensor) -> _Number:
+    size = params_lib.as_float64(size) if tf.is_tensor(size) else float(size)
+    return size / 2 - 0.5
+
+
+def _column(params: params_lib.Params, name: str, default: float) -> _Number:
     """Returns a parameter as a Python float or float64 `[1 or batch, 1]`."""
     if params_lib.is_off(params, name):
         return default

@@ -7,47 +7,57 @@ memory, one function over the whole batch, and a prefetch:
     model.fit(ds, epochs=5)
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from typing import Literal
+from typing import get_args
+
 import tensorflow as tf
 
 from pipeline import augment
 from pipeline import batching as batching_lib
+from pipeline import checks
 from pipeline import config as config_lib
 from pipeline import epochs
 from pipeline import example_order
 from pipeline import labels as labels_lib
+from pipeline import loading
 from pipeline import params as params_lib
 from pipeline import plan
-from pipeline import splits
-from pipeline import streaming
+from pipeline import split as split_lib
+from pipeline import statistics as statistics_lib
 from pipeline import xla
 
-PLACES = ("host", "device")
+Place = Literal["host", "device"]
+PLACES: tuple[str, ...] = get_args(Place)
 
 
 def make_train_dataset(
-    data,
-    split,
-    config=None,
+    data: loading.Data,
+    split: str,
+    config: config_lib.AugmentConfig | None = None,
     *,
-    batch_size=32,
-    seed=0,
-    epoch=0,
-    step=0,
-    num_epochs=None,
-    num_spans=1,
-    label_mode="categorical",
-    remainder="keep",
-    sample_weight=False,
-    shuffle=True,
-    sampling="natural",
-    statistics=None,
-    augment_on="host",
-    cache_on="host",
-    ctx=None,
-    jit_compile=True,
-    num_parallel_calls=tf.data.AUTOTUNE,
-    memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES,
-):
+    batch_size: int = 32,
+    seed: int = 0,
+    epoch: int = 0,
+    step: int = 0,
+    num_epochs: int | None = None,
+    num_spans: int = 1,
+    label_mode: labels_lib.LabelMode = "categorical",
+    remainder: batching_lib.Remainder = "keep",
+    sample_weight: bool = False,
+    shuffle: bool = True,
+    sampling: example_order.Sampling = "natural",
+    statistics: statistics_lib.Statistics | None = None,
+    augment_on: Place = "host",
+    cache_on: Place = "host",
+    ctx: tf.distribute.InputContext | None = None,
+    jit_compile: bool = True,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+    memory_budget_bytes: int = loading.DEFAULT_MEMORY_BUDGET_BYTES,
+) -> tf.data.Dataset:
     """Makes an augmented dataset whose every pass is the next epoch.
 
     Order and augmentation are pure functions of (`seed`, epoch, example). The
@@ -60,9 +70,9 @@ def make_train_dataset(
         split: Name of the split, such as "train".
         config: `AugmentConfig`; None leaves images as they are, in float32.
         batch_size: Size of the global batch.
-        seed: int.
-        epoch: int, epoch of the first pass.
-        step: int, global batch at which the first pass starts.
+        seed: Any; with the epoch, it decides all that is random.
+        epoch: Epoch of the first pass.
+        step: Global batch at which the first pass starts.
         num_epochs: None, or how many epochs every pass holds, from `epoch` and
             `step` on: a dataset without state, as tf.data service needs it.
         num_spans: With `num_epochs`, into how many parts an epoch is cut for
@@ -76,9 +86,9 @@ def make_train_dataset(
         shuffle: Whether each epoch has a fresh uniform order.
         sampling: "natural", each example once an epoch; or "balanced", as many
             draws, but each class equally often
-            (`example_order.balanced_order`), and
-            an example that is drawn twice transformed in two ways. Not for
-            TFRecord files beyond the memory budget.
+            (`example_order.balanced_order`), and an example that is drawn twice
+            transformed in two ways. Not for TFRecord files beyond the memory
+            budget.
         statistics: `Statistics`, where `config` needs them: `fit_statistics`.
         augment_on: "host", or "device" to leave the transforms to the training
             step: elements then hold, in place of images, a dictionary of uint8
@@ -103,64 +113,49 @@ def make_train_dataset(
         with images `[batch, height, width, channels]`, labels and weights
         float32; without label for mode None.
     """
-    data = streaming.open_split(
+    data = loading.open_split(
         data, split, memory_budget_bytes=memory_budget_bytes
     )
     config = config or config_lib.AugmentConfig()
-    labels_lib.check_label_mode(label_mode)
+    _check_places(augment_on, cache_on, label_mode, data)
+    example_order.check_sampling(sampling, shuffle, data)
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, remainder, ctx
+    )
+    maker = labels_lib.ElementMaker(
+        label_mode,
+        num_classes=len(data.class_names),
+        dtype=config.dtype,
+        weighted=sample_weight or batching.has_padding,
+        trim=batching.has_partial,
     )
     ds = epochs.make_spans(
         epoch, step, batching.steps, num_epochs=num_epochs, num_spans=num_spans
     )
-    _check_places(augment_on, cache_on, label_mode, data)
-    example_order.check_sampling(
-        sampling, shuffle, data.read_labels, data.class_names
+
+    make_span = _span_maker(
+        data, config, batching, seed=seed, shuffle=shuffle, sampling=sampling
     )
 
-    def make_span(epoch, first_step, end_step):
-        key = plan.make_key(seed, epoch)
-        order, rows = plan.draw_order(
-            data, key, shuffle=shuffle, sampling=sampling
-        )
-        params = params_lib.sample_params(
-            key,
-            _image_shape(data, config),
-            config,
-            num_examples=data.num_examples,
-        )
-        # A transform that is off has no tensor; a missing key is neutral.
-        drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
-        steps = (first_step, end_step)
-        return data.elements(batching, order, rows, drawn, steps, shuffle)
-
-    def make_batch(index, real, drawn, payload):
-        inputs = {"params": drawn}
-        if cache_on == "device":
-            inputs["index"], labels = index, tf.gather(data.labels, index)
-        else:
-            inputs["image"], labels = data.fetch(index, payload)
+    def make_batch(
+        index: tf.Tensor,
+        real: tf.Tensor,
+        drawn: params_lib.Params,
+        payload: Any,
+    ) -> Any:
+        features, labels = _fetch(data, index, payload, cache_on)
+        features["params"] = drawn
         if augment_on == "host":
-            inputs = augment.augment_features(
-                inputs, config, statistics, jit_compile=jit_compile
+            features = augment.augment_features(
+                features, config, statistics, jit_compile=jit_compile
             )
-        return labels_lib.make_element(
-            inputs,
-            labels,
-            real,
-            label_mode=label_mode,
-            weighted=sample_weight or batching.has_padding,
-            trim=batching.has_partial,
-            num_classes=len(data.class_names),
-            dtype=config.dtype,
-        )
+        return maker.make_element(features, labels, real)
 
     # What a pass does once is kept apart from what it does for each batch: the
     # larger function would else be prepared twice whenever a pass begins.
-    ds = ds.flat_map(xla.as_written(make_span))
+    ds = ds.flat_map(xla.without_autograph(make_span))
     ds = ds.map(
-        xla.as_written(make_batch),
+        xla.without_autograph(make_batch),
         num_parallel_calls=num_parallel_calls,
         deterministic=True,
     )
@@ -171,22 +166,22 @@ def make_train_dataset(
 
 
 def make_eval_dataset(
-    data,
-    split,
-    config=None,
+    data: loading.Data,
+    split: str,
+    config: config_lib.AugmentConfig | None = None,
     *,
-    batch_size=32,
-    label_mode="categorical",
-    remainder="keep",
-    sample_weight=False,
-    statistics=None,
-    augment_on="host",
-    cache_on="host",
-    ctx=None,
-    jit_compile=True,
-    num_parallel_calls=tf.data.AUTOTUNE,
-    memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES,
-):
+    batch_size: int = 32,
+    label_mode: labels_lib.LabelMode = "categorical",
+    remainder: batching_lib.Remainder = "keep",
+    sample_weight: bool = False,
+    statistics: statistics_lib.Statistics | None = None,
+    augment_on: Place = "host",
+    cache_on: Place = "host",
+    ctx: tf.distribute.InputContext | None = None,
+    jit_compile: bool = True,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+    memory_budget_bytes: int = loading.DEFAULT_MEMORY_BUDGET_BYTES,
+) -> tf.data.Dataset:
     """Makes a dataset that yields each example once, in file order.
 
     Images are normalised by `config` but never augmented; every pass is the
@@ -218,14 +213,62 @@ def make_eval_dataset(
     )
 
 
-def _check_places(augment_on, cache_on, label_mode, data):
+def _span_maker(
+    data: split_lib.DataSource,
+    config: config_lib.AugmentConfig,
+    batching: batching_lib.Batching,
+    *,
+    seed: int,
+    shuffle: bool,
+    sampling: example_order.Sampling,
+) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.data.Dataset]:
+    """Returns the function from a part of an epoch to its elements."""
+
+    def make_span(
+        epoch: tf.Tensor, first_step: tf.Tensor, end_step: tf.Tensor
+    ) -> tf.data.Dataset:
+        key = plan.make_key(seed, epoch)
+        order, rows = plan.order_and_rows(
+            data, key, shuffle=shuffle, sampling=sampling
+        )
+        params = params_lib.sample_params(
+            key,
+            _image_shape(data, config),
+            config,
+            num_examples=data.num_examples,
+        )
+        # A transform that is off has no tensor; a missing key is neutral.
+        drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+        draws = batching_lib.Draws(order, rows, drawn)
+        return data.elements(
+            batching, draws, (first_step, end_step), shuffle=shuffle
+        )
+
+    return make_span
+
+
+def _fetch(
+    data: split_lib.DataSource,
+    index: tf.Tensor,
+    payload: Any,
+    cache_on: Place,
+) -> tuple[dict[str, Any], tf.Tensor]:
+    """Returns what images are made of, and the labels of the examples."""
+    if cache_on == "device":
+        return {"index": index}, tf.gather(data.read_labels(), index)
+    images, labels = data.fetch(index, payload)
+    return {"image": images}, labels
+
+
+def _check_places(
+    augment_on: Place,
+    cache_on: Place,
+    label_mode: labels_lib.LabelMode,
+    data: split_lib.DataSource,
+) -> None:
     """Checks what is to happen on the host and what on the device."""
-    for name, place in (("augment_on", augment_on), ("cache_on", cache_on)):
-        if place not in PLACES:
-            raise ValueError(
-                f"`{name}` must be one of {', '.join(PLACES)}. "
-                f"Received: {name}={place!r}"
-            )
+    checks.check_choice("augment_on", augment_on, PLACES)
+    checks.check_choice("cache_on", cache_on, PLACES)
     if augment_on == "device" and label_mode == "input":
         raise ValueError(
             "`label_mode` must not be 'input' with augment_on='device': the "
@@ -236,21 +279,23 @@ def _check_places(augment_on, cache_on, label_mode, data):
             "`cache_on` must be 'host' unless augment_on='device'. "
             "Received: cache_on='device', augment_on='host'"
         )
-    if cache_on == "device" and not isinstance(data, splits.Split):
+    if cache_on == "device" and data.images is None:
         raise ValueError(
             "`cache_on` must be 'host' for a split larger than "
             "`memory_budget_bytes`. Received: cache_on='device'"
         )
 
 
-def _image_shape(data, config):
+def _image_shape(
+    data: split_lib.DataSource, config: config_lib.AugmentConfig
+) -> tuple[int, int, int]:
     height, width, channels = data.image_shape
     if config.data_format == "channels_first":
         return channels, height, width
     return height, width, channels
 
 
-def _options():
+def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
     # To rewrite the graph, each pass would serialise it with the split in it:

@@ -1,21 +1,33 @@
 """Pixel values: channel shift, brightness and normalisation, on batches."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 import warnings
 
+import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline import config as config_lib
 from pipeline import params as params_lib
+from pipeline import statistics as statistics_lib
 
 _EPSILON = 1e-6  # Keras adds it to every standard deviation
 
 
-def apply_colour(images, params, config):
+def apply_colour(
+    images: tf.Tensor,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+) -> tf.Tensor:
     """Applies channel shift and brightness, whichever is on.
 
     Args:
         images: float32 `[batch, height, width, channels]`, in grey levels.
         params: Dictionary as `params.sample_params` returns it.
-        config: `AugmentConfig`; `keras_quirks` is used.
+        config: `keras_quirks` is used.
 
     Returns:
         float32, the shape of `images`.
@@ -29,15 +41,19 @@ def apply_colour(images, params, config):
     return images
 
 
-def apply_standardize(images, config, statistics=None):
+def apply_standardize(
+    images: tf.Tensor,
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None = None,
+) -> tf.Tensor:
     """Normalises images in Keras's fixed order.
 
     Args:
         images: `[batch, height, width, channels]` in raw grey levels, or
             channels first if `config` says so.
-        config: `AugmentConfig`.
-        statistics: `Statistics` of the data set; None means those of `config`.
-            A featurewise step whose statistic is missing is skipped with a
+        config: What is normalised.
+        statistics: Those of the data set; None means those of `config`. A
+            featurewise step whose statistic is missing is skipped with a
             warning, as in Keras.
 
     Returns:
@@ -63,19 +79,21 @@ def apply_standardize(images, config, statistics=None):
     return images
 
 
-def _per_image(value):
+def _per_image(value: float | tf.Tensor) -> tf.Tensor:
     """Returns a number or vector as float32 `[1 or batch, 1, 1, 1]`."""
     value = tf.cast(params_lib.as_float64(value), tf.float32)
     return tf.reshape(value, [-1, 1, 1, 1])
 
 
-def _shift_channels(images, shift, axes):
+def _shift_channels(
+    images: tf.Tensor, shift: tf.Tensor, axes: Sequence[int]
+) -> tf.Tensor:
     lowest = tf.reduce_min(images, axes, keepdims=True)
     highest = tf.reduce_max(images, axes, keepdims=True)
     return tf.clip_by_value(images + shift, lowest, highest)
 
 
-def _brighten(images, factor):
+def _brighten(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Multiplies by `factor` as Keras does: through 8-bit pixels of PIL."""
     channels = images.shape[-1]
     if channels not in (1, 3, 4):
@@ -95,35 +113,38 @@ def _brighten(images, factor):
     return tf.where(stretched, bright / 255 * span + lowest, bright)
 
 
-def _preprocess(images, function):
+def _preprocess(
+    images: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """Calls a user's function of one image on each.
 
     AutoGraph converts it, as in `Dataset.map`: it may branch on tensors.
     """
     shape = images.shape
-    function = tf.function(function)
+    converted = tf.function(function)
     images = tf.map_fn(
-        lambda image: tf.cast(function(image), tf.float32), images
+        lambda image: tf.cast(converted(image), tf.float32), images
     )
     return tf.ensure_shape(images, shape)
 
 
-def _mean(images):
+def _mean(images: tf.Tensor) -> tf.Tensor:
     """Mean of each image over all its values, summed in float64."""
     images = tf.cast(images, tf.float64)
-    return tf.cast(
-        tf.reduce_mean(images, [1, 2, 3], keepdims=True), tf.float32
-    )
+    return tf.cast(tf.reduce_mean(images, [1, 2, 3], keepdims=True), tf.float32)
 
 
-def _std(images):
+def _std(images: tf.Tensor) -> tf.Tensor:
     images = tf.cast(images, tf.float64)
     return tf.cast(
         tf.math.reduce_std(images, [1, 2, 3], keepdims=True), tf.float32
     )
 
 
-def _statistics(config, statistics):
+def _statistics(
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None,
+) -> list[npt.NDArray[Any] | None]:
     """Returns mean, std and ZCA matrix; None for what is off or missing."""
     wanted = (
         ("featurewise_center", "mean"),
@@ -144,7 +165,7 @@ def _statistics(config, statistics):
     return found
 
 
-def _whiten(images, matrix):
+def _whiten(images: tf.Tensor, matrix: npt.NDArray[Any]) -> tf.Tensor:
     """Multiplies flattened images by the ZCA matrix, in its float64."""
     shape = tf.shape(images)
     flat = tf.reshape(images, [shape[0], -1])

@@ -5,7 +5,10 @@ what each output pixel needs into compact arrays, still in the type of the
 image; `blend` is elementwise and can be fused with all that follows it.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -15,12 +18,13 @@ from pipeline import fixed_point
 from pipeline import geometry
 from pipeline import xla
 
-# What one entry of `Taps.pixels` holds.
-PIXEL = "pixel"  # the value itself
-CELL = "cell"  # one corner of the cells of a grid, one row and column larger
-PACKED = "packed"  # four uint8 corners of a cell in one uint32
-FIXED = "fixed"  # the same, and weights are terms of fixed-point coordinates
-CORNERS = "corners"  # four corners of a cell along the last axis
+# What one entry of `Taps.pixels` holds:
+# pixel: the value itself;
+# cell: one corner of the cells of a grid, one row and column larger;
+# packed: four uint8 corners of a cell in one uint32;
+# fixed: the same, and weights are terms of fixed-point coordinates;
+# corners: four corners of a cell along the last axis.
+Layout = Literal["pixel", "cell", "packed", "fixed", "corners"]
 
 _CORNER_BITS = (0, 8, 16, 24)  # top left, top right, bottom left, bottom right
 
@@ -29,27 +33,27 @@ class Taps(NamedTuple):
     """Pixels on their way to be blended, and how.
 
     Attributes:
-        layout: One of the constants above.
-        pixels: `[batch, height, width, channels]`, one larger for `CELL`, with
-            a last axis of 4 for `CORNERS`.
+        layout: What an entry of `pixels` holds.
+        pixels: `[batch, height, width, channels]`, one larger for "cell", with
+            a last axis of 4 for "corners".
         weights: Empty, or the weights of the bottom and of the right corners,
             float, broadcasting against an image batch.
         inside: Empty, or one bool array broadcasting against an image batch:
             False where `cval` belongs.
     """
 
-    layout: str
-    pixels: Any
-    weights: tuple = ()
-    inside: tuple = ()
+    layout: Layout
+    pixels: tf.Tensor
+    weights: tuple[tf.Tensor, ...] = ()
+    inside: tuple[tf.Tensor, ...] = ()
 
 
-def blend(taps, cval):
+def blend(taps: Taps, cval: float) -> tf.Tensor:
     """Interpolates between the fetched pixels.
 
     Args:
-        taps: `Taps`.
-        cval: float, value where `taps.inside` is False.
+        taps: What was fetched.
+        cval: Value where `taps.inside` is False.
 
     Returns:
         float32 `[batch, height, width, channels]`.
@@ -57,7 +61,7 @@ def blend(taps, cval):
     images = taps.pixels
     if taps.weights:
         bottom, right = taps.weights
-        if taps.layout == FIXED:
+        if taps.layout == "fixed":
             bottom, right = fixed_point.weights(bottom, right)
         corners = [tf.cast(c, bottom.dtype) for c in _corners(taps)]
         upper = corners[0] * (1 - right) + corners[1] * right
@@ -69,7 +73,9 @@ def blend(taps, cval):
     return images
 
 
-def crop(images, rows, cols, fill_mode):
+def crop(
+    images: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor, fill_mode: str
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
     """Fetches for a pure shift: each image is one crop, flipped or not.
 
     Args:
@@ -79,14 +85,14 @@ def crop(images, rows, cols, fill_mode):
         fill_mode: Any but "wrap", where the crop has a seam.
 
     Returns:
-        Pixels, weights and mask of `Taps` in the layout `CELL`.
+        Pixels, weights and mask of `Taps` in the layout "cell".
     """
     batch, height, width, _ = geometry.sizes(images)
     row_index, bottom = _crop_axis(rows, height, fill_mode)
     col_index, right = _crop_axis(cols, width, fill_mode)
     index = row_index[:, :, None] * width + col_index[:, None, :]
     index = tf.broadcast_to(index, [batch, height + 1, width + 1])
-    inside: tuple = ()
+    inside: tuple[tf.Tensor, ...] = ()
     if fill_mode == "constant":
         mask = boundary.is_inside(rows, height)[:, :, None, None]
         inside = (mask & boundary.is_inside(cols, width)[:, None, :, None],)
@@ -94,62 +100,62 @@ def crop(images, rows, cols, fill_mode):
     return _gather(images, index), weights, inside
 
 
-def fetch_fixed(images, row_terms, col_terms):
+def fetch_fixed(images: tf.Tensor, coordinates: geometry.Coordinates) -> Taps:
     """Fetches for an affine transform, where `fixed_point.is_applicable`.
+
+    XLA compiles it.
 
     Args:
         images: uint8 `[batch, height, width, channels]`.
-        row_terms: Terms of the source rows: `geometry.source_coordinates`.
-        col_terms: Terms of the source columns.
-
-    Returns:
-        `Taps`; compiled by XLA.
+        coordinates: Where the pixels come from.
     """
-    rows = fixed_point.from_terms(row_terms)
-    cols = fixed_point.from_terms(col_terms)
-    index = xla.compiled(fixed_point.pixel_index, True)(rows, cols)
+    rows = fixed_point.from_terms(coordinates.rows)
+    cols = fixed_point.from_terms(coordinates.cols)
+    index = xla.compile_if(True, fixed_point.pixel_index)(rows, cols)
     index = tf.broadcast_to(index, geometry.sizes(images)[:3])
-    table = xla.compiled(_pack, True)(images)
-    pixels = xla.compiled(_gather, True)(table, index)
-    return Taps(FIXED, pixels, (rows, cols))
+    table = xla.compile_if(True, _pack)(images)
+    pixels = xla.compile_if(True, _gather)(table, index)
+    return Taps("fixed", pixels, (rows, cols))
 
 
 def fetch_plane(
-    images, row_terms, col_terms, fill_mode, *, order, weight_dtype, jit_compile
-):
+    images: tf.Tensor,
+    coordinates: geometry.Coordinates,
+    fill_mode: str,
+    *,
+    order: int,
+    weight_dtype: tf.DType,
+    jit_compile: bool,
+) -> Taps:
     """Fetches for any affine transform.
 
     Args:
         images: `[batch, height, width, channels]`, any numeric dtype.
-        row_terms: Terms of the source rows: `geometry.source_coordinates`.
-        col_terms: Terms of the source columns.
+        coordinates: Where the pixels come from.
         fill_mode: One of `config.FILL_MODES`.
         order: 0 or 1.
         weight_dtype: float32, or float64 to interpolate as exactly as SciPy.
         jit_compile: Whether XLA compiles the kernels.
-
-    Returns:
-        `Taps`.
     """
-    locate = xla.compiled(_locate, jit_compile)
-    gather = xla.compiled(_gather, jit_compile)
+    layout: Layout
     if order == 0:
-        layout, table = PIXEL, images
+        layout, table = "pixel", images
     elif images.dtype == tf.uint8:
-        layout, table = PACKED, xla.compiled(_pack, jit_compile)(images)
+        layout, table = "packed", xla.compile_if(jit_compile, _pack)(images)
     else:
-        layout, table = CORNERS, tf.stack(_cell_corners(images), axis=-1)
-    index, weights, inside = locate(
-        row_terms, col_terms, fill_mode, order, weight_dtype
+        layout, table = "corners", tf.stack(_cell_corners(images), axis=-1)
+    index, weights, inside = xla.compile_if(jit_compile, _locate)(
+        coordinates.rows, coordinates.cols, fill_mode, order, weight_dtype
     )
     index = tf.broadcast_to(index, geometry.sizes(images)[:3])
-    return Taps(layout, gather(table, index), weights, inside)
+    pixels = xla.compile_if(jit_compile, _gather)(table, index)
+    return Taps(layout, pixels, weights, inside)
 
 
-def _corners(taps):
+def _corners(taps: Taps) -> Sequence[tf.Tensor]:
     """Returns top left, top right, bottom left and bottom right pixels."""
     pixels = taps.pixels
-    if taps.layout == CELL:
+    if taps.layout == "cell":
         upper, lower = pixels[:, :-1], pixels[:, 1:]
         return (
             upper[:, :, :-1],
@@ -157,8 +163,9 @@ def _corners(taps):
             lower[:, :, :-1],
             lower[:, :, 1:],
         )
-    if taps.layout == CORNERS:
-        return tf.unstack(pixels, axis=-1)
+    if taps.layout == "corners":
+        corners: list[tf.Tensor] = tf.unstack(pixels, axis=-1)
+        return corners
     byte = tf.constant(255, tf.uint32)
     return [
         # Through int32: conversion from uint32 has no vector instruction.
@@ -170,13 +177,13 @@ def _corners(taps):
     ]
 
 
-def _cell_corners(images):
+def _cell_corners(images: tf.Tensor) -> Sequence[tf.Tensor]:
     """Returns the four corners of every pixel's cell, outermost repeated."""
     padded = tf.pad(images, [[0, 0], [0, 1], [0, 1], [0, 0]], "SYMMETRIC")
-    return _corners(Taps(CELL, padded))
+    return _corners(Taps("cell", padded))
 
 
-def _pack(images):
+def _pack(images: tf.Tensor) -> tf.Tensor:
     """Packs the corners of each cell, so that one gather fetches all four."""
     packed = tf.zeros([], tf.uint32)
     for corner, bits in zip(_cell_corners(images), _CORNER_BITS):
@@ -186,7 +193,9 @@ def _pack(images):
     return packed
 
 
-def _crop_axis(coords, size, fill_mode):
+def _crop_axis(
+    coords: tf.Tensor, size: int | tf.Tensor, fill_mode: str
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns pixel indices `[batch, size + 1]` and weights `[batch, 1]`."""
     first, last = coords[:, :1], coords[:, -1:]
     start = tf.floor(tf.minimum(first, last))
@@ -208,13 +217,19 @@ def _crop_axis(coords, size, fill_mode):
     return index, tf.cast(weight, tf.float32)
 
 
-def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):
+def _locate(
+    row_terms: geometry.Terms,
+    col_terms: geometry.Terms,
+    fill_mode: str,
+    order: int,
+    weight_dtype: tf.DType,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
     """Returns flat indices `[batch, height, width]`, weights and mask."""
     height = geometry.sizes(row_terms[0])[1]
     width = geometry.sizes(row_terms[1])[1]
     rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
     cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
-    inside: tuple = ()
+    inside: tuple[tf.Tensor, ...] = ()
     if fill_mode == "constant":
         mask = boundary.is_inside(rows, height)
         inside = ((mask & boundary.is_inside(cols, width))[..., None],)
@@ -223,7 +238,7 @@ def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):
     cols = boundary.clip(boundary.fold(cols, width, fill_mode), width)
     if order == 0:
         top, left = tf.floor(rows + 0.5), tf.floor(cols + 0.5)
-        weights: tuple = ()
+        weights: tuple[tf.Tensor, ...] = ()
     else:
         top, left = tf.floor(rows), tf.floor(cols)
         weights = tuple(
@@ -234,7 +249,7 @@ def _locate(row_terms, col_terms, fill_mode, order, weight_dtype):
     return index, weights, inside
 
 
-def _gather(table, index):
+def _gather(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     """Gathers pixels of `table` at flat indices `[batch, rows, columns]`."""
     batch, height, width, *rest = geometry.sizes(table)
     index_shape = geometry.sizes(index)

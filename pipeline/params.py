@@ -5,9 +5,19 @@ Randomness is an argument: a seed goes in, a dictionary with the keys of Keras's
 its distributions are.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import tensorflow as tf
 
 from pipeline import config as config_lib
+
+# What `sample_params` draws, by name: a number or a tensor, a scalar or
+# `[batch]`. A key that is missing, or None, is neutral.
+Params: TypeAlias = "Mapping[str, float | tf.Tensor | None]"
 
 # One column of the uniform table per draw. The table always has every column,
 # so switching one transform on does not change the draws of another.
@@ -29,7 +39,13 @@ _COLUMNS = (
 _PHILOX = 1  # by number, as the operation wants it
 
 
-def sample_params(seed, image_shape, config, *, num_examples=None):
+def sample_params(
+    seed: tf.Tensor,
+    image_shape: Sequence[int | tf.Tensor],
+    config: config_lib.AugmentConfig,
+    *,
+    num_examples: int | None = None,
+) -> Params:
     """Draws the parameters of one random transform, or of many.
 
     A transform that `config` leaves off has its neutral value as a plain Python
@@ -39,7 +55,7 @@ def sample_params(seed, image_shape, config, *, num_examples=None):
         seed: int32 or int64 `[2]`.
         image_shape: `(height, width, channels)`, or channels first if `config`
             says so; ints or scalar int tensors.
-        config: `AugmentConfig`.
+        config: What is drawn, and from which ranges.
         num_examples: None for one transform; else how many to draw at once.
             The first rows do not depend on how many follow.
 
@@ -81,7 +97,9 @@ def sample_params(seed, image_shape, config, *, num_examples=None):
     }
 
 
-def draw_uniforms(seed, num_examples=None):
+def draw_uniforms(
+    seed: tf.Tensor, num_examples: int | None = None
+) -> dict[str, tf.Tensor]:
     """Draws every uniform number that an example needs in an epoch.
 
     Philox is used as it was meant to be: the first half of the seed is the key,
@@ -110,7 +128,7 @@ def draw_uniforms(seed, num_examples=None):
     return dict(zip(_COLUMNS, tf.unstack(table, len(_COLUMNS), axis=-1)))
 
 
-def is_off(params, name):
+def is_off(params: Params, name: str) -> bool:
     """Whether transform `name` is known to be neutral before any data flows.
 
     Args:
@@ -127,45 +145,52 @@ def is_off(params, name):
         return False
     if name in ("channel_shift_intensity", "brightness"):
         return False  # even a neutral value clips or truncates
-    return value == (1 if name in ("zx", "zy") else 0)
+    return bool(value == (1 if name in ("zx", "zy") else 0))
 
 
-def as_float64(value):
+def as_float64(value: float | tf.Tensor | None) -> tf.Tensor:
     """Converts a number or tensor to float64 without a detour by float32."""
     if tf.is_tensor(value):
         return tf.cast(value, tf.float64)
     return tf.convert_to_tensor(value, tf.float64)
 
 
-def _spatial_shape(image_shape, config):
+def _spatial_shape(
+    image_shape: Sequence[int | tf.Tensor], config: config_lib.AugmentConfig
+) -> tuple[int | tf.Tensor, int | tf.Tensor]:
     shape = list(image_shape)
     if config.data_format == config_lib.DATA_FORMATS[1]:
         shape = shape[1:]
     return shape[0], shape[1]
 
 
-def _uniform(u, lo, hi):
+def _uniform(u: tf.Tensor, lo: float, hi: float) -> tf.Tensor:
     return lo + u * (hi - lo)
 
 
-def _symmetric(u, limit):
+def _symmetric(u: tf.Tensor, limit: float) -> int | tf.Tensor:
     """Uniform in plus or minus `limit`; plain 0 when it is off."""
     return _uniform(u, -limit, limit) if limit else 0
 
 
-def _flip(u, flag):
+def _flip(u: tf.Tensor, flag: bool) -> int | tf.Tensor:
     return tf.cast(u < 0.5, tf.int32) if flag else 0
 
 
-def _shift(u, u_sign, value, size):
+def _shift(
+    u: tf.Tensor,
+    u_sign: tf.Tensor,
+    value: float | tuple[float, ...],
+    size: int | tf.Tensor,
+) -> int | tf.Tensor:
     """Draws a shift in pixels; `value` is a float, an int or a tuple."""
-    if isinstance(value, tuple) and value:
+    if not value:
+        return 0
+    if isinstance(value, tuple):
         values = tf.constant(value, tf.float64)
         choice = tf.gather(values, tf.cast(u * len(value), tf.int32))
         shift = choice * _sign(u_sign)
         is_fraction = max(value) < 1
-    elif not value:
-        return 0
     elif isinstance(value, int) and value > 0:
         # n equally likely magnitudes 0..n-1: n itself is never reached.
         shift = tf.floor(u * value) * _sign(u_sign)
@@ -176,5 +201,5 @@ def _shift(u, u_sign, value, size):
     return shift * as_float64(size) if is_fraction else shift
 
 
-def _sign(u):
+def _sign(u: tf.Tensor) -> tf.Tensor:
     return tf.where(u < 0.5, tf.constant(-1, u.dtype), tf.constant(1, u.dtype))

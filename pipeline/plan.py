@@ -1,12 +1,26 @@
 """What happens in an epoch, as pure functions of seed and epoch."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import tensorflow as tf
 
+from pipeline import config as config_lib
 from pipeline import example_order
 from pipeline import params as params_lib
+from pipeline import split as split_lib
 
 
-def epoch_plan(seed, epoch, *, num_examples, image_shape, config, shuffle=True):
+def epoch_plan(
+    seed: int | tf.Tensor,
+    epoch: int | tf.Tensor,
+    *,
+    num_examples: int,
+    image_shape: Sequence[int | tf.Tensor],
+    config: config_lib.AugmentConfig,
+    shuffle: bool = True,
+) -> tuple[tf.Tensor, params_lib.Params]:
     """Returns the order of an epoch and every example's transform.
 
     Global batch `s` of size `g` holds examples `order[s * g:(s + 1) * g]`, and
@@ -16,9 +30,9 @@ def epoch_plan(seed, epoch, *, num_examples, image_shape, config, shuffle=True):
     Args:
         seed: int or int64 scalar, any value.
         epoch: int or int64 scalar, counted from 0.
-        num_examples: int, size of the split.
+        num_examples: Size of the split.
         image_shape: `(height, width, channels)` as for `sample_params`.
-        config: `AugmentConfig`.
+        config: What is augmented, and how much.
         shuffle: Whether the order is a fresh uniform permutation, or 0, 1, ...
 
     Returns:
@@ -34,19 +48,25 @@ def epoch_plan(seed, epoch, *, num_examples, image_shape, config, shuffle=True):
     return order, params
 
 
-def make_key(seed, epoch):
+def make_key(seed: int | tf.Tensor, epoch: int | tf.Tensor) -> tf.Tensor:
     """Returns what an epoch draws all its numbers from, int64 `[2]`."""
     return tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
 
 
-def draw_order(data, key, *, shuffle, sampling):
-    """Returns what an epoch draws, and whose transforms it takes.
+def order_and_rows(
+    data: split_lib.DataSource,
+    key: tf.Tensor,
+    *,
+    shuffle: bool,
+    sampling: example_order.Sampling,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns which examples an epoch draws, and whose transforms they take.
 
     Args:
         data: An opened split.
         key: As `make_key` returns it.
         shuffle: Whether the order is random.
-        sampling: One of `example_order.SAMPLINGS`.
+        sampling: How often each example is drawn.
 
     Returns:
         Pair of int64 `[num_examples]`: example numbers in the order of the

@@ -1,20 +1,29 @@
 """Interpolation of order 2 to 5: B-splines as `scipy.ndimage` fits them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 import functools
 import math
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import boundary
+from pipeline import config as config_lib
+from pipeline import geometry
+
+_Coordinate = TypeVar("_Coordinate", float, tf.Tensor)
+_ToIndex = Callable[[tf.Tensor, "int | tf.Tensor"], tf.Tensor]
 
 # SciPy extends an image by this many pixels before it fits a spline to
 # "nearest", for which no exact boundary condition exists.
 _NEAREST_PADDING = 12
 # How the coefficients of a spline continue, for filtering and for evaluation.
 _FILTERED_BY_REFLECTION = ("nearest", "reflect")
-_CONTINUATION = {
+_CONTINUATION: dict[str, _ToIndex] = {
     "nearest": boundary.clip_index,
     "reflect": boundary.reflect_index,
     "constant": boundary.mirror_index,
@@ -22,14 +31,17 @@ _CONTINUATION = {
 }
 
 
-def interpolate(images, row_terms, col_terms, config):
+def interpolate(
+    images: tf.Tensor,
+    coordinates: geometry.Coordinates,
+    config: config_lib.AugmentConfig,
+) -> tf.Tensor:
     """Interpolates with a spline of `config.interpolation_order`.
 
     Args:
         images: `[batch, height, width, channels]`, any numeric dtype.
-        row_terms: Terms of the source rows: `geometry.source_coordinates`.
-        col_terms: Terms of the source columns.
-        config: `AugmentConfig`.
+        coordinates: Where its pixels come from.
+        config: `interpolation_order`, `fill_mode` and `cval` are used.
 
     Returns:
         float32, the shape of `images`; may overshoot its range, as in SciPy.
@@ -37,9 +49,9 @@ def interpolate(images, row_terms, col_terms, config):
     fill_mode, order = config.fill_mode, config.interpolation_order
     height, width = tf.shape(images)[1], tf.shape(images)[2]
     plane = tf.shape(images)[:3]
-    rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
-    cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
-    rows, cols = tf.broadcast_to(rows, plane), tf.broadcast_to(cols, plane)
+    rows, cols = coordinates
+    rows = tf.broadcast_to(rows[0][:, :, None] + rows[1][:, None, :], plane)
+    cols = tf.broadcast_to(cols[0][:, :, None] + cols[1][:, None, :], plane)
     inside = boundary.is_inside(rows, height) & boundary.is_inside(cols, width)
     padding = _NEAREST_PADDING if fill_mode == "nearest" else 0
     images = _pad_edge(tf.cast(images, tf.float64), padding)
@@ -56,7 +68,12 @@ def interpolate(images, row_terms, col_terms, config):
     return warped
 
 
-def _evaluate(coefficients, rows, cols, config):
+def _evaluate(
+    coefficients: tf.Tensor,
+    rows: tf.Tensor,
+    cols: tf.Tensor,
+    config: config_lib.AugmentConfig,
+) -> tf.Tensor:
     """Sums the B-splines around each coordinate."""
     order = config.interpolation_order
     to_index = _CONTINUATION[config.fill_mode]
@@ -74,7 +91,9 @@ def _evaluate(coefficients, rows, cols, config):
     return total
 
 
-def _taps(coords, order, size, to_index):
+def _taps(
+    coords: tf.Tensor, order: int, size: tf.Tensor, to_index: _ToIndex
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
     """Returns index and weight of the `order + 1` splines at `coords`."""
     start = tf.floor(coords if order % 2 else coords + 0.5) - order // 2
     return [
@@ -86,7 +105,7 @@ def _taps(coords, order, size, to_index):
     ]
 
 
-def _b_spline(x, order):
+def _b_spline(x: _Coordinate, order: int) -> _Coordinate:
     """Returns the centred B-spline of `order` at a float or float tensor."""
     total = 0.0
     for k in range(order + 2):
@@ -97,7 +116,7 @@ def _b_spline(x, order):
     return total
 
 
-def _pad_edge(images, padding):
+def _pad_edge(images: tf.Tensor, padding: int) -> tf.Tensor:
     """Repeats the outermost pixels `padding` times on each side."""
     for axis in (1, 2):
         size = tf.shape(images)[axis]
@@ -108,7 +127,9 @@ def _pad_edge(images, padding):
     return images
 
 
-def _prefilter(images, axis, order, fill_mode):
+def _prefilter(
+    images: tf.Tensor, axis: int, order: int, fill_mode: str
+) -> tf.Tensor:
     """Replaces pixels by the spline coefficients that interpolate them."""
     reflect = fill_mode in _FILTERED_BY_REFLECTION
     size = images.shape[axis]
@@ -125,11 +146,13 @@ def _prefilter(images, axis, order, fill_mode):
 
 
 @functools.lru_cache(maxsize=16)
-def _inverse_filter(size, order, reflect):
+def _inverse_filter(
+    size: int, order: int, reflect: bool
+) -> npt.NDArray[np.float64]:
     """Returns the matrix `[size, size]` from pixels to coefficients."""
-    samples = np.zeros([size, size])
+    samples: npt.NDArray[np.float64] = np.zeros([size, size])
     for offset in range(-(order // 2), order // 2 + 1):
-        index: Any = np.arange(size) + offset
+        index: npt.NDArray[np.int64] = np.arange(size) + offset
         if reflect:
             index %= 2 * size
             index = np.minimum(index, 2 * size - 1 - index)
@@ -140,4 +163,4 @@ def _inverse_filter(size, order, reflect):
         np.add.at(
             samples, (np.arange(size), index), _b_spline(float(offset), order)
         )
-    return np.linalg.inv(samples)
+    return np.asarray(np.linalg.inv(samples), np.float64)

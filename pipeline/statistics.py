@@ -1,12 +1,19 @@
 """Statistics of a data set, for featurewise normalisation and ZCA."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline import splits
+from pipeline import split as split_lib
+
+if TYPE_CHECKING:
+    from pipeline import config as config_lib
 
 # Values in one flattened image. The float64 matrix then takes 128 MiB, and a
 # film of 64x64 fits.
@@ -19,16 +26,15 @@ class Statistics:
     """What `ImageDataGenerator.fit` learns; None for what was not needed.
 
     Attributes:
-        mean: float32 `[1, 1, channels]`, or `[channels, 1, 1]` for channels
-            first; in units after `rescale`.
+        mean: `[1, 1, channels]`, or `[channels, 1, 1]` for channels first; in
+            units after `rescale`.
         std: Likewise.
-        zca_whitening_matrix: float64 `[size, size]` for images of `size`
-            values.
+        zca_whitening_matrix: `[size, size]` for images of `size` values.
     """
 
-    mean: Any = None
-    std: Any = None
-    zca_whitening_matrix: Any = None
+    mean: npt.NDArray[np.float32] | None = None
+    std: npt.NDArray[np.float32] | None = None
+    zca_whitening_matrix: npt.NDArray[np.float64] | None = None
 
 
 class _Moments:
@@ -38,13 +44,13 @@ class _Moments:
     The scatter is that of each column, or of all pairs of columns.
     """
 
-    def __init__(self, pairs):
+    def __init__(self, pairs: bool) -> None:
         self._pairs = pairs
         self.count = 0
-        self.mean: Any = 0.0
-        self.scatter: Any = 0.0
+        self.mean = np.zeros(())
+        self.scatter = np.zeros(())
 
-    def add(self, rows):
+    def add(self, rows: npt.NDArray[np.float64]) -> None:
         """Merges float64 `[number, columns]`."""
         count = self.count + len(rows)
         mean = rows.mean(0)
@@ -58,21 +64,28 @@ class _Moments:
         self.mean = self.mean + step[0] * (len(rows) / count)
         self.count = count
 
-    def _products(self, rows):
-        return rows.T @ rows if self._pairs else np.square(rows).sum(0)
+    def _products(
+        self, rows: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        products: npt.NDArray[np.float64]
+        products = rows.T @ rows if self._pairs else np.square(rows).sum(0)
+        return products
 
 
-def fit_statistics(dataset, config):
+def fit_statistics(
+    dataset: split_lib.DataSource | tf.data.Dataset,
+    config: config_lib.AugmentConfig,
+) -> Statistics:
     """Computes mean, standard deviation and ZCA matrix in one pass.
 
     Equals `ImageDataGenerator.fit` without its `augment`: only `rescale` is
     applied first. Memory does not grow with the number of images.
 
     Args:
-        dataset: `Split`, or `tf.data.Dataset` whose elements are, or begin
+        dataset: An opened split, or a dataset whose elements are, or begin
             with, a batch `[batch, height, width, channels]` of raw grey levels
             (channels first if `config` says so).
-        config: `AugmentConfig`; says which statistics are needed.
+        config: Says which statistics are needed.
 
     Returns:
         `Statistics`, for `standardize` and the datasets.
@@ -96,7 +109,9 @@ def fit_statistics(dataset, config):
         raise ValueError("`dataset` must have at least one image.")
     shape = (-1, 1, 1) if channels_first else (1, 1, -1)
     std = np.sqrt(by_channel.scatter / by_channel.count)
-    mean: Any = np.reshape(by_channel.mean, shape).astype(np.float32)
+    mean: npt.NDArray[np.float32] = np.reshape(by_channel.mean, shape).astype(
+        np.float32
+    )
     return Statistics(
         mean=mean if config.featurewise_center else None,
         std=(
@@ -112,11 +127,13 @@ def fit_statistics(dataset, config):
     )
 
 
-def _image_batches(dataset, config):
-    """Yields rescaled batches as float64 arrays."""
-    if isinstance(dataset, splits.Split):
-        dataset = tf.data.Dataset.from_tensor_slices(dataset.images)
-        dataset = dataset.batch(_BATCH_SIZE)
+def _image_batches(
+    dataset: split_lib.DataSource | tf.data.Dataset,
+    config: config_lib.AugmentConfig,
+) -> Iterator[npt.NDArray[np.float64]]:
+    """Yields rescaled batches."""
+    if isinstance(dataset, split_lib.DataSource):
+        dataset = split_lib.image_batches(dataset, _BATCH_SIZE)
         if config.data_format == "channels_first":
             dataset = dataset.map(lambda x: tf.transpose(x, [0, 3, 1, 2]))
     for element in dataset:
@@ -132,7 +149,7 @@ def _image_batches(dataset, config):
         yield images.astype(np.float64)
 
 
-def _check_zca_size(image_shape):
+def _check_zca_size(image_shape: tuple[int, ...]) -> None:
     size = int(np.prod(image_shape))
     if size > MAX_ZCA_SIZE:
         raise ValueError(
@@ -142,7 +159,12 @@ def _check_zca_size(image_shape):
         )
 
 
-def _zca_matrix(moments, mean, image_shape, epsilon):
+def _zca_matrix(
+    moments: _Moments,
+    mean: npt.NDArray[np.float32],
+    image_shape: tuple[int, ...],
+    epsilon: float,
+) -> npt.NDArray[np.float64]:
     """Returns U diag(sqrt(n) / (s + epsilon)) U^T of the centred images.
 
     U and s are the left singular vectors and the singular values of the matrix
@@ -157,4 +179,5 @@ def _zca_matrix(moments, mean, image_shape, epsilon):
     squares, vectors = squares[-keep:], vectors[:, -keep:]
     singular = np.sqrt(np.maximum(squares, 0))
     scales = np.sqrt(moments.count) / (singular + epsilon)
-    return (vectors * scales) @ vectors.T
+    matrix: npt.NDArray[np.float64] = (vectors * scales) @ vectors.T
+    return matrix

@@ -5,14 +5,20 @@ permutation at any size. TFRecord files can only be read from the start: shards
 are read in a random order, several at once, and shuffled within a window.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 import logging
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from pipeline import batching as batching_lib
 from pipeline import fingerprints
-from pipeline import splits
+from pipeline import records
 from pipeline import xla
 
 # Shards of a TFRecord split that are read at once.
@@ -27,81 +33,66 @@ _READ_AT_ONCE = 1024
 _WINDOWS_IN_MEMORY = 4
 
 
-def open_split(
-    data, split, *, memory_budget_bytes=splits.DEFAULT_MEMORY_BUDGET_BYTES
-):
-    """Returns a split in memory if it fits, else one that is read as needed.
-
-    Args:
-        data: TFDS builder, its prepared directory, or a split that was opened
-            before, which is returned as it is if its name matches.
-        split: Name of the split, such as "train".
-        memory_budget_bytes: Most bytes for the decoded images; where they do
-            not fit, for the window of records that is shuffled.
-
-    Returns:
-        `splits.Split`, `ArrayRecordSplit` or `TFRecordSplit`.
-
-    Raises:
-        ValueError: If the split does not exist or is empty.
-    """
-    if isinstance(data, (splits.Split, _RecordSplit)):
-        return splits.check_name(data, split)
-    builder = splits.as_builder(data)
-    if splits.decoded_bytes(builder, split) <= memory_budget_bytes:
-        return splits.load_split(
-            builder, split, memory_budget_bytes=memory_budget_bytes
-        )
-    if splits.is_array_record(builder):
-        return ArrayRecordSplit(builder, split)
-    return TFRecordSplit(builder, split, memory_budget_bytes)
-
-
-def _parse(serialized, name, dtype):
-    """Returns one feature of serialized examples, an array `[num_examples]`."""
-    spec = {name: tf.io.FixedLenFeature([], dtype)}
-    return tf.io.parse_example(list(serialized), spec)[name].numpy()
-
-
-def _read_shard(path, start):
-    return tf.data.TFRecordDataset(path).enumerate(start)
-
-
 class _RecordSplit:
     """A split whose images stay in its files; example `i` is record `i`.
+
+    What `split.DataSource` asks of any split, as far as file formats agree.
 
     Attributes:
         name: Such as "train".
         num_examples: Size of the split.
         image_shape: `(height, width, channels)`.
         class_names: Names in the order of the labels.
-        reading: How an epoch reads the files, in words.
-        origin: Identifies the records (`fingerprints.fingerprint`).
+        images: None: they are not in memory.
     """
 
-    def __init__(self, builder, name):
+    images = None
+
+    def __init__(self, builder: tfds.core.DatasetBuilder, name: str) -> None:
         features = builder.info.features
         self.name = name
-        self.num_examples = builder.info.splits[name].num_examples
-        self.image_shape = tuple(features["image"].shape)
+        self.num_examples = int(builder.info.splits[name].num_examples)
+        height, width, channels = features["image"].shape
+        self.image_shape = (height, width, channels)
         self.class_names = tuple(features["label"].names)
-        self.origin = fingerprints.of_records(builder, name)
+        self._builder = builder
         self._features = features
+        self._fingerprint = fingerprints.of_records(builder, name)
 
-    def _filenames(self, index, serialized):
+    def fingerprint(self) -> str:
+        """As `split.DataSource.fingerprint`."""
+        return self._fingerprint
+
+    def check_records(self) -> None:
+        """As `split.DataSource.check_records`."""
+        records.check_shards(self._builder, self.name, read=True)
+
+    def _count(
+        self, batches: Iterable[npt.NDArray[np.int64]]
+    ) -> npt.NDArray[np.int64]:
+        counts: npt.NDArray[np.int64] = np.zeros(
+            len(self.class_names), np.int64
+        )
+        for labels in batches:
+            counts += np.bincount(labels, minlength=len(counts))
+        return counts
+
+    def _filenames(
+        self, index: tf.Tensor, serialized: Iterable[bytes]
+    ) -> tuple[str, ...]:
         if "filename" not in self._features:
             return tuple(f"example {number}" for number in index.numpy())
         names = _parse(serialized, "filename", tf.string)
         return tuple(name.decode() for name in names)
 
-    def _decode(self, serialized):
+    def _decode(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Decodes string `[n]` to uint8 `[n, ...]` and int64 `[n]`."""
 
-        def decode_one(record):
+        def decode_one(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             example = self._features.deserialize_example(record)
             return example["image"], example["label"]
 
-        return tf.map_fn(
+        images, labels = tf.map_fn(
             decode_one,
             serialized,
             fn_output_signature=(
@@ -109,25 +100,42 @@ class _RecordSplit:
                 tf.TensorSpec([], tf.int64),
             ),
         )
+        return images, labels
 
 
 class ArrayRecordSplit(_RecordSplit):
     """Random access: an epoch's order is a full permutation."""
 
-    def __init__(self, builder, name):
+    reading = "read at random, shuffled as a whole"
+
+    def __init__(self, builder: tfds.core.DatasetBuilder, name: str) -> None:
         """Opens the files of a split."""
         super().__init__(builder, name)
-        self._source = splits.array_record_source(builder, name)
-        self._labels = None
-        self.reading = "read at random, shuffled as a whole"
+        self._source = records.array_record_source(builder, name)
+        self._labels: npt.NDArray[np.int64] | None = None
 
-    def elements(self, batching, order, rows, drawn, steps, shuffle):
-        """As `splits.Split.elements`."""
+    def elements(
+        self,
+        batching: batching_lib.Batching,
+        draws: batching_lib.Draws,
+        steps: tuple[tf.Tensor, tf.Tensor],
+        *,
+        shuffle: bool,
+    ) -> tf.data.Dataset:
+        """As `split.DataSource.elements`; the payload is empty."""
         del shuffle  # The order says it all.
-        return batching_lib.slice_elements(batching, order, rows, drawn, steps)
+        return batching_lib.slice_elements(batching, draws, steps)
 
-    def read_labels(self):
-        """Returns int64 `[num_examples]`, read once."""
+    def fetch(
+        self, index: tf.Tensor, payload: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `split.DataSource.fetch`; reads the records."""
+        del payload
+        serialized = tf.numpy_function(self._read, [index], tf.string)
+        return self._decode(tf.ensure_shape(serialized, index.shape))
+
+    def read_labels(self) -> npt.NDArray[np.int64]:
+        """As `split.DataSource.read_labels`; reads them once."""
         if self._labels is None:
             batches = []
             for start in range(0, self.num_examples, _READ_AT_ONCE):
@@ -137,25 +145,28 @@ class ArrayRecordSplit(_RecordSplit):
             self._labels = np.concatenate(batches)
         return self._labels
 
-    def filenames_of(self, index, payload):
-        """As `splits.Split.filenames_of`."""
+    def count_labels(self) -> npt.NDArray[np.int64]:
+        """As `split.DataSource.count_labels`."""
+        return self._count([self.read_labels()])
+
+    def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
+        """As `split.DataSource.filenames_of`."""
         del payload
         return self._filenames(index, self._read(index.numpy()))
 
-    def fetch(self, index, payload):
-        """As `splits.Split.fetch`; reads the records."""
-        del payload
-        serialized = tf.numpy_function(self._read, [index], tf.string)
-        return self._decode(tf.ensure_shape(serialized, index.shape))
-
-    def _read(self, index):
+    def _read(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
         return np.array(self._source.__getitems__(index.tolist()), object)
 
 
 class TFRecordSplit(_RecordSplit):
     """Sequential access: an epoch shuffles shards, and records in a window."""
 
-    def __init__(self, builder, name, memory_budget_bytes):
+    def __init__(
+        self,
+        builder: tfds.core.DatasetBuilder,
+        name: str,
+        memory_budget_bytes: int,
+    ) -> None:
         """Measures the shards of a split.
 
         Args:
@@ -179,16 +190,23 @@ class TFRecordSplit(_RecordSplit):
             "Split %r is larger than the memory budget: %s", name, self.reading
         )
 
-    def elements(self, batching, order, rows, drawn, steps, shuffle):
-        """As `splits.Split.elements`; the payload is the records.
+    def elements(
+        self,
+        batching: batching_lib.Batching,
+        draws: batching_lib.Draws,
+        steps: tuple[tf.Tensor, tf.Tensor],
+        *,
+        shuffle: bool,
+    ) -> tf.data.Dataset:
+        """As `split.DataSource.elements`; the payload is the records.
 
-        All randomness is that of `order`: how it ranks any given places is a
-        uniform permutation of them.
+        All randomness is that of the order: how it ranks any given places is a
+        uniform permutation of them. Each example is drawn once, so its row has
+        its own number.
         """
-        del rows  # Each example is drawn once: its row has its own number.
-        ds = self._read_shards(order, shuffle)
+        ds = self._read_shards(draws.order if shuffle else None)
         if shuffle:
-            ds = self._shuffle_windows(ds, order)
+            ds = self._shuffle_windows(ds, draws.order)
         first_step, end_step = steps
         ds = ds.skip(first_step * batching.batch_size)
         ds = ds.take((end_step - first_step) * batching.batch_size)
@@ -196,24 +214,28 @@ class TFRecordSplit(_RecordSplit):
             batching.batch_size, drop_remainder=batching.remainder == "drop"
         )
 
-        def share_out(index, serialized):
+        def share_out(
+            index: tf.Tensor, serialized: tf.Tensor
+        ) -> tf.data.Dataset:
             places, real = batching.share(tf.size(index, tf.int64))
             index = tf.gather(index, places)
-            rows = {name: tf.gather(v, index) for name, v in drawn.items()}
+            params = {k: tf.gather(v, index) for k, v in draws.params.items()}
             payload = (tf.gather(serialized, places),)
             return tf.data.Dataset.from_tensor_slices(
-                (index, real, rows, payload)
+                (index, real, params, payload)
             )
 
-        return ds.flat_map(xla.as_written(share_out))
+        return ds.flat_map(xla.without_autograph(share_out))
 
-    def fetch(self, index, payload):
-        """As `splits.Split.fetch`."""
+    def fetch(
+        self, index: tf.Tensor, payload: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `split.DataSource.fetch`."""
         del index
         (serialized,) = payload
         return self._decode(serialized)
 
-    def read_labels(self):
+    def read_labels(self) -> npt.NDArray[np.int64]:
         """Raises ValueError: these files cannot be read at random."""
         raise ValueError(
             "`sampling` must be 'natural' for TFRecord files that are larger "
@@ -221,21 +243,30 @@ class TFRecordSplit(_RecordSplit):
             "--file_format=array_record. Received: sampling='balanced'"
         )
 
-    def filenames_of(self, index, payload):
-        """As `splits.Split.filenames_of`."""
+    def count_labels(self) -> npt.NDArray[np.int64]:
+        """As `split.DataSource.count_labels`."""
+        batches = self._read_shards().batch(_READ_AT_ONCE)
+        return self._count(
+            _parse(serialized, "label", tf.int64)
+            for _, serialized in batches.as_numpy_iterator()
+        )
+
+    def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
+        """As `split.DataSource.filenames_of`."""
         (serialized,) = payload
         return self._filenames(index, serialized.numpy())
 
-    def _read_shards(self, order, shuffle):
-        """Returns a dataset of (number, record) of all shards."""
+    def _read_shards(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
+        """Returns a dataset of (number, record), by number or shuffled."""
         paths, starts = tf.constant(self._paths), tf.constant(self._starts)
-        if shuffle:
+        if order is not None:
             shard_order = tf.argsort(tf.gather(order, starts))
             paths = tf.gather(paths, shard_order)
             starts = tf.gather(starts, shard_order)
+        width = 1 if order is None else min(_CYCLE_LENGTH, len(self._paths))
         ds = tf.data.Dataset.from_tensor_slices((paths, starts)).interleave(
-            xla.as_written(_read_shard),
-            cycle_length=min(_CYCLE_LENGTH, len(self._paths)) if shuffle else 1,
+            xla.without_autograph(_read_shard),
+            cycle_length=width,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
@@ -244,8 +275,12 @@ class TFRecordSplit(_RecordSplit):
             tf.data.experimental.assert_cardinality(self.num_examples)
         )
 
-    def _shuffle_windows(self, ds, order):
-        def shuffle_window(number, window):
+    def _shuffle_windows(
+        self, ds: tf.data.Dataset, order: tf.Tensor
+    ) -> tf.data.Dataset:
+        def shuffle_window(
+            number: tf.Tensor, window: tuple[tf.Tensor, tf.Tensor]
+        ) -> tf.data.Dataset:
             index, serialized = window
             start = number * self.window
             ranks = tf.argsort(order[start : start + tf.size(index, tf.int64)])
@@ -254,4 +289,19 @@ class TFRecordSplit(_RecordSplit):
             )
 
         windows = ds.batch(self.window).enumerate()
-        return windows.flat_map(xla.as_written(shuffle_window))
+        return windows.flat_map(xla.without_autograph(shuffle_window))
+
+
+def _parse(
+    serialized: Iterable[bytes], name: str, dtype: tf.DType
+) -> npt.NDArray[Any]:
+    """Returns one feature of serialized examples, `[num_examples]`."""
+    spec = {name: tf.io.FixedLenFeature([], dtype)}
+    parsed: npt.NDArray[Any] = tf.io.parse_example(list(serialized), spec)[
+        name
+    ].numpy()
+    return parsed
+
+
+def _read_shard(path: tf.Tensor, start: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(path).enumerate(start)

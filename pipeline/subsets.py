@@ -1,19 +1,29 @@
 """`validation_split` and `subset`: the examples that Keras chooses."""
 
+from __future__ import annotations
+
 import dataclasses
-from typing import Any
+from typing import Literal
+from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-SUBSETS = ("training", "validation")
+from pipeline import checks
+from pipeline import split as split_lib
+
+Subset = Literal["training", "validation"]
+SUBSETS: tuple[str, ...] = get_args(Subset)
 
 
-def select_subset(split, subset, validation_split):
+def select_subset(
+    split: split_lib.Split, subset: Subset, validation_split: float
+) -> split_lib.Split:
     """Returns one of the two parts of a split, in listing order.
 
     Args:
-        split: `Split` in memory, in the order of `flow_from_directory`.
+        split: In the order of `flow_from_directory`.
         subset: "validation", the first `int(validation_split * n)` of the `n`
             examples of each class, or "training", the others. No shuffling: a
             patient whose films are in both parts is Keras's doing. Prefer the
@@ -23,7 +33,7 @@ def select_subset(split, subset, validation_split):
     Returns:
         `Split` of the same name; its images are copied.
     """
-    check_subset(subset)
+    checks.check_choice("subset", subset, SUBSETS)
     mask = held_out(split.labels, validation_split)
     index = np.flatnonzero(mask == (subset == "validation"))
     if not len(index):
@@ -43,26 +53,19 @@ def select_subset(split, subset, validation_split):
     )
 
 
-def check_subset(subset):
-    """Raises ValueError unless `subset` is one of `SUBSETS`."""
-    if subset not in SUBSETS:
-        raise ValueError(
-            f"`subset` must be one of {', '.join(SUBSETS)}. "
-            f"Received: subset={subset!r}"
-        )
-
-
-def held_out(labels, validation_split):
+def held_out(
+    labels: npt.NDArray[np.integer], validation_split: float
+) -> npt.NDArray[np.bool_]:
     """Returns which examples Keras holds out as "validation".
 
     Args:
-        labels: int `[num_examples]`, in listing order.
+        labels: `[num_examples]`, in listing order.
         validation_split: Fraction below 1.
 
     Returns:
         bool `[num_examples]`: the first of each class.
     """
-    mask: Any = np.zeros(len(labels), bool)
+    mask: npt.NDArray[np.bool_] = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
         # Truncated, so 0.29 of 100 files are 28, as in Keras.

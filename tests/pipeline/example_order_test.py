@@ -126,7 +126,7 @@ def test_an_example_that_is_drawn_twice_looks_different():
 
 
 def test_naturally_sampled_batches_have_the_rows_of_their_examples():
-    order, rows = plan.draw_order(
+    order, rows = plan.order_and_rows(
         make_split(), plan.make_key(0, 0), shuffle=True, sampling="natural"
     )
     assert order.numpy().tolist() == rows.numpy().tolist()

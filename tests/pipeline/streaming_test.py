@@ -1,44 +1,20 @@
 """Splits larger than the memory budget, read from their files as needed."""
 
-import shutil
-
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import pipeline
+from pipeline import loading
 from pipeline import streaming
-from tests.helpers import image_trees
+from tests.pipeline import conftest
 
-_SIZE = (16, 12)
-_NUM_TRAIN = 41
+_SIZE = conftest.SIZE
+_NUM_TRAIN = conftest.NUM_TRAIN
 # Less than the decoded images, and enough for a window of a dozen records.
-_BUDGET = _NUM_TRAIN * _SIZE[0] * _SIZE[1] - 1
+_BUDGET = conftest.BUDGET
 _CONFIG = pipeline.AugmentConfig(width_shift_range=0.2, horizontal_flip=True)
-
-
-def _build(image_tree, data_dir, **options):
-    return image_trees.build_records(image_tree, data_dir, _SIZE, 5, **options)
-
-
-@pytest.fixture(scope="module")
-def tfrecord(image_tree, tmp_path_factory):
-    return _build(image_tree, tmp_path_factory.mktemp("tfrecord"))
-
-
-@pytest.fixture(scope="module")
-def array_record(image_tree, tmp_path_factory):
-    return _build(
-        image_tree,
-        tmp_path_factory.mktemp("array_record"),
-        file_format="array_record",
-    )
-
-
-@pytest.fixture(params=["tfrecord", "array_record"])
-def builder(request):
-    return request.getfixturevalue(request.param)
 
 
 def _make(builder, config=_CONFIG, **options):
@@ -78,7 +54,7 @@ def test_epoch_holds_each_example_once_and_differs_from_the_next(builder):
 
 
 def test_batches_of_array_records_are_those_of_the_epoch_plan(array_record):
-    source = streaming.open_split(
+    source = loading.open_split(
         array_record, "train", memory_budget_bytes=_BUDGET
     )
     assert isinstance(source, streaming.ArrayRecordSplit)
@@ -97,9 +73,7 @@ def test_batches_of_array_records_are_those_of_the_epoch_plan(array_record):
 
 
 def test_window_of_tfrecords_respects_the_budget_and_mixes(tfrecord):
-    source = streaming.open_split(
-        tfrecord, "train", memory_budget_bytes=_BUDGET
-    )
+    source = loading.open_split(tfrecord, "train", memory_budget_bytes=_BUDGET)
     assert isinstance(source, streaming.TFRecordSplit)
     assert 1 < source.window < _NUM_TRAIN
     record_bytes = tfrecord.info.splits["train"].num_bytes / _NUM_TRAIN
@@ -164,47 +138,35 @@ def test_evaluation_is_in_record_order(builder):
         np.testing.assert_array_equal(first[0], expected)
 
 
-def test_files_that_lost_records_are_an_error_not_a_short_epoch(
-    tfrecord, tmp_path
-):
-    copy = tmp_path / "records"
-    shutil.copytree(tfrecord.data_dir, copy)
-    shard = sorted(copy.glob("*train.tfrecord*"))[1]
-    shard.write_bytes(b"")
-    with pytest.raises(tf.errors.FailedPreconditionError, match="only 33"):
-        _collect(_make(tfds.builder_from_directory(copy)))
+def test_window_shuffle_is_announced(tfrecord, caplog):
+    loading.open_split(tfrecord, "train", memory_budget_bytes=_BUDGET)
+    assert "shuffling its 5 shards and a window of" in caplog.text
 
 
 @pytest.mark.parametrize("budget", [_BUDGET, _BUDGET + 1])
-def test_array_record_files_that_lost_records_are_refused_when_opened(
-    array_record, tmp_path, budget
-):
-    copy = tmp_path / "records"
-    shutil.copytree(array_record.data_dir, copy)
-    shards = sorted(copy.glob("*train.array_record*"))
-    lost = array_record.info.splits["train"].shard_lengths[1]
-    shutil.copy(sorted(copy.glob("*test.array_record*"))[0], shards[1])
-    held = array_record.info.splits["test"].shard_lengths[0]
-    assert held != lost
-    with pytest.raises(RuntimeError, match=f"hold {_NUM_TRAIN - lost + held}"):
-        streaming.open_split(
-            tfds.builder_from_directory(copy),
-            "train",
-            memory_budget_bytes=budget,
+def test_any_split_counts_its_labels(builder, budget):
+    source = loading.open_split(builder, "train", memory_budget_bytes=budget)
+    assert (source.images is None) == (budget == _BUDGET)
+    assert source.count_labels().tolist() == [23, 18]
+    labels = pipeline.load_split(builder, "train").labels
+    assert np.bincount(labels).tolist() == [23, 18]
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_any_split_is_fitted_alike(builder, data_format):
+    config = pipeline.AugmentConfig(
+        featurewise_center=True,
+        featurewise_std_normalization=True,
+        data_format=data_format,
+    )
+    found = [
+        pipeline.fit_statistics(
+            loading.open_split(builder, "train", memory_budget_bytes=budget),
+            config,
         )
-
-
-def test_flipped_byte_is_an_error(tfrecord, tmp_path):
-    copy = tmp_path / "records"
-    shutil.copytree(tfrecord.data_dir, copy)
-    shard = sorted(copy.glob("*train.tfrecord*"))[1]
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
-    with pytest.raises(tf.errors.DataLossError, match="corrupted record"):
-        _collect(_make(tfds.builder_from_directory(copy)))
-
-
-def test_window_shuffle_is_announced(tfrecord, caplog):
-    streaming.open_split(tfrecord, "train", memory_budget_bytes=_BUDGET)
-    assert "shuffling its 5 shards and a window of" in caplog.text
+        for budget in (_BUDGET, _BUDGET + 1)
+    ]
+    images = np.float64(pipeline.load_split(builder, "train").images)
+    for statistics in found:
+        np.testing.assert_allclose(statistics.mean, images.mean(), rtol=1e-6)
+        np.testing.assert_allclose(statistics.std, images.std(), rtol=1e-6)

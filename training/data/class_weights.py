@@ -1,13 +1,24 @@
 """What an example of each class counts in the training loss."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 # As floats: others would be cast to float32 to be compared with them.
 _LEAST = float(np.finfo(np.float32).tiny)
 _MOST = float(np.finfo(np.float32).max)
 
 
-def resolve(spec, counts, class_names):
+def resolve(
+    spec: str | Mapping[str, float],
+    count_labels: Callable[[], npt.NDArray[np.int64]],
+    class_names: Sequence[str],
+) -> npt.NDArray[np.float32] | None:
     """Returns the weight of each class.
 
     Args:
@@ -15,32 +26,39 @@ def resolve(spec, counts, class_names):
             as scikit-learn's `compute_class_weight`: number of examples over
             number of classes over examples of the class; or a dictionary of
             class names, or labels as text, to positive numbers.
-        counts: int `[num_classes]`, examples of each; only for "balanced".
+        count_labels: Returns how many examples each class has; called only for
+            "balanced".
         class_names: Names in the order of the labels.
 
     Returns:
-        float32 `[num_classes]`, or None for "none".
+        `[num_classes]`, or None for "none".
 
     Raises:
         ValueError: If a class is missing, unknown, given twice or without
             examples, or a weight is not a positive number.
     """
-    if spec == "none":
-        return None
-    if spec == "balanced":
-        if not np.all(counts):
-            raise ValueError(
-                "`class_weight` must not be balanced where a class has no "
-                f"examples. Received: counts={list(map(int, counts))} of "
-                f"{', '.join(class_names)}"
-            )
-        weights = np.sum(counts) / (len(counts) * np.asarray(counts))
-        return weights.astype(np.float32)
-    return _of_dictionary(spec, class_names)
+    if not isinstance(spec, str):
+        return _of_dictionary(spec, class_names)
+    return None if spec == "none" else _balanced(count_labels(), class_names)
 
 
-def _of_dictionary(spec, class_names):
-    weights = {}
+def _balanced(
+    counts: npt.NDArray[np.int64], class_names: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    if not np.all(counts):
+        raise ValueError(
+            "`class_weight` must not be balanced where a class has no "
+            f"examples. Received: counts={list(map(int, counts))} of "
+            f"{', '.join(class_names)}"
+        )
+    weights: npt.NDArray[np.float64] = counts.sum() / (len(counts) * counts)
+    return weights.astype(np.float32)
+
+
+def _of_dictionary(
+    spec: Mapping[str, float], class_names: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    weights: dict[int, float] = {}
     for key, weight in spec.items():
         label = _label(key, class_names)
         if label in weights:
@@ -66,7 +84,7 @@ def _of_dictionary(spec, class_names):
     return np.array([weights[k] for k in range(len(class_names))], np.float32)
 
 
-def _label(key, class_names):
+def _label(key: str, class_names: Sequence[str]) -> int:
     """Returns the label that a name or a number as text stands for."""
     if key in class_names:
         return class_names.index(key)

@@ -1,13 +1,18 @@
 """The datasets of a run, from its splits and its configuration."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.python.util import _pywrap_util_port
 
 import pipeline
+from pipeline import split as split_lib
+from training import config as config_lib
 from training.data import class_weights
+from training.data import splits as splits_lib
 from training.loop import epoch_metrics
 
 
@@ -15,31 +20,34 @@ class Inputs:
     """Makes the datasets of one run, all normalised alike.
 
     Attributes:
-        splits: `training.data.splits.Splits`.
-        augment: `pipeline.AugmentConfig`.
-        statistics: `pipeline.Statistics` of the training images, where
-            `augment` normalises by the data set; else None.
+        splits: What the run reads.
+        augment: How images are made.
+        statistics: Those of the training images, where `augment` normalises by
+            the data set; else None.
     """
 
-    def __init__(self, config, splits):
+    def __init__(
+        self, config: config_lib.TrainConfig, splits: splits_lib.Splits
+    ) -> None:
         """Fits the statistics, if any are needed.
 
         Args:
-            config: `training.config.TrainConfig`.
-            splits: `training.data.splits.Splits`.
+            config: The run's options.
+            splits: What the run reads.
         """
         self._config = config
         self.splits = splits
         self.augment = config.augment or pipeline.AugmentConfig()
-        self.statistics = None
+        self.statistics: pipeline.Statistics | None = None
         self._on_device: dict[str, tf.Variable] = {}
         # Standardisation and whitening switch centring on.
         if self.augment.featurewise_center:
-            self.statistics = pipeline.fit_statistics(
-                _all_images(splits.train, self.augment), self.augment
-            )
+            with splits.naming_damage():
+                self.statistics = pipeline.fit_statistics(
+                    splits.train, self.augment
+                )
 
-    def cache_on_device(self):
+    def cache_on_device(self) -> None:
         """Copies the images to every device, if the configuration says so.
 
         Called in the scope of the strategy that trains.
@@ -50,7 +58,7 @@ class Inputs:
                     split.images, trainable=False
                 )
 
-    def train_images(self, features):
+    def train_images(self, features: Any) -> tf.Tensor:
         """Returns the images of a training batch, on a replica.
 
         Args:
@@ -59,11 +67,11 @@ class Inputs:
         """
         return self._images(features, self.splits.train)
 
-    def validation_images(self, features):
+    def validation_images(self, features: Any) -> tf.Tensor:
         """Likewise for validation."""
         return self._images(features, self.splits.validation)
 
-    def _images(self, features, split):
+    def _images(self, features: Any, split: split_lib.DataSource) -> tf.Tensor:
         if self._config.augment_on == "host":
             return features
         return pipeline.augment_features(
@@ -73,48 +81,37 @@ class Inputs:
             images=self._on_device.get(split.name),
         )
 
-    def compilation(self):
-        """Returns what XLA should compile: arguments of `PassRunner`."""
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        asked = self._config.jit_compile
-        # XLA does not call oneDNN's convolutions, which train 1.5 to 2.6 times
-        # as fast as its own. TensorFlow's others train at 60 % of XLA's speed.
-        helps = on_gpu or not _has_onednn()
-        # XLA refuses: "GPU MaxPool gradient ops do not yet have a deterministic
-        # XLA implementation" (TensorFlow 2.21).
-        can_train = not (on_gpu and self._config.deterministic)
-        return {
-            "compile_training": helps and can_train if asked is None else asked,
-            "compile_evaluation": helps if asked is None else asked,
-            # Launching the transforms one by one takes a GPU longer than doing
-            # them. A CPU is slower for it: it computes twice what is fused.
-            "compile_images": on_gpu and _is_continuous(self.augment),
-        }
-
-    def class_weights(self):
+    def class_weights(self) -> npt.NDArray[np.float32] | None:
         """Returns what an example of each class counts in the training loss.
 
         Returns:
-            float32 `[num_classes]`, or None where all count the same.
+            `[num_classes]`, or None where all count the same.
         """
-        spec, counts = self._config.class_weight, None
-        if spec == "balanced":
-            counts = _label_counts(self.splits.train)
-        return class_weights.resolve(spec, counts, self.splits.class_names)
+        return class_weights.resolve(
+            self._config.class_weight,
+            self.splits.train.count_labels,
+            self.splits.class_names,
+        )
 
-    def train_progress(self):
+    def train_progress(self) -> epoch_metrics.Progress:
         """Returns the `Progress` of a training pass that has not begun."""
         return epoch_metrics.Progress(
             self.splits.train.num_examples, self._config.batch_size
         )
 
-    def validation_progress(self):
+    def validation_progress(self) -> epoch_metrics.Progress:
         """Likewise of a validation."""
         return epoch_metrics.Progress(
             self.splits.validation.num_examples, self._config.batch_size
         )
 
-    def make_train_dataset(self, ctx=None, *, epoch=0, step=0):
+    def make_train_dataset(
+        self,
+        ctx: tf.distribute.InputContext | None = None,
+        *,
+        epoch: int = 0,
+        step: int = 0,
+    ) -> tf.data.Dataset:
         """Makes `(features, label, weight)` batches, shuffled.
 
         The features are augmented images, or what `train_images` makes them
@@ -123,7 +120,7 @@ class Inputs:
         end before each batch.
 
         Args:
-            ctx: `tf.distribute.InputContext` of a strategy's worker.
+            ctx: The strategy's context on this worker.
             epoch: Which epoch comes first.
             step: Which of its global batches comes first.
         """
@@ -142,7 +139,7 @@ class Inputs:
         )
         return ds.repeat()
 
-    def train_filenames(self, epoch, step):
+    def train_filenames(self, epoch: int, step: int) -> tuple[str, ...]:
         """Returns the file names of a global batch of training images."""
         return pipeline.filenames_of_step(
             self.splits.train,
@@ -153,12 +150,14 @@ class Inputs:
             **self._order(),
         )
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """Returns text that changes when an image or a label does."""
         splits = (self.splits.train, self.splits.validation)
         return " ".join(pipeline.fingerprint(split) for split in splits)
 
-    def make_validation_dataset(self, ctx=None):
+    def make_validation_dataset(
+        self, ctx: tf.distribute.InputContext | None = None
+    ) -> tf.data.Dataset:
         """Makes `(features, label, weight)` batches, each example once a pass.
 
         One pass follows the other, as in training.
@@ -172,7 +171,9 @@ class Inputs:
         )
         return ds.repeat()
 
-    def first_train_images(self, count):
+    def first_train_images(
+        self, count: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Returns the first images of the first epoch, and their labels.
 
         Order and augmentation of an example depend on seed and epoch alone, so
@@ -182,8 +183,7 @@ class Inputs:
             count: How many, at most.
 
         Returns:
-            float32 `[num_images, height, width, channels]`, int
-            `[num_images]`.
+            `[num_images, height, width, channels]` and `[num_images]`.
         """
         options = self._common(None)
         options["batch_size"] = min(count, self.splits.train.num_examples)
@@ -198,63 +198,19 @@ class Inputs:
         images, labels, _ = next(iter(dataset))
         return images.numpy(), labels.numpy().argmax(axis=1)
 
-    def _order(self):
+    def _order(self) -> dict[str, Any]:
         return {"seed": self._config.seed, "sampling": self._config.sampling}
 
-    def _places(self):
+    def _places(self) -> dict[str, Any]:
         return {
             "augment_on": self._config.augment_on,
             "cache_on": self._config.cache_on,
         }
 
-    def _common(self, ctx):
+    def _common(self, ctx: tf.distribute.InputContext | None) -> dict[str, Any]:
         return {
             "batch_size": self._config.batch_size,
             "sample_weight": True,
             "statistics": self.statistics,
             "ctx": ctx,
         }
-
-
-def _has_onednn():
-    """Whether TensorFlow's CPU kernels are oneDNN's, as on CPUs with AVX512.
-
-    TensorFlow goes by the processor and TF_ENABLE_ONEDNN_OPTS, and has no
-    public function that says what it chose.
-    """
-    return _pywrap_util_port.IsMklEnabled()
-
-
-def _is_continuous(augment):
-    """Whether a rounding of a coordinate can be no more than a rounding.
-
-    Within a compiled step, XLA computes coordinates with fewer roundings than
-    the host does. That must not decide about a pixel.
-    """
-    return (
-        augment.fill_mode in ("nearest", "reflect")
-        and augment.interpolation_order == 1
-        and augment.brightness_range is None
-        and augment.preprocessing_function is None
-    )
-
-
-def _all_images(split, augment):
-    """Returns what `fit_statistics` takes: a split, or batches of images."""
-    if isinstance(split, pipeline.Split):
-        return split
-    raw = pipeline.AugmentConfig(data_format=augment.data_format)
-    return pipeline.make_eval_dataset(split, split.name, raw, label_mode=None)
-
-
-def _label_counts(split):
-    """Returns how many examples each class has, int `[num_classes]`."""
-    if isinstance(split, pipeline.Split):
-        return np.bincount(split.labels, minlength=len(split.class_names))
-    counts: Any = np.zeros(len(split.class_names), np.int64)
-    for _, labels in pipeline.make_eval_dataset(
-        split, split.name, label_mode="sparse"
-    ):
-        of_batch = labels.numpy().astype(np.int64)
-        counts += np.bincount(of_batch, minlength=len(counts))
-    return counts

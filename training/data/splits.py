@@ -1,12 +1,18 @@
 """The splits that training reads: train and validation, never test."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+import contextlib
 import dataclasses
 import os
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import pipeline
+from pipeline import split as split_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,17 +21,17 @@ class Splits:
 
     Attributes:
         name: The dataset's, for people.
-        train: Split to learn from, as `pipeline.open_split` returns it.
+        train: Split to learn from.
         validation: Split to validate on, of the same classes.
         metadata: How the images were prepared, by name; empty if unknown.
     """
 
     name: str
-    train: Any
-    validation: Any
+    train: split_lib.DataSource
+    validation: split_lib.DataSource
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Checks that the splits are of one kind."""
         for field in ("class_names", "image_shape"):
             train = getattr(self.train, field)
@@ -37,17 +43,35 @@ class Splits:
                 )
 
     @property
-    def class_names(self):
+    def class_names(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the labels."""
         return self.train.class_names
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, int, int]:
         """`(height, width, channels)` of the images."""
         return self.train.image_shape
 
+    @contextlib.contextmanager
+    def naming_damage(self) -> Iterator[None]:
+        """Looks for a damaged file where TensorFlow fails to read records.
 
-def load_splits(data, *, memory_budget_gb=4.0):
+        Raises:
+            ValueError: If there is one; names it.
+        """
+        try:
+            yield
+        except tf.errors.OpError:
+            for split in (self.train, self.validation):
+                split.check_records()
+            raise
+
+
+def load_splits(
+    data: tfds.core.DatasetBuilder | str | os.PathLike[str] | Splits,
+    *,
+    memory_budget_gb: float = 4.0,
+) -> Splits:
     """Opens both splits: in memory if they fit, else read as needed.
 
     Args:
@@ -55,11 +79,9 @@ def load_splits(data, *, memory_budget_gb=4.0):
             returned as it is.
         memory_budget_gb: Most GiB that the images of a split may take.
 
-    Returns:
-        A `Splits`.
-
     Raises:
-        ValueError: If a split is missing.
+        ValueError: If a split is missing, or its records are incomplete or
+            damaged.
     """
     if isinstance(data, Splits):
         return data
@@ -73,16 +95,23 @@ def load_splits(data, *, memory_budget_gb=4.0):
                 f"has none. Splits found: {found}. Prepare it with a folder "
                 f"{split}/, or without split folders, to be split by patient."
             )
-    budget = {"memory_budget_bytes": int(memory_budget_gb * 2**30)}
+    train, validation = (
+        pipeline.open_split(
+            data, split, memory_budget_bytes=int(memory_budget_gb * 2**30)
+        )
+        for split in ("train", "validation")
+    )
     return Splits(
         name=data.info.full_name,
-        train=pipeline.open_split(data, "train", **budget),
-        validation=pipeline.open_split(data, "validation", **budget),
+        train=train,
+        validation=validation,
         metadata=dict(data.info.metadata or {}),
     )
 
 
-def check_options(data, options):
+def check_options(
+    data: tfds.core.DatasetBuilder, options: dict[str, Any]
+) -> None:
     """Raises where prepared images are not as they were asked for.
 
     Args:

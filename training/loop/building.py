@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from training import model as model_lib
 from training.checkpoint import variables
+from training.loop import compilation as compilation_lib
 from training.loop import runner as runner_lib
 from training.loop import steps
 from training.loop import throughput as throughput_lib
@@ -91,6 +92,7 @@ def build_parts(config, strategy, inputs, start, *, agree=False):
         inputs.cache_on_device()
     meter = throughput_lib.Meter()
     several = strategy.num_replicas_in_sync > 1
+    compilation = compilation_lib.choose(config, inputs.augment)
     runner = runner_lib.PassRunner(
         model,
         strategy,
@@ -107,7 +109,9 @@ def build_parts(config, strategy, inputs, start, *, agree=False):
         steps_per_execution=config.steps_per_execution,
         agree=agree,
         meter=meter,
-        **inputs.compilation(),
+        compile_training=compilation.training,
+        compile_evaluation=compilation.evaluation,
+        compile_images=compilation.images,
     )
     return Parts(model, averages, runner, meter, notices)
 

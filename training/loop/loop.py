@@ -113,6 +113,7 @@ def train_and_evaluate(
         if start.directory:
             _print_start(config, strategy, parts, start, run)
         stop = stack.enter_context(signals.stop_on_signals())
+        stack.enter_context(splits.naming_damage())
         signum = run.train(stop, _first_step_printer(started, start))
     path = start.directory.path if start.directory else None
     return TrainResult(path, parts.model, run.records, signum)

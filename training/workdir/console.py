@@ -3,10 +3,8 @@
 import os
 import sys
 
-import numpy as np
 import tqdm
 
-import pipeline
 from training.workdir import files
 
 _CONTENTS = (
@@ -35,12 +33,12 @@ def print_data(splits):
     widths = [max(len(name), 6) for name in names]
     _print_row("", names, widths)
     for split in (splits.train, splits.validation):
+        in_memory = split.images is not None
         # Not known before they are read, where a split is not in memory.
-        counts: list = ["?"] * len(splits.class_names)
-        if isinstance(split, pipeline.Split):
-            counts = list(np.bincount(split.labels, minlength=len(counts)))
+        unknown = ["?"] * len(splits.class_names)
+        counts = split.count_labels() if in_memory else unknown
         _print_row(split.name, [*counts, split.num_examples], widths)
-        if "?" in counts:
+        if not in_memory:
             print(f"    larger than the memory budget: {split.reading}")
 
 

@@ -16,7 +16,7 @@ def test_none_is_none():
 @pytest.mark.parametrize("counts", [(3, 9), (250, 250), (1, 7)])
 def test_balanced_weights_are_those_of_scikit_learn(counts):
     labels = np.repeat([0, 1], counts)
-    weights = class_weights.resolve("balanced", np.array(counts), NAMES)
+    weights = class_weights.resolve("balanced", lambda: np.array(counts), NAMES)
     assert weights.dtype == np.float32
     np.testing.assert_allclose(
         weights,
@@ -63,4 +63,4 @@ def test_dictionary_that_does_not_fit_is_refused(spec, message):
 
 def test_balanced_without_examples_of_a_class_is_refused():
     with pytest.raises(ValueError, match=r"counts=\[3, 0\]"):
-        class_weights.resolve("balanced", np.array([3, 0]), NAMES)
+        class_weights.resolve("balanced", lambda: np.array([3, 0]), NAMES)

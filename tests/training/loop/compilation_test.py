@@ -5,20 +5,17 @@ import pathlib
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 import pipeline
 from tests.helpers import loop_runs
 from training import config as config_lib
-from training.data import inputs as inputs_lib
+from training.loop import compilation
 
 
-def make_inputs(**fields):
-    fields = {"augment": loop_runs.AUGMENT, "batch_size": 8} | fields
-    config = config_lib.TrainConfig(**fields)
-    return inputs_lib.Inputs(config, loop_runs.make_splits())
+def choose(augment=loop_runs.AUGMENT, **fields):
+    return compilation.choose(config_lib.TrainConfig(**fields), augment)
 
 
 def pretend(gpus, monkeypatch):
@@ -35,14 +32,9 @@ def pretend(gpus, monkeypatch):
 def test_compiling_more_or_less_trains_the_same(tmp_path, monkeypatch):
     models = []
     for compiled in (False, True):
+        chosen = compilation.Compilation(training=compiled, images=compiled)
         monkeypatch.setattr(
-            inputs_lib.Inputs,
-            "compilation",
-            lambda self, compiled=compiled: {
-                "compile_training": compiled,
-                "compile_evaluation": True,
-                "compile_images": compiled,
-            },
+            compilation, "choose", lambda *_, chosen=chosen: chosen
         )
         result = loop_runs.run(
             tmp_path / str(compiled),
@@ -57,18 +49,17 @@ def test_compiling_more_or_less_trains_the_same(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_gpus_train_deterministically_without_xla(deterministic, monkeypatch):
-    inputs = make_inputs(deterministic=deterministic)
     pretend(1, monkeypatch)
-    assert inputs.compilation()["compile_training"] != deterministic
-    assert inputs.compilation()["compile_evaluation"]
+    assert choose(deterministic=deterministic).training != deterministic
+    assert choose(deterministic=deterministic).evaluation
 
 
 @pytest.mark.parametrize("onednn", [0, 1])
 def test_xla_trains_on_cpus_without_onednn(onednn):
     """As TensorFlow says itself whether it uses it, when it starts."""
     code = (
-        "from tests.training.data import compilation_test\n"
-        "print(compilation_test.make_inputs().compilation())"
+        "from tests.training.loop import compilation_test\n"
+        "print(compilation_test.choose())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -83,15 +74,15 @@ def test_xla_trains_on_cpus_without_onednn(onednn):
         text=True,
         check=True,
     )
-    assert f"'compile_training': {not onednn}" in done.stdout
+    assert f"Compilation(training={not onednn}" in done.stdout
     assert ("oneDNN custom operations are on" in done.stderr) == bool(onednn)
 
 
 def test_what_is_asked_for_is_compiled():
     for asked in (False, True):
-        found = make_inputs(jit_compile=asked).compilation()
-        assert found["compile_training"] == asked
-        assert found["compile_evaluation"] == asked
+        found = choose(jit_compile=asked)
+        assert found.training == asked
+        assert found.evaluation == asked
 
 
 @pytest.mark.parametrize(
@@ -107,28 +98,28 @@ def test_what_is_asked_for_is_compiled():
 )
 def test_xla_never_decides_about_a_pixel(fields, monkeypatch):
     pretend(1, monkeypatch)
-    assert make_inputs().compilation()["compile_images"]
-    inputs = make_inputs(augment=pipeline.AugmentConfig(**fields))
-    assert not inputs.compilation()["compile_images"]
+    assert choose().images
+    assert not choose(pipeline.AugmentConfig(**fields)).images
 
 
-@pytest.mark.parametrize("augment_on", ["host", "device"])
-def test_batches_of_a_run_have_no_state(augment_on):
-    inputs = make_inputs(augment_on=augment_on)
-    datasets = [inputs.make_train_dataset(), inputs.make_validation_dataset()]
-    for dataset in datasets:
-        # Refuses what would make deterministic operations wait for each other.
-        tf.raw_ops.DatasetToGraphV2(
-            input_dataset=tf.data.experimental.to_variant(dataset),
-            external_state_policy=2,
-        )
+def test_tensorflow_still_says_whether_it_uses_onednn():
+    """If not, `compilation._has_onednn` guesses: find its new name."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    assert isinstance(_pywrap_util_port.IsMklEnabled(), bool)
 
 
-def test_training_data_are_all_epochs_over_and_over():
-    inputs = make_inputs(epochs=2)
-    steps = 2 * inputs.train_progress().num_steps
-    ds = inputs.make_train_dataset().take(2 * steps)
-    images = [batch[0].numpy() for batch in ds]
-    for first, again in zip(images[:steps], images[steps:], strict=True):
-        np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(images[0], images[steps // 2])
+@pytest.mark.parametrize("variable, expected", [(None, True), ("0", False)])
+def test_run_begins_where_tensorflow_does_not_say(
+    variable, expected, monkeypatch
+):
+    from tensorflow.python import util
+
+    name = "_pywrap_util_port"
+    monkeypatch.setitem(sys.modules, f"tensorflow.python.util.{name}", None)
+    monkeypatch.delattr(util, name, raising=False)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", variable)
+    pretend(0, monkeypatch)
+    assert choose().training != expected
