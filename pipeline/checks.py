@@ -3,6 +3,8 @@
 Each takes a value in any form that Keras accepts and returns its canonical one.
 """
 
+from collections.abc import Callable
+import inspect
 import math
 import numbers
 import operator
@@ -142,3 +144,44 @@ def check_dtype(name: str, value: Any) -> str:
             f"{_received(name, value)}"
         )
     return dtype
+
+
+def check_function(name: str, value: Any) -> Any:
+    """Returns a function of one image, or of an image and a seed, or None."""
+    if value is not None and not callable(value):
+        raise ValueError(
+            f"`{name}` must be a function of one image, or None. "
+            f"{_received(name, value)}"
+        )
+    if value is not None:
+        seed_parameter(value)
+    return value
+
+
+def seed_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:
+    """Returns the second parameter that a function of an image requires.
+
+    Keras passes the image alone. So what a function requires beside it can only
+    be the seed.
+
+    Raises:
+        ValueError: If it requires more than two arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # It is written in C.
+        return None
+    required = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind
+        not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if len(required) > 2:
+        names = ", ".join(parameter.name for parameter in required)
+        raise ValueError(
+            "`preprocessing_function` must be a function of one image, or of "
+            f"(image, seed). Received: a function of ({names})"
+        )
+    return required[1] if len(required) == 2 else None

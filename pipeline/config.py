@@ -28,6 +28,7 @@ _CHECKS = {
     "interpolation_order": checks.check_order,
     "validation_split": checks.check_fraction,
     "dtype": checks.check_dtype,
+    "preprocessing_function": checks.check_function,
 }
 
 
@@ -69,8 +70,11 @@ class AugmentConfig:
         horizontal_flip: Whether to mirror left and right half of the time.
         vertical_flip: Whether to mirror top and bottom half of the time.
         rescale: Factor applied after augmentation, in float32; falsy is off.
-        preprocessing_function: TensorFlow function of one float32 image,
-            returning the same shape; runs after augmentation, before `rescale`.
+        preprocessing_function: Function of one float32 image, or of (image,
+            seed) if it draws at random, that returns the same shape; runs after
+            augmentation, before `rescale`. The seed is int32 `[2]`, none of it
+            negative, another for each example and epoch. A function that works
+            on tensors is fast; one of NumPy arrays is called outside the graph.
         data_format: One of `DATA_FORMATS`; None means `"channels_last"`.
         validation_split: Fraction of each class held out as "validation".
         interpolation_order: Spline order 0 (nearest pixel) to 5.
@@ -117,14 +121,6 @@ class AugmentConfig:
             self._set("data_format", DATA_FORMATS[0])
         checks.check_choice("fill_mode", self.fill_mode, FILL_MODES)
         checks.check_choice("data_format", self.data_format, DATA_FORMATS)
-        if self.preprocessing_function is not None and not callable(
-            self.preprocessing_function
-        ):
-            raise ValueError(
-                "`preprocessing_function` must be a function of one image, or "
-                "None. Received: preprocessing_function="
-                f"{self.preprocessing_function!r}"
-            )
         self._couple_flags()
 
     @classmethod
@@ -133,8 +129,7 @@ class AugmentConfig:
 
         Args:
             image_data_generator: Keras object; if it was fitted, its mean, std
-                and ZCA matrix come along as `statistics`. A
-                `preprocessing_function` must work on tensors.
+                and ZCA matrix come along as `statistics`.
 
         Returns:
             `AugmentConfig`.
@@ -150,6 +145,14 @@ class AugmentConfig:
             **{name: getattr(image_data_generator, name) for name in names},
             validation_split=image_data_generator._validation_split,
             statistics=statistics_lib.Statistics(**fitted) if has_any else None,
+        )
+
+    @property
+    def takes_seed(self) -> bool:
+        """Whether `preprocessing_function` is one of (image, seed)."""
+        function = self.preprocessing_function
+        return (
+            function is not None and checks.seed_parameter(function) is not None
         )
 
     def _set(self, name: str, value: Any) -> None:
@@ -179,7 +182,18 @@ class AugmentConfig:
         self._set(name, value)
 
     def without_augmentation(self) -> "AugmentConfig":
-        """Returns the configuration for evaluation: normalisation alone."""
+        """Returns the configuration for evaluation: normalisation alone.
+
+        Raises:
+            ValueError: If `preprocessing_function` draws at random.
+        """
+        if self.takes_seed:
+            raise ValueError(
+                "`preprocessing_function` must be a function of one image for "
+                "evaluation, which is not random. Pass a configuration with "
+                "one that normalises alone, or with None. Received: "
+                f"preprocessing_function={self.preprocessing_function!r}"
+            )
         defaults: dict[str, Any] = {
             field.name: field.default
             for field in dataclasses.fields(self)
