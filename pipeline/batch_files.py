@@ -50,12 +50,9 @@ def filenames_of_step(
     order, rows = plan.order_and_rows(
         data, plan.make_key(seed, epoch), shuffle=shuffle, sampling=sampling
     )
-    elements = data.elements(
-        batching,
-        batching_lib.Draws(order, rows, {}),
-        (tf.constant(step, tf.int64), tf.constant(step + 1, tf.int64)),
-        shuffle=shuffle,
-    )
+    draws = batching_lib.Draws(order, rows, {}, shuffled=shuffle)
+    steps = (tf.constant(step, tf.int64), tf.constant(step + 1, tf.int64))
+    elements = data.elements(batching, draws, steps)
     names: tuple[str, ...] = ()
     for index, real, _, payload in elements:
         payload = tf.nest.map_structure(lambda value: value[real], payload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 from typing import NamedTuple
+from typing import TypeAlias
 from typing import get_args
 
 import numpy as np
@@ -15,6 +16,10 @@ from pipeline import checks
 
 Remainder = Literal["keep", "pad", "drop"]
 REMAINDERS: tuple[str, ...] = get_args(Remainder)
+
+# int64 scalars: the first step of an epoch that is wanted, and that after the
+# last.
+Steps: TypeAlias = "tuple[tf.Tensor, tf.Tensor]"
 
 
 class Draws(NamedTuple):
@@ -27,11 +32,13 @@ class Draws(NamedTuple):
             that each draw takes.
         params: Parameters by name, each `[num_examples]`; those of transforms
             that are off are left out.
+        shuffled: Whether the order is anything but 0, 1, ...
     """
 
     order: tf.Tensor
     rows: tf.Tensor
     params: dict[str, tf.Tensor]
+    shuffled: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,12 +144,12 @@ class Batching:
 
 
 def slice_elements(
-    batching: Batching, draws: Draws, steps: tuple[tf.Tensor, tf.Tensor]
+    batching: Batching, draws: Draws, steps: Steps
 ) -> tf.data.Dataset:
     """Returns the elements of an epoch whose examples are known by number.
 
-    Arguments and result are those of `split.DataSource.elements`; the payload
-    is empty.
+    Arguments and result are those of `data_source.DataSource.elements`; the
+    payload is empty.
     """
     positions, real = batching.positions(*steps)
     index = tf.gather(draws.order, positions)

@@ -10,15 +10,15 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import checks
+from pipeline import data_source
 from pipeline import params as params_lib
-from pipeline import split as split_lib
 
 Sampling = Literal["natural", "balanced"]
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
 
 def check_sampling(
-    sampling: Sampling, shuffle: bool, data: split_lib.DataSource
+    sampling: Sampling, shuffle: bool, data: data_source.DataSource
 ) -> None:
     """Raises ValueError unless epochs of a split can be drawn so.
 

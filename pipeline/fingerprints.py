@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 if TYPE_CHECKING:
-    from pipeline import split as split_lib
+    from pipeline import data_source
 
 # Where `xray_tfds` keeps the digest of all files that its records were made of.
 _SOURCE_FINGERPRINT = "fingerprint"
@@ -24,7 +24,7 @@ _SOURCE_FINGERPRINT = "fingerprint"
 _BLOCK_BYTES = 2**20
 
 
-def fingerprint(split: split_lib.DataSource) -> str:
+def fingerprint(split: data_source.DataSource) -> str:
     """Returns text that changes when an image or a label of a split does.
 
     Args:

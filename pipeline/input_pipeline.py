@@ -9,7 +9,6 @@ memory, one function over the whole batch, and a prefetch:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from typing import Literal
 from typing import get_args
@@ -20,6 +19,7 @@ from pipeline import augment
 from pipeline import batching as batching_lib
 from pipeline import checks
 from pipeline import config as config_lib
+from pipeline import data_source
 from pipeline import epochs
 from pipeline import example_order
 from pipeline import labels as labels_lib
@@ -27,7 +27,6 @@ from pipeline import loading
 from pipeline import params as params_lib
 from pipeline import plan
 from pipeline import preprocessing
-from pipeline import split as split_lib
 from pipeline import statistics as statistics_lib
 from pipeline import xla
 
@@ -139,9 +138,14 @@ def make_train_dataset(
         epoch, step, batching.steps, num_epochs=num_epochs, num_spans=num_spans
     )
 
-    make_span = _span_maker(
-        data, config, batching, seed=seed, shuffle=shuffle, sampling=sampling
-    )
+    def make_span(
+        epoch: tf.Tensor, first_step: tf.Tensor, end_step: tf.Tensor
+    ) -> tf.data.Dataset:
+        key = plan.make_key(seed, epoch)
+        draws = plan.draw_epoch(
+            data, config, key, shuffle=shuffle, sampling=sampling
+        )
+        return data.elements(batching, draws, (first_step, end_step))
 
     def make_batch(
         index: tf.Tensor,
@@ -219,42 +223,8 @@ def make_eval_dataset(
     )
 
 
-def _span_maker(
-    data: split_lib.DataSource,
-    config: config_lib.AugmentConfig,
-    batching: batching_lib.Batching,
-    *,
-    seed: int,
-    shuffle: bool,
-    sampling: example_order.Sampling,
-) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.data.Dataset]:
-    """Returns the function from a part of an epoch to its elements."""
-
-    def make_span(
-        epoch: tf.Tensor, first_step: tf.Tensor, end_step: tf.Tensor
-    ) -> tf.data.Dataset:
-        key = plan.make_key(seed, epoch)
-        order, rows = plan.order_and_rows(
-            data, key, shuffle=shuffle, sampling=sampling
-        )
-        params = params_lib.sample_params(
-            key,
-            _image_shape(data, config),
-            config,
-            num_examples=data.num_examples,
-        )
-        # A transform that is off has no tensor; a missing key is neutral.
-        drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
-        draws = batching_lib.Draws(order, rows, drawn)
-        return data.elements(
-            batching, draws, (first_step, end_step), shuffle=shuffle
-        )
-
-    return make_span
-
-
 def _fetch(
-    data: split_lib.DataSource,
+    data: data_source.DataSource,
     index: tf.Tensor,
     payload: Any,
     cache_on: Place,
@@ -270,7 +240,7 @@ def _check_places(
     augment_on: Place,
     cache_on: Place,
     label_mode: labels_lib.LabelMode,
-    data: split_lib.DataSource,
+    data: data_source.DataSource,
 ) -> None:
     """Checks what is to happen on the host and what on the device."""
     checks.check_choice("augment_on", augment_on, PLACES)
@@ -290,15 +260,6 @@ def _check_places(
             "`cache_on` must be 'host' for a split larger than "
             "`memory_budget_bytes`. Received: cache_on='device'"
         )
-
-
-def _image_shape(
-    data: split_lib.DataSource, config: config_lib.AugmentConfig
-) -> tuple[int, int, int]:
-    height, width, channels = data.image_shape
-    if config.data_format == "channels_first":
-        return channels, height, width
-    return height, width, channels
 
 
 def _options() -> tf.data.Options:

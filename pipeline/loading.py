@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from pipeline import buffers
+from pipeline import data_source
 from pipeline import fingerprints
 from pipeline import records
 from pipeline import split as split_lib
@@ -24,7 +25,7 @@ _READ_BATCH_SIZE = 64
 
 # A TFDS builder, the directory that one prepared, or a split that is open.
 Data: TypeAlias = (
-    "tfds.core.DatasetBuilder | str | os.PathLike[str] | split_lib.DataSource"
+    "tfds.core.DatasetBuilder | str | os.PathLike[str] | data_source.DataSource"
 )
 
 
@@ -33,7 +34,7 @@ def open_split(
     split: str,
     *,
     memory_budget_bytes: int = DEFAULT_MEMORY_BUDGET_BYTES,
-) -> split_lib.DataSource:
+) -> data_source.DataSource:
     """Returns a split in memory if it fits, else one that is read as needed.
 
     Args:
@@ -47,8 +48,8 @@ def open_split(
         ValueError: If the split does not exist or is empty, or its records are
             incomplete or damaged.
     """
-    if isinstance(data, split_lib.DataSource):
-        split_lib.check_name(data, split)
+    if isinstance(data, data_source.DataSource):
+        data_source.check_name(data, split)
         return data
     builder = records.as_builder(data)
     if records.decoded_bytes(builder, split) <= memory_budget_bytes:
@@ -84,7 +85,7 @@ def load_split(
             or its records are incomplete or damaged.
     """
     if isinstance(data, split_lib.Split):
-        split_lib.check_name(data, split)
+        data_source.check_name(data, split)
         return data
     builder = records.as_builder(data)
     num_bytes = records.decoded_bytes(builder, split)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from pipeline import batching as batching_lib
 from pipeline import config as config_lib
+from pipeline import data_source
 from pipeline import example_order
 from pipeline import params as params_lib
-from pipeline import split as split_lib
 
 
 def epoch_plan(
@@ -54,7 +55,7 @@ def make_key(seed: int | tf.Tensor, epoch: int | tf.Tensor) -> tf.Tensor:
 
 
 def order_and_rows(
-    data: split_lib.DataSource,
+    data: data_source.DataSource,
     key: tf.Tensor,
     *,
     shuffle: bool,
@@ -79,3 +80,33 @@ def order_and_rows(
         return order, order
     order = example_order.balanced_order(key, data.read_labels())
     return order, tf.range(data.num_examples, dtype=tf.int64)
+
+
+def draw_epoch(
+    data: data_source.DataSource,
+    config: config_lib.AugmentConfig,
+    key: tf.Tensor,
+    *,
+    shuffle: bool,
+    sampling: example_order.Sampling,
+) -> batching_lib.Draws:
+    """Returns all that is random in an epoch of a split.
+
+    Args:
+        data: An opened split.
+        config: What is augmented, and how much.
+        key: As `make_key` returns it.
+        shuffle: Whether the order is random.
+        sampling: How often each example is drawn.
+    """
+    order, rows = order_and_rows(data, key, shuffle=shuffle, sampling=sampling)
+    height, width, channels = data.image_shape
+    shape = (height, width, channels)
+    if config.data_format == config_lib.DATA_FORMATS[1]:
+        shape = (channels, height, width)
+    params = params_lib.sample_params(
+        key, shape, config, num_examples=data.num_examples
+    )
+    # A transform that is off has no tensor; a missing key is neutral.
+    drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+    return batching_lib.Draws(order, rows, drawn, shuffled=shuffle)

@@ -1,12 +1,10 @@
-"""A split, opened: what the pipeline asks of it, and one held in memory."""
+"""A split held in memory, and the checks of what it holds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
 from typing import Any
-from typing import Protocol
-from typing import runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,113 +14,9 @@ from pipeline import batching as batching_lib
 from pipeline import fingerprints
 
 
-@runtime_checkable
-class DataSource(Protocol):
-    """One split of a data set, wherever its images are.
-
-    `Split` holds them in memory, `streaming.ArrayRecordSplit` and
-    `streaming.TFRecordSplit` read them as needed; `loading.open_split` decides.
-    Examples have numbers from 0, in an order that never changes.
-
-    For each epoch a dataset calls `elements` once, while its graph is traced,
-    and `fetch` for each batch, in a graph as well. The other methods are called
-    eagerly, by whoever wants to know something about the split.
-    """
-
-    @property
-    def name(self) -> str:
-        """Such as "train"; errors name it."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names in the order of the labels."""
-
-    @property
-    def num_examples(self) -> int:
-        """How many examples the split has."""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)`."""
-
-    @property
-    def images(self) -> tf.Tensor | None:
-        """All images, uint8 `[num_examples, ...]`; None unless in memory.
-
-        Training copies them to its devices for `cache_on="device"`.
-        """
-
-    @property
-    def reading(self) -> str:
-        """How an epoch reads its files, in words; empty if in memory."""
-
-    def elements(
-        self,
-        batching: batching_lib.Batching,
-        draws: batching_lib.Draws,
-        steps: tuple[tf.Tensor, tf.Tensor],
-        *,
-        shuffle: bool,
-    ) -> tf.data.Dataset:
-        """Returns the elements of an epoch, before their images are fetched.
-
-        Args:
-            batching: How the epoch is cut into batches.
-            draws: Which examples the epoch draws, with which parameters.
-            steps: Pair of int64 scalars: the first step of the epoch that is
-                wanted, and that after the last.
-            shuffle: Whether the order is anything but 0, 1, ...
-
-        Returns:
-            Dataset of example numbers int64 `[per_replica]`, flags of the real
-            ones, their parameters, and a payload for `fetch`.
-        """
-
-    def fetch(
-        self, index: tf.Tensor, payload: Any
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns uint8 images and int64 labels of the given examples.
-
-        Args:
-            index: int64 `[n]`, numbers of examples.
-            payload: What `elements` yielded last.
-        """
-
-    def read_labels(self) -> npt.NDArray[np.int64]:
-        """Returns the labels of all examples, `[num_examples]`.
-
-        Called to draw classes equally often, and once in a graph.
-
-        Raises:
-            ValueError: If the files cannot say before an epoch reads them.
-        """
-
-    def count_labels(self) -> npt.NDArray[np.int64]:
-        """Returns how many examples each class has, `[num_classes]`.
-
-        Reads all records if the labels are not in memory.
-        """
-
-    def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
-        """Returns the file names of the given examples, as for `fetch`."""
-
-    def fingerprint(self) -> str:
-        """Returns text that changes when an image or a label does.
-
-        Training compares it before it resumes a run.
-        """
-
-    def check_records(self) -> None:
-        """Reads all files to the end, after an error of whoever read them.
-
-        Raises:
-            ValueError: If one is damaged, missing or incomplete; names it.
-        """
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """A split held in memory; example `i` is number `i` of the listing.
+    """A `data_source.DataSource` in memory, in the order of its listing.
 
     Attributes:
         name: Such as "train"; an error names it.
@@ -218,12 +112,9 @@ class Split:
         self,
         batching: batching_lib.Batching,
         draws: batching_lib.Draws,
-        steps: tuple[tf.Tensor, tf.Tensor],
-        *,
-        shuffle: bool,
+        steps: batching_lib.Steps,
     ) -> tf.data.Dataset:
         """As `DataSource.elements`; the payload is empty."""
-        del shuffle  # The order says it all.
         return batching_lib.slice_elements(batching, draws, steps)
 
     def fetch(
@@ -258,30 +149,6 @@ class Split:
             self.images,
             self.labels,
         )
-
-
-def check_name(data: DataSource, split: str) -> None:
-    """Raises ValueError unless an opened split is the one asked for."""
-    if data.name != split:
-        raise ValueError(
-            f"`split` must be the loaded one, {data.name!r}. "
-            f"Received: split={split!r}"
-        )
-
-
-def image_batches(data: DataSource, batch_size: int) -> tf.data.Dataset:
-    """Returns a dataset of all images of a split, in order, uint8."""
-    batching = batching_lib.make_batching(
-        data.num_examples, batch_size, "keep", None
-    )
-    order = tf.range(data.num_examples, dtype=tf.int64)
-    steps = (tf.constant(0, tf.int64), tf.constant(batching.steps, tf.int64))
-    ds = data.elements(
-        batching, batching_lib.Draws(order, order, {}), steps, shuffle=False
-    )
-    return ds.map(
-        lambda index, real, _, payload: data.fetch(index, payload)[0][real]
-    )
 
 
 def _check_images(images: tf.Tensor) -> None:

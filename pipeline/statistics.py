@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline import split as split_lib
+from pipeline import data_source
 
 if TYPE_CHECKING:
     from pipeline import config as config_lib
@@ -73,7 +73,7 @@ class _Moments:
 
 
 def fit_statistics(
-    dataset: split_lib.DataSource | tf.data.Dataset,
+    dataset: data_source.DataSource | tf.data.Dataset,
     config: config_lib.AugmentConfig,
 ) -> Statistics:
     """Computes mean, standard deviation and ZCA matrix in one pass.
@@ -128,12 +128,12 @@ def fit_statistics(
 
 
 def _image_batches(
-    dataset: split_lib.DataSource | tf.data.Dataset,
+    dataset: data_source.DataSource | tf.data.Dataset,
     config: config_lib.AugmentConfig,
 ) -> Iterator[npt.NDArray[np.float64]]:
     """Yields rescaled batches."""
-    if isinstance(dataset, split_lib.DataSource):
-        dataset = split_lib.image_batches(dataset, _BATCH_SIZE)
+    if isinstance(dataset, data_source.DataSource):
+        dataset = data_source.image_batches(dataset, _BATCH_SIZE)
         if config.data_format == "channels_first":
             dataset = dataset.map(lambda x: tf.transpose(x, [0, 3, 1, 2]))
     for element in dataset:

@@ -36,7 +36,7 @@ _WINDOWS_IN_MEMORY = 4
 class _RecordSplit:
     """A split whose images stay in its files; example `i` is record `i`.
 
-    What `split.DataSource` asks of any split, as far as file formats agree.
+    What `data_source.DataSource` asks, as far as the file formats agree.
 
     Attributes:
         name: Such as "train".
@@ -60,22 +60,12 @@ class _RecordSplit:
         self._fingerprint = fingerprints.of_records(builder, name)
 
     def fingerprint(self) -> str:
-        """As `split.DataSource.fingerprint`."""
+        """As `DataSource.fingerprint`."""
         return self._fingerprint
 
     def check_records(self) -> None:
-        """As `split.DataSource.check_records`."""
+        """As `DataSource.check_records`."""
         records.check_shards(self._builder, self.name, read=True)
-
-    def _count(
-        self, batches: Iterable[npt.NDArray[np.int64]]
-    ) -> npt.NDArray[np.int64]:
-        counts: npt.NDArray[np.int64] = np.zeros(
-            len(self.class_names), np.int64
-        )
-        for labels in batches:
-            counts += np.bincount(labels, minlength=len(counts))
-        return counts
 
     def _filenames(
         self, index: tf.Tensor, serialized: Iterable[bytes]
@@ -118,24 +108,21 @@ class ArrayRecordSplit(_RecordSplit):
         self,
         batching: batching_lib.Batching,
         draws: batching_lib.Draws,
-        steps: tuple[tf.Tensor, tf.Tensor],
-        *,
-        shuffle: bool,
+        steps: batching_lib.Steps,
     ) -> tf.data.Dataset:
-        """As `split.DataSource.elements`; the payload is empty."""
-        del shuffle  # The order says it all.
+        """As `DataSource.elements`; the payload is empty."""
         return batching_lib.slice_elements(batching, draws, steps)
 
     def fetch(
         self, index: tf.Tensor, payload: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `split.DataSource.fetch`; reads the records."""
+        """As `DataSource.fetch`; reads the records."""
         del payload
         serialized = tf.numpy_function(self._read, [index], tf.string)
         return self._decode(tf.ensure_shape(serialized, index.shape))
 
     def read_labels(self) -> npt.NDArray[np.int64]:
-        """As `split.DataSource.read_labels`; reads them once."""
+        """As `DataSource.read_labels`; reads them once."""
         if self._labels is None:
             batches = []
             for start in range(0, self.num_examples, _READ_AT_ONCE):
@@ -146,11 +133,11 @@ class ArrayRecordSplit(_RecordSplit):
         return self._labels
 
     def count_labels(self) -> npt.NDArray[np.int64]:
-        """As `split.DataSource.count_labels`."""
-        return self._count([self.read_labels()])
+        """As `DataSource.count_labels`."""
+        return np.bincount(self.read_labels(), minlength=len(self.class_names))
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
-        """As `split.DataSource.filenames_of`."""
+        """As `DataSource.filenames_of`."""
         del payload
         return self._filenames(index, self._read(index.numpy()))
 
@@ -194,18 +181,16 @@ class TFRecordSplit(_RecordSplit):
         self,
         batching: batching_lib.Batching,
         draws: batching_lib.Draws,
-        steps: tuple[tf.Tensor, tf.Tensor],
-        *,
-        shuffle: bool,
+        steps: batching_lib.Steps,
     ) -> tf.data.Dataset:
-        """As `split.DataSource.elements`; the payload is the records.
+        """As `DataSource.elements`; the payload is the records.
 
         All randomness is that of the order: how it ranks any given places is a
         uniform permutation of them. Each example is drawn once, so its row has
         its own number.
         """
-        ds = self._read_shards(draws.order if shuffle else None)
-        if shuffle:
+        ds = self._read_shards(draws.order if draws.shuffled else None)
+        if draws.shuffled:
             ds = self._shuffle_windows(ds, draws.order)
         first_step, end_step = steps
         ds = ds.skip(first_step * batching.batch_size)
@@ -230,7 +215,7 @@ class TFRecordSplit(_RecordSplit):
     def fetch(
         self, index: tf.Tensor, payload: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `split.DataSource.fetch`."""
+        """As `DataSource.fetch`."""
         del index
         (serialized,) = payload
         return self._decode(serialized)
@@ -244,15 +229,18 @@ class TFRecordSplit(_RecordSplit):
         )
 
     def count_labels(self) -> npt.NDArray[np.int64]:
-        """As `split.DataSource.count_labels`."""
+        """As `DataSource.count_labels`."""
         batches = self._read_shards().batch(_READ_AT_ONCE)
-        return self._count(
-            _parse(serialized, "label", tf.int64)
-            for _, serialized in batches.as_numpy_iterator()
+        labels = np.concatenate(
+            [
+                _parse(serialized, "label", tf.int64)
+                for _, serialized in batches.as_numpy_iterator()
+            ]
         )
+        return np.bincount(labels, minlength=len(self.class_names))
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
-        """As `split.DataSource.filenames_of`."""
+        """As `DataSource.filenames_of`."""
         (serialized,) = payload
         return self._filenames(index, serialized.numpy())
 

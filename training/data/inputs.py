@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 import pipeline
-from pipeline import split as split_lib
+from pipeline import data_source
 from training import config as config_lib
 from training.data import class_weights
 from training.data import splits as splits_lib
@@ -71,7 +71,9 @@ class Inputs:
         """Likewise for validation."""
         return self._images(features, self.splits.validation)
 
-    def _images(self, features: Any, split: split_lib.DataSource) -> tf.Tensor:
+    def _images(
+        self, features: Any, split: data_source.DataSource
+    ) -> tf.Tensor:
         if self._config.augment_on == "host":
             return features
         return pipeline.augment_features(

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import pipeline
-from pipeline import split as split_lib
+from pipeline import data_source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Splits:
     """
 
     name: str
-    train: split_lib.DataSource
-    validation: split_lib.DataSource
+    train: data_source.DataSource
+    validation: data_source.DataSource
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,58 @@
+"""Splits whose records go bad are an error in words, wherever it shows."""
+
+import shutil
+
+import pytest
+import tensorflow as tf
+
+import pipeline
+from tests.helpers import loop_runs
+from training.data import splits as splits_lib
+
+# Far less than the decoded images: they are read as needed.
+_STREAMED = {"memory_budget_gb": 1e-6}
+
+
+@pytest.fixture
+def records(prepared, tmp_path):
+    return shutil.copytree(prepared, tmp_path / "records")
+
+
+def _damage(records, split):
+    (shard,) = records.glob(f"*-{split}.tfrecord*")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    return shard.name
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_damaged_records_end_a_run_with_their_name(records, split, tmp_path):
+    splits = splits_lib.load_splits(records, **_STREAMED)
+    assert splits.train.images is None
+    shard = _damage(records, split)
+    with pytest.raises(
+        ValueError, match=f"{shard} cannot be read.*--overwrite"
+    ):
+        loop_runs.run(
+            tmp_path / "run", splits=splits, epochs=1, model="residual"
+        )
+
+
+def test_damaged_records_are_named_while_statistics_are_fitted(
+    records, tmp_path
+):
+    splits = splits_lib.load_splits(records, **_STREAMED)
+    shard = _damage(records, "train")
+    augment = pipeline.AugmentConfig(featurewise_center=True)
+    with pytest.raises(ValueError, match=f"{shard} cannot be read"):
+        loop_runs.run(
+            tmp_path / "run", splits=splits, augment=augment, model="residual"
+        )
+
+
+def test_other_errors_of_tensorflow_pass_as_they_are(records):
+    splits = splits_lib.load_splits(records, **_STREAMED)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        with splits.naming_damage():
+            raise tf.errors.ResourceExhaustedError(None, None, "no memory")
