@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import dataclasses
 import functools
 from typing import Any
@@ -12,8 +13,12 @@ import pipeline
 from pipeline import batching as batching_lib
 from pipeline import example_order
 from pipeline import labels as labels_lib
-from pipeline import params as params_lib
 from pipeline import plan
+
+# Options of `make_train_dataset` that change none of its batches, or which.
+_NOT_OF_BATCHES = frozenset(
+    {"epoch", "memory_budget_bytes", "num_parallel_calls"}
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,13 +54,28 @@ class EpochBatches:
     statistics: pipeline.Statistics | None = None
     jit_compile: bool = True
 
+    @classmethod
+    def of_dataset(
+        cls,
+        split: pipeline.Split,
+        config: pipeline.AugmentConfig,
+        options: Mapping[str, Any],
+    ) -> EpochBatches:
+        """Returns the batches of a dataset made with the given options."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        known = {k: v for k, v in options.items() if k in names}
+        return cls(split, config, **known)
+
+    @classmethod
+    def unknown(cls, options: Mapping[str, Any]) -> list[str]:
+        """Returns the options by which batches of a dataset would differ."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        return sorted(options.keys() - names - _NOT_OF_BATCHES)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Shape of an image in a batch, in the data format of `config`."""
-        height, width, channels = self.split.image_shape
-        if self.config.data_format == "channels_first":
-            return channels, height, width
-        return height, width, channels
+        return plan.image_shape(self.split, self.config)
 
     @functools.cached_property
     def batching(self) -> batching_lib.Batching:
@@ -66,18 +86,13 @@ class EpochBatches:
 
     def draw(self, epoch: int) -> batching_lib.Draws:
         """Returns the order of an epoch and every example's transform."""
-        key = plan.make_key(self.seed, epoch)
-        order, rows = plan.order_and_rows(
-            self.split, key, shuffle=self.shuffle, sampling=self.sampling
-        )
-        params = params_lib.sample_params(
-            key,
-            self.image_shape,
+        return plan.draw_epoch(
+            self.split,
             self.config,
-            num_examples=self.split.num_examples,
+            plan.make_key(self.seed, epoch),
+            shuffle=self.shuffle,
+            sampling=self.sampling,
         )
-        drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
-        return batching_lib.Draws(order, rows, drawn)
 
     def make(self, draws: batching_lib.Draws, step: int) -> Any:
         """Returns a batch of an epoch.

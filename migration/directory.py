@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import dataclasses
 import os
 import secrets
 from typing import Any
@@ -15,9 +14,6 @@ from migration import listing as listing_lib
 import pipeline
 from pipeline import labels
 from pipeline import subsets
-
-# Options of `make_train_dataset` that change no batch.
-_HARMLESS = {"epoch", "memory_budget_bytes", "num_parallel_calls"}
 
 
 def flow_from_directory(
@@ -82,27 +78,21 @@ def flow_from_directory(
         validation_split=config.validation_split,
     )
     split = decoding_lib.load_split(listing, decoding, subset or "all")
-    shared: dict[str, Any] = {
+    options: dict[str, Any] = {
         "batch_size": batch_size,
         "seed": secrets.randbelow(2**31) if seed is None else seed,
         "shuffle": shuffle,
         "label_mode": class_mode,
+        **dataset_options,
     }
-    dataset = pipeline.make_train_dataset(
-        split, split.name, config, **shared, **dataset_options
-    )
-    known = {
-        field.name for field in dataclasses.fields(batches_lib.EpochBatches)
-    }
-    options = {k: v for k, v in dataset_options.items() if k in known}
     return flow_lib.DirectoryFlow(
         generator,
         listing,
         decoding,
-        batches_lib.EpochBatches(split, config, **shared, **options),
-        dataset,
-        epoch=dataset_options.get("epoch", 0),
-        dataset_only=sorted(dataset_options.keys() - known - _HARMLESS),
+        batches_lib.EpochBatches.of_dataset(split, config, options),
+        pipeline.make_train_dataset(split, split.name, config, **options),
+        epoch=options.get("epoch", 0),
+        dataset_only=batches_lib.EpochBatches.unknown(options),
     )
 
 

@@ -79,7 +79,7 @@ def list_directory(
     if subset is not None:
         checks.check_choice("subset", subset, subsets.SUBSETS)
     names = list(classes or _subfolders(directory))
-    indices = dict(zip(names, range(len(names))))
+    indices = {name: index for index, name in enumerate(names)}
     filenames: list[str] = []
     labels: list[int] = []
     for name in names:

@@ -121,7 +121,7 @@ def make_train_dataset(
     if config.preprocessing_function is not None:
         # Now, also where a training step is to call it.
         preprocessing.as_graph_function(
-            config.preprocessing_function, _image_shape(data, config)
+            config.preprocessing_function, plan.image_shape(data, config)
         )
     example_order.check_sampling(sampling, shuffle, data)
     batching = batching_lib.make_batching(
