@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import dataclasses
-import functools
 import os
 import secrets
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
-
+from migration import batches as batches_lib
+from migration import decoding as decoding_lib
+from migration import flow as flow_lib
 from migration import listing as listing_lib
 import pipeline
 from pipeline import labels
 from pipeline import subsets
-from xray_tfds import config as config_lib
-from xray_tfds import parallel
-from xray_tfds.decode import images
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class DirectoryFlow:
-    """The dataset, and what a Keras iterator knows of its files.
-
-    Attributes:
-        dataset: One pass is one epoch.
-        listing: The files.
-        split: Their decoded images.
-        batch_size: Images in a batch.
-    """
-
-    dataset: tf.data.Dataset
-    listing: listing_lib.Listing
-    split: pipeline.Split
-    batch_size: int
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)`."""
-        return self.split.image_shape
-
-    def __getattr__(self, name: str) -> Any:
-        """Finds `filenames`, `samples`, ... where Keras's iterator has them."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.listing, name)
-
-    def __len__(self) -> int:
-        """Number of batches in an epoch."""
-        return -(-self.listing.samples // self.batch_size)
 
 
 def flow_from_directory(
@@ -64,19 +26,20 @@ def flow_from_directory(
     batch_size: int = 32,
     shuffle: bool = True,
     seed: int | None = None,
-    *,
+    save_to_dir: None = None,
+    save_prefix: str = "",
+    save_format: str = "png",
     follow_links: bool = False,
     subset: subsets.Subset | None = None,
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
     **dataset_options: Any,
-) -> DirectoryFlow:
-    """Makes the dataset of Keras's `generator.flow_from_directory(...)`.
+) -> flow_lib.DirectoryFlow:
+    """Does what Keras's `generator.flow_from_directory(...)` does.
 
     Files, their order, labels, decoding and resizing are Keras's; so is the
     distribution of batches. Images are decoded once, into memory. What differs:
-    the stream of random numbers, a dataset of one epoch a pass in place of an
-    endless iterator, and no `save_to_dir`.
+    the stream of random numbers, and no `save_to_dir`.
 
     Args:
         generator: `pipeline.AugmentConfig`, or a live `ImageDataGenerator`,
@@ -89,6 +52,9 @@ def flow_from_directory(
         batch_size: Images in a batch.
         shuffle: Whether each epoch has a fresh order.
         seed: Any; None draws one.
+        save_to_dir: None; others are refused.
+        save_prefix: Unused, as in Keras without `save_to_dir`.
+        save_format: Likewise.
         follow_links: Whether to follow links to folders below the classes.
         subset: "training" or "validation", by `validation_split`.
         interpolation: Filter for resizing, as in `keras.utils.load_img`.
@@ -98,12 +64,12 @@ def flow_from_directory(
     Raises:
         ValueError: If an argument or a file is not as it must be.
     """
-    if "save_to_dir" in dataset_options:
-        raise ValueError(
-            "`save_to_dir` must be left out: a dataset has no side effects. "
-            "Save the batches that it yields."
-        )
+    del save_prefix, save_format
+    _check_arguments(save_to_dir, class_mode)
     config = _as_config(generator)
+    decoding = decoding_lib.Decoding(
+        target_size, color_mode, interpolation, keep_aspect_ratio
+    )
     listing = _list_images(
         directory,
         classes=classes,
@@ -111,25 +77,37 @@ def flow_from_directory(
         subset=subset,
         validation_split=config.validation_split,
     )
-    split = _load_split(
+    split = decoding_lib.load_split(listing, decoding, subset or "all")
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "seed": secrets.randbelow(2**31) if seed is None else seed,
+        "shuffle": shuffle,
+        "label_mode": class_mode,
+        **dataset_options,
+    }
+    return flow_lib.DirectoryFlow(
+        generator,
         listing,
-        subset or "all",
-        color_mode=color_mode,
-        image_size=tuple(target_size),
-        interpolation=interpolation,
-        keep_aspect_ratio=keep_aspect_ratio,
+        decoding,
+        batches_lib.EpochBatches.of_dataset(split, config, options),
+        pipeline.make_train_dataset(split, split.name, config, **options),
+        epoch=options.get("epoch", 0),
+        dataset_only=batches_lib.EpochBatches.unknown(options),
     )
-    dataset = pipeline.make_train_dataset(
-        split,
-        split.name,
-        config,
-        batch_size=batch_size,
-        seed=secrets.randbelow(2**31) if seed is None else seed,
-        shuffle=shuffle,
-        label_mode=class_mode,
-        **{"statistics": config.statistics} | dataset_options,
-    )
-    return DirectoryFlow(dataset, listing, split, batch_size)
+
+
+def _check_arguments(save_to_dir: Any, class_mode: Any) -> None:
+    """Raises ValueError for what only Keras does."""
+    if save_to_dir is not None:
+        raise ValueError(
+            "`save_to_dir` must be left out: a dataset has no side effects. "
+            "Save the batches that it yields."
+        )
+    if class_mode not in labels.LABEL_MODES:
+        raise ValueError(
+            f"`class_mode` must be one of {labels.LABEL_MODES}. "
+            f"Received: class_mode={class_mode!r}"
+        )
 
 
 def _as_config(
@@ -151,54 +129,3 @@ def _list_images(
             f"{listing.directory}, classes {list(listing.class_indices)}"
         )
     return listing
-
-
-def _load_split(
-    listing: listing_lib.Listing, name: str, **options: Any
-) -> pipeline.Split:
-    """Decodes all files into memory, on all cores.
-
-    Args:
-        listing: The files.
-        name: What errors call the split.
-        **options: For `images.load_image`.
-    """
-    config_lib.check_one_of(
-        "color_mode", options["color_mode"], images.COLOR_MODES
-    )
-    config_lib.check_one_of(
-        "interpolation", options["interpolation"], images.INTERPOLATIONS
-    )
-    channels = images.COLOR_MODES[options["color_mode"]]
-    shape = (listing.samples, *options["image_size"], channels)
-    pixels: npt.NDArray[np.uint8] = np.empty(shape, np.uint8)
-    decoded = parallel.ordered_map(
-        functools.partial(_load, **options),
-        listing.filepaths,
-        total=listing.samples,
-        desc="Decoding",
-    )
-    for index, image in enumerate(decoded):
-        pixels[index] = image
-    return pipeline.Split.from_arrays(
-        pixels,
-        listing.classes,
-        class_names=tuple(listing.class_indices),
-        name=name,
-        filenames=listing.filenames,
-    )
-
-
-def _load(path: str, **options: Any) -> npt.NDArray[np.uint8]:
-    with open(path, "rb") as file:
-        data = file.read()
-    try:
-        pixels = images.load_image(data, **options)
-    except images.ImageError as error:
-        raise ValueError(f"Cannot decode {path}: {error}") from error
-    if pixels.dtype != np.uint8:
-        raise ValueError(
-            f"{path} has {8 * pixels.itemsize}-bit grey values, which Keras "
-            "would not scale either. Convert the file to 8 bits."
-        )
-    return pixels

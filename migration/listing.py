@@ -13,7 +13,7 @@ from pipeline import checks
 from pipeline import subsets
 
 # Ends of file names, in lower case. No dot is required: "notapng" is taken.
-_ENDINGS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
+ENDINGS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class Listing:
         classes: `[samples]`, index of each file's class.
         class_indices: Index of each class, by name.
         num_classes: Number of classes, also of those without files.
+        subset: Which part of each class was taken; None for all.
     """
 
     directory: str
@@ -33,6 +34,7 @@ class Listing:
     classes: npt.NDArray[np.int32]
     class_indices: dict[str, int]
     num_classes: int
+    subset: subsets.Subset | None = None
 
     @property
     def samples(self) -> int:
@@ -77,7 +79,7 @@ def list_directory(
     if subset is not None:
         checks.check_choice("subset", subset, subsets.SUBSETS)
     names = list(classes or _subfolders(directory))
-    indices = dict(zip(names, range(len(names))))
+    indices = {name: index for index, name in enumerate(names)}
     filenames: list[str] = []
     labels: list[int] = []
     for name in names:
@@ -99,6 +101,7 @@ def list_directory(
         classes=np.array(labels, np.int32)[chosen],
         class_indices=indices,
         num_classes=len(names),
+        subset=subset,
     )
 
 
@@ -114,5 +117,5 @@ def _files(folder: str, follow_links: bool) -> list[str]:
         os.path.relpath(os.path.join(root, name), folder)
         for root, _, names in sorted(walk, key=lambda entry: entry[0])
         for name in sorted(names)
-        if name.lower().endswith(_ENDINGS)
+        if name.lower().endswith(ENDINGS)
     ]

@@ -146,7 +146,8 @@ def _augment_batch(
         if not params_lib.is_off(params, name)
     }
     if not jit_compile or config.preprocessing_function is not None:
-        return _finish(taps, colour, config, statistics)
+        seeds = params.get("preprocessing_seed")
+        return _finish(taps, colour, config, statistics, seeds)
     finish = _compiled_finish(config, taps.layout, statistics)
     return finish(taps.pixels, taps.weights, taps.inside, colour)
 
@@ -156,12 +157,13 @@ def _finish(
     colour: params_lib.Params,
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None,
+    seeds: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Does all that is elementwise: blend, colour, normalise."""
     images = interpolation.blend(taps, config.cval)
     images = intensity.apply_colour(images, colour, config)
     images = _back(images, config)
-    return intensity.apply_standardize(images, config, statistics)
+    return intensity.apply_standardize(images, config, statistics, seeds)
 
 
 @functools.lru_cache(maxsize=64)

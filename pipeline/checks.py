@@ -7,6 +7,7 @@ all else. Imports no TensorFlow: what is mistyped is reported without waiting.
 
 from collections.abc import Callable
 from collections.abc import Collection
+import inspect
 import math
 import numbers
 from typing import Any
@@ -139,10 +140,11 @@ def dtype(name: str, value: Any) -> str:
 
 
 def function(name: str, value: Any) -> Callable[..., Any]:
-    """Returns what can be called."""
+    """Returns a function of one image, or of an image and a seed."""
     if not callable(value):
         raise _error(name, "be a function of one image, or None", value)
     called: Callable[..., Any] = value
+    seed_parameter(called)
     return called
 
 
@@ -174,3 +176,32 @@ def _plain(value: Any) -> float:
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value)
+
+
+def seed_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:
+    """Returns the second parameter that a function of an image requires.
+
+    Keras passes the image alone. So what a function requires beside it can only
+    be the seed.
+
+    Raises:
+        ValueError: If it requires more than two arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # It is written in C.
+        return None
+    required = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind
+        not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if len(required) > 2:
+        names = ", ".join(parameter.name for parameter in required)
+        raise ValueError(
+            "`preprocessing_function` must be a function of one image, or of "
+            f"(image, seed). Received: a function of ({names})"
+        )
+    return required[1] if len(required) == 2 else None

@@ -138,8 +138,12 @@ class AugmentConfig:
     )
     preprocessing_function: Callable[..., Any] | None = AUGMENTATION.option(
         None,
-        "TensorFlow function of one float32 image, returning the same shape; "
-        "runs after augmentation, before `rescale`.",
+        "Function of one float32 image, or of (image, seed) if it draws at "
+        "random, that returns the same shape; runs after augmentation, before "
+        "`rescale`.",
+        details="The seed is int32 `[2]`, none of it negative, another for "
+        "each example and epoch. A function that works on tensors is fast; one "
+        "of NumPy arrays is called outside the graph.",
         kind="python",
         check=checks.optional(checks.function),
     )
@@ -195,8 +199,7 @@ class AugmentConfig:
 
         Args:
             image_data_generator: Keras object; if it was fitted, its mean, std
-                and ZCA matrix come along as `statistics`. A
-                `preprocessing_function` must work on tensors.
+                and ZCA matrix come along as `statistics`.
 
         Returns:
             `AugmentConfig`.
@@ -215,6 +218,14 @@ class AugmentConfig:
             **{name: getattr(image_data_generator, name) for name in names},
             validation_split=image_data_generator._validation_split,
             statistics=statistics_lib.Statistics(**fitted) if has_any else None,
+        )
+
+    @property
+    def takes_seed(self) -> bool:
+        """Whether `preprocessing_function` is one of (image, seed)."""
+        function = self.preprocessing_function
+        return (
+            function is not None and checks.seed_parameter(function) is not None
         )
 
     def _couple_flags(self) -> None:
@@ -241,7 +252,18 @@ class AugmentConfig:
         object.__setattr__(self, name, value)
 
     def without_augmentation(self) -> "AugmentConfig":
-        """Returns the configuration for evaluation: normalisation alone."""
+        """Returns the configuration for evaluation: normalisation alone.
+
+        Raises:
+            ValueError: If `preprocessing_function` draws at random.
+        """
+        if self.takes_seed:
+            raise ValueError(
+                "`preprocessing_function` must be a function of one image for "
+                "evaluation, which is not random. Pass a configuration with "
+                "one that normalises alone, or with None. Received: "
+                f"preprocessing_function={self.preprocessing_function!r}"
+            )
         defaults: dict[str, Any] = {
             field.name: field.default
             for field in dataclasses.fields(self)

@@ -26,6 +26,7 @@ from pipeline import labels as labels_lib
 from pipeline import loading
 from pipeline import params as params_lib
 from pipeline import plan
+from pipeline import preprocessing
 from pipeline import statistics as statistics_lib
 from pipeline import xla
 
@@ -117,6 +118,11 @@ def make_train_dataset(
     )
     config = config or config_lib.AugmentConfig()
     _check_places(augment_on, cache_on, label_mode, data)
+    if config.preprocessing_function is not None:
+        # Now, also where a training step is to call it.
+        preprocessing.as_graph_function(
+            config.preprocessing_function, plan.image_shape(data, config)
+        )
     example_order.check_sampling(sampling, shuffle, data)
     batching = batching_lib.make_batching(
         data.num_examples, batch_size, remainder, ctx

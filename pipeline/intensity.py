@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from pipeline import config as config_lib
 from pipeline import params as params_lib
+from pipeline import preprocessing
 from pipeline import statistics as statistics_lib
 
 _EPSILON = 1e-6  # Keras adds it to every standard deviation
@@ -45,6 +46,7 @@ def apply_standardize(
     images: tf.Tensor,
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None = None,
+    seeds: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Normalises images in Keras's fixed order.
 
@@ -55,13 +57,21 @@ def apply_standardize(
         statistics: Those of the data set; None means those of `config`. A
             featurewise step whose statistic is missing is skipped with a
             warning, as in Keras.
+        seeds: int32 `[batch, 2]`, for a `preprocessing_function` that takes
+            seeds.
 
     Returns:
         float32, the shape of `images`.
     """
     images = tf.cast(images, tf.float32)
+    if config.takes_seed and seeds is None:
+        raise ValueError(
+            "`preprocessing_function` must be a function of one image where "
+            "there are no seeds: `make_train_dataset` draws them. Received: "
+            f"preprocessing_function={config.preprocessing_function!r}"
+        )
     if config.preprocessing_function is not None:
-        images = _preprocess(images, config.preprocessing_function)
+        images = _preprocess(images, config.preprocessing_function, seeds)
     if config.rescale:
         # The factor itself is rounded to float32, then multiplied.
         images *= tf.constant(config.rescale, tf.float32)
@@ -114,18 +124,19 @@ def _brighten(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
 
 def _preprocess(
-    images: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]
+    images: tf.Tensor,
+    function: Callable[..., Any],
+    seeds: tf.Tensor | None,
 ) -> tf.Tensor:
-    """Calls a user's function of one image on each.
-
-    AutoGraph converts it, as in `Dataset.map`: it may branch on tensors.
-    """
-    shape = images.shape
-    converted = tf.function(function)
-    images = tf.map_fn(
-        lambda image: tf.cast(converted(image), tf.float32), images
+    """Calls a user's function of an image, or of image and seed, on each."""
+    inputs = [images] if seeds is None else [images, seeds]
+    call = preprocessing.as_graph_function(function, images.shape[1:])
+    processed = tf.map_fn(
+        lambda image_and_seed: call(*image_and_seed),
+        inputs,
+        fn_output_signature=tf.float32,
     )
-    return tf.ensure_shape(images, shape)
+    return tf.ensure_shape(processed, images.shape)
 
 
 def _mean(images: tf.Tensor) -> tf.Tensor:

@@ -63,7 +63,9 @@ def sample_params(
         Dictionary of scalars, or of vectors `[num_examples]`: `theta` and
         `shear` in degrees, `tx` and `ty` in pixels, `zx` and `zy` unitless,
         `channel_shift_intensity` in grey levels and `brightness` as a factor,
-        all float64; `flip_horizontal` and `flip_vertical` int32, 0 or 1.
+        all float64; `flip_horizontal` and `flip_vertical` int32, 0 or 1. For a
+        `preprocessing_function` of (image, seed) also `preprocessing_seed`,
+        int32 `[..., 2]`, not negative.
     """
     u = draw_uniforms(seed, num_examples)
     height, width = _spatial_shape(image_shape, config)
@@ -77,7 +79,7 @@ def sample_params(
     zoomed = (zoom_lo, zoom_hi) != (1, 1)
     intensity = config.channel_shift_range
     factors = config.brightness_range
-    return {
+    params = {
         "theta": _symmetric(u["theta"], config.rotation_range),
         "tx": _shift(u["tx"], u["tx_sign"], *x),
         "ty": _shift(u["ty"], u["ty_sign"], *y),
@@ -95,6 +97,25 @@ def sample_params(
             None if factors is None else _uniform(u["brightness"], *factors)
         ),
     }
+    if config.takes_seed:
+        params["preprocessing_seed"] = _draw_seeds(seed, num_examples)
+    return params
+
+
+def _draw_seeds(seed: tf.Tensor, num_examples: int | None) -> tf.Tensor:
+    """Draws seeds for the user's function, int32 `[..., 2]`.
+
+    They lie behind all that `draw_uniforms` may draw, in the same stream.
+    """
+    seed = tf.bitcast(tf.cast(seed, tf.int64), tf.uint64)
+    return tf.raw_ops.StatelessRandomUniformIntV2(
+        shape=[2] if num_examples is None else [num_examples, 2],
+        key=seed[:1],
+        counter=tf.concat([tf.constant([1 << 63], tf.uint64), seed[1:]], 0),
+        alg=_PHILOX,
+        minval=0,  # NumPy takes no negative seeds.
+        maxval=tf.int32.max,
+    )
 
 
 def draw_uniforms(

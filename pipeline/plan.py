@@ -100,13 +100,22 @@ def draw_epoch(
         sampling: How often each example is drawn.
     """
     order, rows = order_and_rows(data, key, shuffle=shuffle, sampling=sampling)
-    height, width, channels = data.image_shape
-    shape = (height, width, channels)
-    if config.data_format == config_lib.DATA_FORMATS[1]:
-        shape = (channels, height, width)
     params = params_lib.sample_params(
-        key, shape, config, num_examples=data.num_examples
+        key,
+        image_shape(data, config),
+        config,
+        num_examples=data.num_examples,
     )
     # A transform that is off has no tensor; a missing key is neutral.
     drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
     return batching_lib.Draws(order, rows, drawn, shuffled=shuffle)
+
+
+def image_shape(
+    data: data_source.DataSource, config: config_lib.AugmentConfig
+) -> tuple[int, int, int]:
+    """Returns the shape of an image in a batch, in the configured format."""
+    height, width, channels = data.image_shape
+    if config.data_format == config_lib.DATA_FORMATS[1]:
+        return channels, height, width
+    return height, width, channels

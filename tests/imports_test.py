@@ -17,7 +17,7 @@ _PACKAGES = (
 _FORBIDDEN = {
     "xray_tfds": {"evaluation", "keras", "pipeline", "scipy", "training"},
     # The bridge between files and graph, for users of Keras's generator.
-    "migration": {"evaluation", "keras", "scipy", "training"},
+    "migration": {"evaluation", "scipy", "training"},
     "pipeline": {"evaluation", "keras", "migration", "scipy", "training"}
     | {"xray_tfds"},
     "training": {"migration", "scipy", "xray_tfds"},

@@ -127,7 +127,7 @@ def test_flow_without_seed_differs_and_with_seed_does_not(folder):
     [
         ({"color_mode": "gray"}, "`color_mode` must be one of .*'gray'"),
         ({"interpolation": "area"}, "`interpolation` must be one of"),
-        ({"class_mode": "raw"}, "`label_mode` must be one of"),
+        ({"class_mode": "raw"}, "`class_mode` must be one of"),
         ({"subset": "test"}, "`subset` must be one of"),
         ({"classes": ["a/b"]}, "`classes` must be folders directly"),
         ({"classes": ["missing"]}, "must hold images in class folders"),

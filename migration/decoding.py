@@ -1,0 +1,123 @@
+"""Files into pixels, as Keras's `load_img` does it, all of a split at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import operator
+from typing import Any
+
+from PIL import Image
+import numpy as np
+import numpy.typing as npt
+
+from migration import listing as listing_lib
+import pipeline
+from pipeline import buffers
+from pipeline import checks
+from xray_tfds import parallel
+from xray_tfds.decode import images
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """How a file becomes pixels; the arguments of `keras.utils.load_img`.
+
+    Attributes:
+        target_size: `(height, width)` in pixels.
+        color_mode: "grayscale", "rgb" or "rgba".
+        interpolation: Filter for resizing.
+        keep_aspect_ratio: Whether to cut instead of distort.
+    """
+
+    target_size: tuple[int, int]
+    color_mode: str
+    interpolation: str
+    keep_aspect_ratio: bool
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        object.__setattr__(self, "target_size", _as_size(self.target_size))
+        checks.check_choice(
+            "color_mode", self.color_mode, tuple(images.COLOR_MODES)
+        )
+        checks.check_choice(
+            "interpolation", self.interpolation, tuple(images.INTERPOLATIONS)
+        )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)`."""
+        height, width = self.target_size
+        return height, width, images.COLOR_MODES[self.color_mode]
+
+
+def load_split(
+    listing: listing_lib.Listing, decoding: Decoding, name: str
+) -> pipeline.Split:
+    """Decodes all files into memory, once, on all cores.
+
+    Args:
+        listing: The files.
+        decoding: How to decode them.
+        name: What errors call the split.
+
+    Raises:
+        ValueError: If a file cannot be read, or has more than 8 bits.
+    """
+    pixels = buffers.empty_aligned((listing.samples, *decoding.image_shape))
+    decoded = parallel.ordered_map(
+        functools.partial(_load, decoding=decoding),
+        listing.filepaths,
+        total=listing.samples,
+        desc="Decoding",
+    )
+    for index, image in enumerate(decoded):
+        pixels[index] = image
+    return pipeline.Split.from_arrays(
+        buffers.adopt(pixels),
+        listing.classes,
+        class_names=tuple(listing.class_indices),
+        name=name,
+        filenames=listing.filenames,
+    )
+
+
+def _load(path: str, decoding: Decoding) -> npt.NDArray[np.uint8]:
+    try:
+        # By content, in any format that PIL knows, as Keras does.
+        with Image.open(path) as image:
+            image.load()
+            pixels = images.convert_and_resize(
+                image,
+                color_mode=decoding.color_mode,
+                image_size=decoding.target_size,
+                interpolation=decoding.interpolation,
+                keep_aspect_ratio=decoding.keep_aspect_ratio,
+            )
+    except Exception as error:
+        # PIL's decoders raise whatever a corrupt header leads them to.
+        reason = str(error) or type(error).__name__
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = "its content is no image that Pillow knows"
+        raise ValueError(f"Cannot decode {path}: {reason}") from error
+    if pixels.dtype != np.uint8:
+        raise ValueError(
+            f"{path} has {8 * pixels.itemsize}-bit grey values, which Keras "
+            "would not scale either. Convert the file to 8 bits."
+        )
+    return pixels
+
+
+def _as_size(size: Any) -> tuple[int, int]:
+    """Returns height and width as a tuple of ints."""
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if height < 1 or width < 1:
+        raise ValueError(
+            "`target_size` must be a pair of positive ints, height and width. "
+            f"Received: target_size={size!r}"
+        )
+    return height, width

@@ -1,0 +1,143 @@
+"""Files of every kind, read as Keras reads them."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from PIL import Image
+import keras
+import numpy as np
+import pytest
+
+import migration
+import pipeline
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _image(seed=0, mode="RGB"):
+    bands = {"L": 1, "RGB": 3, "RGBA": 4}[mode]
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (37, 53, bands), np.uint8)
+    return Image.fromarray(pixels.squeeze())
+
+
+_LEVELS = np.arange(37 * 53, dtype=np.uint16).reshape(37, 53) * 33
+
+# Name -> image, arguments of `save`.
+_FILES = {
+    "gif": (_image(), {"format": "GIF"}),
+    "gif of frames": (
+        _image(),
+        {"format": "GIF", "save_all": True, "append_images": [_image(1)]},
+    ),
+    "webp": (_image(), {"format": "WEBP", "lossless": True}),
+    "webp with alpha": (_image(mode="RGBA"), {"format": "WEBP"}),
+    "png of frames": (
+        _image(),
+        {"format": "PNG", "save_all": True, "append_images": [_image(1)]},
+    ),
+    "tiff of pages": (
+        _image(mode="L"),
+        {"format": "TIFF", "save_all": True, "append_images": [_image(1)]},
+    ),
+    "jpeg 2000": (_image(), {"format": "JPEG2000"}),
+    "tga": (_image(), {"format": "TGA"}),
+    "pgm": (_image(mode="L"), {"format": "PPM"}),
+    "16-bit png": (Image.fromarray(_LEVELS), {"format": "PNG"}),
+    "16-bit tiff": (Image.fromarray(_LEVELS), {"format": "TIFF"}),
+    "float tiff": (
+        Image.fromarray(_LEVELS.astype(np.float32) / 99),
+        {"format": "TIFF"},
+    ),
+}
+
+
+def _flow(folder, **options):
+    return migration.flow_from_directory(
+        pipeline.AugmentConfig(),
+        folder,
+        **({"target_size": (24, 31)} | options),
+    )
+
+
+@pytest.mark.parametrize("color_mode", ["grayscale", "rgb", "rgba"])
+@pytest.mark.parametrize("name", _FILES)
+def test_file_is_read_by_its_content_as_keras_does(name, color_mode, tmp_path):
+    path = tmp_path / "normal" / "film.jpg"
+    path.parent.mkdir()
+    image, options = _FILES[name]
+    image.save(path, **options)
+    if name.startswith("16-bit") and color_mode == "grayscale":
+        with pytest.raises(ValueError, match="film.jpg has 16-bit grey values"):
+            _flow(tmp_path, color_mode=color_mode)
+        return
+    expected = keras.utils.img_to_array(
+        keras.utils.load_img(path, color_mode=color_mode, target_size=(24, 31))
+    )
+    actual = _flow(tmp_path, color_mode=color_mode).split.images[0]
+    np.testing.assert_array_equal(actual, expected)
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "normal").mkdir()
+    path = tmp_path / "normal" / "film.png"
+    for make, reason in (
+        (lambda: path.symlink_to("nowhere"), "No such file"),
+        (lambda: path.write_bytes(b""), "no image that Pillow knows"),
+        (lambda: path.write_text("text"), "no image that Pillow knows"),
+        (lambda: _image().save(path), "truncated"),
+    ):
+        path.unlink(missing_ok=True)
+        make()
+        if reason == "truncated":
+            path.write_bytes(path.read_bytes()[:500])
+        with pytest.raises(ValueError, match=f"Cannot decode .*{reason}"):
+            _flow(tmp_path)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3,), 3, (3.0, 3), None, "33"])
+def test_size_that_is_no_pair_of_numbers_is_refused(size, tmp_path):
+    with pytest.raises(ValueError, match="`target_size` must be a pair.*Rece"):
+        _flow(tmp_path, target_size=size)
+
+
+def test_size_may_be_a_list(tmp_path):
+    (tmp_path / "normal").mkdir()
+    _image().save(tmp_path / "normal" / "film.png")
+    flow = _flow(tmp_path, target_size=[24, np.int64(31)])
+    assert flow.target_size == (24, 31)
+
+
+_MEASURE = """
+import resource, sys
+import migration, pipeline
+import tensorflow as tf
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+tf.constant(1)
+before = peak()
+flow = migration.flow_from_directory(
+    pipeline.AugmentConfig(), sys.argv[1], target_size=(256, 256)
+)
+print((peak() - before) / (flow.samples * 256 * 256 * 3))
+"""
+
+
+def test_memory_holds_the_pixels_once(tmp_path):
+    (tmp_path / "normal").mkdir()
+    first = tmp_path / "normal" / "film.png"
+    Image.new("L", (256, 256)).save(first)
+    for number in range(800):  # 157 MB of pixels
+        os.link(first, first.with_name(f"{number}.png"))
+    result = subprocess.run(
+        [sys.executable, "-c", _MEASURE, tmp_path],
+        cwd=_ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert float(result.stdout) < 1.6
