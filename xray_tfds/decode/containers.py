@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 
 from xray_tfds.decode import errors
+from xray_tfds.decode import limits
 
 if TYPE_CHECKING:
     import io
@@ -32,7 +33,15 @@ _JPEG_ARITHMETIC = b"\xff\xc9"
 # libjpeg-turbo fills a register of 64 bits before it decodes the last symbol.
 _JPEG_LOOK_AHEAD = 8
 
+# Each pass over a progressive film takes a fiftieth of a second and more, and
+# there may be any number of them. Encoders use about ten.
+_JPEG_SCAN = b"\xff\xda"
+_MAX_SCANS = 100
+
 _PNG_SIGNATURE_SIZE = 8
+
+# Types of TIFF values that PIL leaves as bytes: BYTE, ASCII, UNDEFINED.
+_TIFF_BYTES = (1, 2, 7)
 
 
 def check_png(data: bytes) -> None:
@@ -40,7 +49,10 @@ def check_png(data: bytes) -> None:
     view = memoryview(data)
     position = _PNG_SIGNATURE_SIZE
     kind = b""
+    number = 0
     while kind != b"IEND":
+        number += 1
+        limits.check_parts(number, "chunks")
         where = f"the chunk at byte {position}"
         if position + 12 > len(data):
             raise errors.BadFile("truncated", f"{where} is missing")
@@ -67,15 +79,46 @@ def check_coverage(image: ImageFile.ImageFile) -> None:
         raise errors.BadFile("truncated", "its parts do not cover the image")
 
 
+def check_tiff(data: bytes) -> None:
+    """Refuses a TIFF whose first directory lists more than a film has.
+
+    PIL makes objects of all values, such as where each strip begins.
+    """
+    order, is_big, position = _read_tiff_header(data)
+    # TIFF 6.0, section 2, and its extension to 64 bits, BigTIFF.
+    count = struct.Struct(order + ("Q" if is_big else "H"))
+    entry = struct.Struct(order + ("HHQ8x" if is_big else "HHI4x"))
+    if position + count.size > len(data):
+        return  # PIL will say so.
+    (number,) = count.unpack_from(data, position)
+    limits.check_parts(number, "entries")
+    start = position + count.size
+    whole = (len(data) - start) // entry.size
+    for index in range(min(number, whole)):
+        _, kind, length = entry.unpack_from(data, start + index * entry.size)
+        if kind not in _TIFF_BYTES:
+            limits.check_parts(length, "values in one entry")
+
+
 def points_behind_end(data: bytes) -> bool:
     """Whether a TIFF's first directory lies where the file has ended."""
-    if len(data) < 16:
-        return True
+    return _read_tiff_header(data)[2] >= len(data)
+
+
+def _read_tiff_header(data):
+    """Returns order of bytes, whether it is BigTIFF, and the directory."""
     order = "<" if data[:2] == b"II" else ">"
     is_big = b"+" in data[2:4]
     layout, offset = ("Q", 8) if is_big else ("I", 4)
+    if len(data) < 16:
+        return order, is_big, len(data)
     (directory,) = struct.unpack_from(order + layout, data, offset)
-    return directory >= len(data)
+    return order, is_big, directory
+
+
+def check_scans(data: bytes) -> None:
+    """Refuses a JPEG of more scans than any encoder makes."""
+    limits.check_parts(data.count(_JPEG_SCAN), "scans", _MAX_SCANS)
 
 
 def expose_jpeg_end(

@@ -7,54 +7,50 @@ passed on.
 
 from __future__ import annotations
 
-import io
-import struct
 from typing import NamedTuple
 
 from PIL import Image
 
+from xray_tfds.decode import codestream
 from xray_tfds.decode import errors
 from xray_tfds.decode import grey_scale
+from xray_tfds.decode import limits
 
-_ELEMENTS = (
-    "SpecificCharacterSet",
-    "PatientID",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "WindowCenter",
-    "WindowWidth",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "VOILUTFunction",
-    "ModalityLUTSequence",
-    "VOILUTSequence",
-    "PixelData",
-)
+# The longest value of an element, in bytes. Explicit VR has 16 bits for the
+# length of short ones; implicit VR has 32, and pydicom makes an object of each
+# value in them. A LUT has up to 128 KiB.
+_MAX_VALUE = 2**16
+_MAX_SEQUENCE = 2**21
 
-# A file of this transfer syntax is inflated as a whole when its header is read,
-# to any size.
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+# Keyword of an element that is read -> its longest value.
+_ELEMENTS = {
+    **dict.fromkeys(
+        (
+            *("SpecificCharacterSet", "PatientID", "SamplesPerPixel"),
+            *("PhotometricInterpretation", "PlanarConfiguration"),
+            *("NumberOfFrames", "Rows", "Columns"),
+            *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+            *("WindowCenter", "WindowWidth", "VOILUTFunction"),
+            *("RescaleIntercept", "RescaleSlope"),
+        ),
+        _MAX_VALUE,
+    ),
+    "ModalityLUTSequence": _MAX_SEQUENCE,
+    "VOILUTSequence": _MAX_SEQUENCE,
+    "PixelData": 2**32,
+}
+_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
+_UNDEFINED_LENGTH = 2**32 - 1
+# Views of one film; a fragment of pixels is an item, too.
+_MAX_ITEMS = 1000
+_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-
-# Second byte of the JPEG markers that hold the size: SOF (ITU-T T.81, table
-# B.1, without DHT, JPG and DAC) and that of JPEG-LS (T.87, C.1.1).
-_FRAME_HEADERS = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC))
-_FRAME_HEADERS += (*range(0xCD, 0xD0), 0xF7)
-_JPEG_START = b"\xff\xd8"
-_JPEG_2000_START = b"\xff\x4f\xff\x51"
 
 
 class DecodedDicom(NamedTuple):
@@ -107,12 +103,13 @@ def decode(
         ImportError: If pydicom is not installed.
     """
     _import_pydicom()
-    limits = (min_image_size, max_image_pixels)
     stage = "its header cannot be read"
     try:
         ds = _read(data)
         _check_kind(ds)
-        errors.check_size((ds.Columns, ds.Rows), *limits)
+        errors.check_size(
+            (ds.Columns, ds.Rows), min_image_size, max_image_pixels
+        )
         stage = "its pixels cannot be decoded"
         pixels = _decode_pixels(ds, max_image_pixels)
         stage = "its grey scale cannot be applied"
@@ -144,14 +141,46 @@ def _import_pydicom():
     return pydicom
 
 
+class _Stream(limits.MeteredStream):
+    """A DICOM file in memory that is not inflated.
+
+    A file of the deflated transfer syntax is read whole, which pydicom does
+    with no other, to be inflated to whatever size it has.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            raise errors.BadFile(
+                "unsupported", "deflated DICOM could unpack to any size"
+            )
+        return super().read(size)
+
+
 def _read(data):
+    """Returns the elements that are needed."""
     pydicom = _import_pydicom()
-    # The transfer syntax stands in the file meta information, near the start.
-    if data.find(_DEFLATED, 132, 132 + 65536) >= 0:
-        raise errors.BadFile(
-            "unsupported", "deflated DICOM could unpack to any size"
-        )
-    return pydicom.dcmread(io.BytesIO(data), specific_tags=list(_ELEMENTS))
+    tags = {pydicom.tag.Tag(name): name for name in _ELEMENTS}
+
+    def stop_when(tag, vr, length):
+        del vr  # Not known where it is implicit.
+        longest = _ELEMENTS.get(tags.get(tag, ""), _UNDEFINED_LENGTH)
+        is_open = length == _UNDEFINED_LENGTH and longest > _MAX_VALUE
+        if length > longest and not is_open:
+            raise errors.BadFile(
+                "unsupported",
+                f"its {tags[tag]} has {length} bytes; at most {longest}",
+            )
+        return False
+
+    ds = pydicom.filereader.read_partial(
+        _Stream(data), stop_when, specific_tags=list(tags)
+    )
+    for name in _SEQUENCES:
+        content = ds.get_item(name).value if name in ds else b""
+        if isinstance(content, bytes):  # Not parsed yet, item by item.
+            number = max(content.count(tag) for tag in _ITEM_TAGS)
+            limits.check_parts(number, f"items of {name}", _MAX_ITEMS)
+    return ds
 
 
 def _check_kind(ds):
@@ -188,9 +217,12 @@ def _decode_pixels(ds, max_image_pixels):
     if syntax.is_encapsulated:
         limit = Image.MAX_IMAGE_PIXELS or max_image_pixels
         errors.check_size((ds.Columns, ds.Rows), 1, limit)
+        limits.check_parts(ds.PixelData.count(_ITEM_TAGS[0]), "fragments")
         frame = pydicom.encaps.get_frame(ds.PixelData, 0, number_of_frames=1)
-        if syntax != _RLE_LOSSLESS:
-            _check_codestream(frame, (ds.Columns, ds.Rows))
+        if syntax == _RLE_LOSSLESS:
+            codestream.check_rle(frame, ds.Columns * ds.Rows)
+        else:
+            codestream.check(frame, (ds.Columns, ds.Rows))
     else:
         samples = ds.SamplesPerPixel
         if ds.PhotometricInterpretation == "YBR_FULL_422":
@@ -221,38 +253,6 @@ def _check_decoder(ds, syntax):
     if not decoder.is_available or (is_beyond_pillow and plugins == {"pillow"}):
         raise errors.BadFile(
             "unsupported",
-            f"no installed decoder for DICOM compressed as {syntax.name};"
-            " pylibjpeg or gdcm adds one",
+            f"no installed decoder for DICOM compressed as {syntax.name}."
+            f" Install one of: {'; '.join(decoder.missing_dependencies)}",
         )
-
-
-def _check_codestream(frame, size):
-    """Refuses compressed pixels of another size than the file's header."""
-    found = _codestream_size(frame)
-    if found != size:
-        raise errors.BadFile(
-            "unreadable",
-            f"the header promises {size[0]}x{size[1]} pixels, the compressed"
-            f" data {'x'.join(map(str, found)) if found else 'none'}",
-        )
-    if b"\xff\xd9" not in frame[-64:]:  # Of JPEG, JPEG-LS and JPEG 2000 alike.
-        raise errors.BadFile("truncated", "no end marker behind the pixels")
-
-
-def _codestream_size(frame):
-    """Returns `(width, height)` of a JPEG, JPEG-LS or JPEG 2000, or `None`."""
-    siz = frame.find(_JPEG_2000_START, 0, 1024)
-    if siz >= 0:  # ITU-T T.800, A.5.1: extent and offset of the image.
-        right, bottom, left, top = struct.unpack_from(">4I", frame, siz + 8)
-        return (right - left, bottom - top)
-    position = 2 if frame.startswith(_JPEG_START) else len(frame)
-    while position + 9 <= len(frame) and frame[position] == 0xFF:
-        marker = frame[position + 1]
-        length, _, height, width = struct.unpack_from(
-            ">HBHH", frame, position + 2
-        )
-        if marker in _FRAME_HEADERS:
-            return (width, height)
-        # A marker may be preceded by any number of bytes FF.
-        position += 1 if marker == 0xFF else 2 + length
-    return None

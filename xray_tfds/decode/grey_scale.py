@@ -21,6 +21,9 @@ from xray_tfds.decode import errors
 
 _BITS = (8, 10, 12, 14, 16)
 
+# Bytes of a LUT of 65,536 entries of 16 bits: PS3.3, C.11.1.1.1.
+_MAX_LUT = 2**17
+
 
 class Grey(NamedTuple):
     """Grey values and the range that is mapped to 8 bits.
@@ -193,6 +196,10 @@ def _look_up(values, item, ds, *, keep_range=False):
     pydicom 3.0.2 computes the index in the type of the entries, which goes
     wrong for more than 256 entries of 8 bits, as many detectors write them.
     """
+    for name in ("LUTDescriptor", "LUTData"):
+        # Not parsed yet; pydicom makes an object of each entry.
+        if getattr(item.get_item(name), "length", 0) > _MAX_LUT:
+            raise errors.BadFile("unreadable", f"its {name} is too long")
     num_entries, first, bits = (int(value) for value in item.LUTDescriptor)
     num_entries = num_entries or 2**16
     entries = item.LUTData

@@ -15,7 +15,6 @@ What can be told, and what cannot:
 from __future__ import annotations
 
 import dataclasses
-import io
 import re
 
 from PIL import BmpImagePlugin
@@ -32,6 +31,7 @@ from xray_tfds.decode import dicom
 from xray_tfds.decode import errors
 from xray_tfds.decode import grey_scale
 from xray_tfds.decode import images
+from xray_tfds.decode import limits as limits_lib
 
 BadFile = errors.BadFile
 REASONS = tuple(errors.REASONS)
@@ -172,14 +172,19 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
     """Returns the image in 8 bits, part of the grey scale, and mode."""
     if file_format == "PNG":
         containers.check_png(data)
+    elif file_format == "TIFF":
+        containers.check_tiff(data)
     try:
-        stream = io.BytesIO(data)
+        stream = limits_lib.MeteredStream(data)
         image = _OPENERS[file_format](stream)
         mode = image.mode
         if file_format == "TIFF" and Image.MAX_IMAGE_PIXELS:
             max_image_pixels = min(max_image_pixels, Image.MAX_IMAGE_PIXELS)
         errors.check_size(image.size, min_image_size, max_image_pixels)
         _check_layout(image)
+        if file_format == "BMP":
+            # PIL reads each run of compressed pixels on its own.
+            stream.allow(2 * image.width * image.height)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _load_jpeg(image, stream, data)
         image.load()
@@ -198,6 +203,7 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
 
 def _load_jpeg(image, stream, data):
     """Decodes a JPEG, and refuses one whose pixels PIL makes up."""
+    containers.check_scans(data)
     span = containers.expose_jpeg_end(image, stream, data)
     # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
     image.decodermaxblock = len(data)

@@ -1,0 +1,68 @@
+"""What reading a file may cost: a crafted one could cost minutes and gigabytes.
+
+The formats let a small file unpack to any size and have any number of parts.
+What decoders do for each part takes microseconds of Python, so that a million
+parts take seconds. No honest film comes near these limits;
+`benchmarks/crafted_files.py` has files that would pass them.
+"""
+
+from __future__ import annotations
+
+import io
+
+from xray_tfds.decode import errors
+
+# Calls of `read` by a parser: a film of 20,000 rows in strips of one row takes
+# 20,000, a PNG of 100 MB in the chunks of 8 KB that libpng writes 60,000.
+MAX_READS = 200_000
+
+# Parts that are found before a parser looks at them: chunks of a PNG, values of
+# an entry in a TIFF directory, fragments and items of a DICOM file.
+MAX_PARTS = 100_000
+
+
+class MeteredStream(io.BytesIO):
+    """A file in memory that refuses to be read in too many pieces.
+
+    PIL and pydicom call `read` at least once for each part of a file, whatever
+    its structure.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Holds the content of a file."""
+        super().__init__(data)
+        self._reads_left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As in `io.BytesIO`.
+
+        Raises:
+            BadFile: If there were too many calls.
+        """
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise errors.BadFile(
+                "unsupported", f"it takes more than {MAX_READS} reads to parse"
+            )
+        return super().read(size)
+
+    def allow(self, num_reads: int) -> None:
+        """Allows further calls, where an honest file needs them."""
+        self._reads_left += num_reads
+
+
+def check_parts(number: int, kind: str, most: int = MAX_PARTS) -> None:
+    """Refuses a file of too many parts.
+
+    Args:
+        number: How many there are.
+        kind: What they are called, in the plural.
+        most: How many there may be.
+
+    Raises:
+        BadFile: If there are too many.
+    """
+    if number > most:
+        raise errors.BadFile(
+            "unsupported", f"it has {number} {kind}; at most {most}"
+        )
