@@ -77,10 +77,10 @@ def _deflated(padding):
     body = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = b"".join(_film_elements())
     packed = body.compress(packed)
-    private = struct.pack("<HH2sHI", 0x29, 0x10, b"OB", 0, 1000 * _MILLION)
+    private = struct.pack("<HH2sHI", 0x29, 0x10, b"OB", 0, 500 * _MILLION)
     packed += body.compress(private)
     zeros = bytes(_MILLION)
-    packed += b"".join(body.compress(zeros) for _ in range(1000))
+    packed += b"".join(body.compress(zeros) for _ in range(500))
     film = np.arange(4096).astype(np.uint8).tobytes()
     packed += body.compress(_element(0x7FE00010, b"OW", film)) + body.flush()
     long_first = _element(0x00020001, b"OB", bytes(padding))
@@ -146,11 +146,15 @@ def _jpeg_of_segments():
     return data[:2] + b"\xff\xe5\x00\x02" * _MILLION + data[2:]
 
 
+def png_chunk(kind, body):
+    """Returns a chunk of a PNG."""
+    checksum = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + checksum
+
+
 def _png_of_chunks(kind, body, number):
     data = _saved("PNG")
-    checksum = struct.pack(">I", zlib.crc32(kind + body))
-    chunk = struct.pack(">I", len(body)) + kind + body + checksum
-    return data[:33] + chunk * number + data[33:]
+    return data[:33] + png_chunk(kind, body) * number + data[33:]
 
 
 def _tiff(entries, tail=b"", following=0):
@@ -194,11 +198,13 @@ def _tiff_of_directories():
     return _tiff(entries, film + chain + bytes(6), first)
 
 
-def _bmp_of_line_ends():
-    header = struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 8, 1, 0, 0, 0, 256, 0)
+def bmp_of_runs(data, height, width):
+    """Returns a grey BMP of compression RLE8."""
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, 8, 1, 0, 0, 0, 256, 0
+    )
     palette = b"".join(bytes([n, n, n, 0]) for n in range(256))
     size = 14 + len(header) + len(palette)
-    data = b"\0\0" * (10 * _MILLION)
     start = struct.pack("<2sIHHI", b"BM", size + len(data), 0, 0, size)
     return start + header + palette + data
 
@@ -270,13 +276,15 @@ BOMBS = {
     "JPEG of 1,000 scans": lambda: _jpeg_of_scans(1000),
     "JPEG of a million segments": _jpeg_of_segments,
     "PNG of a million chunks": lambda: _png_of_chunks(b"teSt", b"", _MILLION),
-    "PNG, text that unpacks to 1 GB": lambda: _png_of_chunks(
-        b"zTXt", b"k\0\0" + zlib.compress(bytes(1000 * _MILLION), 1), 1
+    "PNG, text that unpacks to 200 MB": lambda: _png_of_chunks(
+        b"zTXt", b"k\0\0" + zlib.compress(bytes(200 * _MILLION), 1), 1
     ),
-    "PNG, profile that unpacks to 1 GB": lambda: _png_of_chunks(
-        b"iCCP", b"k\0\0" + zlib.compress(bytes(1000 * _MILLION), 1), 1
+    "PNG, profile that unpacks to 200 MB": lambda: _png_of_chunks(
+        b"iCCP", b"k\0\0" + zlib.compress(bytes(200 * _MILLION), 1), 1
     ),
-    "BMP RLE of 10 million line ends": _bmp_of_line_ends,
+    "BMP RLE of 10 million line ends": lambda: bmp_of_runs(
+        b"\0\0" * 10 * _MILLION, 64, 64
+    ),
 }
 
 

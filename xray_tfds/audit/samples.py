@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from xray_tfds import parallel
 from xray_tfds.audit import features
 from xray_tfds.decode import errors
+from xray_tfds.decode import limits
 from xray_tfds.decode import quality
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
@@ -127,13 +128,17 @@ def read_folder(
 def _measure_file(file, pattern):
     """Returns the `Sample` of a file, or `Skipped`."""
     try:
-        data, _ = files_lib.read(file.path)
-        decoded = quality.decode(data)
+        with limits.naming(file.path):
+            data, _ = files_lib.read(file.path)
+            decoded = quality.decode(data)
+            measurement = features.measure(
+                data,
+                decoded.image,
+                file_format=decoded.format,
+                mode=decoded.mode,
+            )
     except errors.BadFile as error:
         return Skipped(file.path.name, str(error))
-    measurement = features.measure(
-        data, decoded.image, file_format=decoded.format, mode=decoded.mode
-    )
     patient = patients.find_patient(
         file, pattern=pattern, dicom_id=decoded.patient_id, hash_key=_HASH_KEY
     )

@@ -24,6 +24,7 @@ from xray_tfds.curate import duplicates
 from xray_tfds.curate import split_assignment
 from xray_tfds.decode import errors
 from xray_tfds.decode import images
+from xray_tfds.decode import limits
 from xray_tfds.decode import png as png_lib
 from xray_tfds.decode import quality
 from xray_tfds.source import hash_key as hash_key_lib
@@ -94,8 +95,18 @@ def examine(
 
     Raises:
         SourceError: If the file changed since it was listed.
+        NotEnoughMemoryError: If the machine has too little memory for it.
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
+    with limits.naming(file.path):
+        return _examine(file, config, hash_key)
+
+
+def _examine(
+    file: source_files.SourceFile,
+    config: config_lib.XrayConfig,
+    hash_key: hash_key_lib.HashKey | None,
+) -> tuple[ExaminedFile, bytes | None]:
     data = b""
     find_patient = functools.partial(
         patients.find_patient,
@@ -199,8 +210,9 @@ def compare_pixels(
             compared.append(each)
             continue
         if digest not in known:
-            decoded = decode(source_files.read_file(each.file)[0], config)
-            known[digest] = duplicates.pixel_digest(decoded.image)
+            with limits.naming(each.file.path):
+                decoded = decode(source_files.read_file(each.file)[0], config)
+                known[digest] = duplicates.pixel_digest(decoded.image)
         compared.append(dataclasses.replace(each, pixel_digest=known[digest]))
     return compared
 

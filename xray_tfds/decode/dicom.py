@@ -101,15 +101,18 @@ def decode(
     Raises:
         BadFile: If the file must be left out.
         ImportError: If pydicom is not installed.
+        MemoryError: If the machine has too little memory, whatever the file.
     """
     _import_pydicom()
     stage = "its header cannot be read"
+    num_pixels = 0
     try:
         ds = _read(data)
         _check_kind(ds)
         errors.check_size(
             (ds.Columns, ds.Rows), min_image_size, max_image_pixels
         )
+        num_pixels = ds.Columns * ds.Rows
         stage = "its pixels cannot be decoded"
         pixels = _decode_pixels(ds, max_image_pixels)
         stage = "its grey scale cannot be applied"
@@ -121,9 +124,10 @@ def decode(
             pixels = 255 - pixels
         patient_id = str(ds.get("PatientID") or "").strip("\0 ") or None
         photometric = str(ds.PhotometricInterpretation)
-    except errors.BadFile:
+    except (errors.BadFile, MemoryError):
         raise
     except Exception as error:
+        limits.check_memory(num_pixels)
         # pydicom raises whatever a corrupt file leads it to. Its message may
         # quote the patient, so neither it nor its traceback goes on.
         detail = f"{stage} ({type(error).__name__})"

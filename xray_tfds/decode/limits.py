@@ -8,9 +8,16 @@ parts take seconds. No honest film comes near these limits;
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+import contextlib
 import io
+import os
 
 from xray_tfds.decode import errors
+
+# What a decoder may need: JPEG 2000 of three channels takes 24 bytes a pixel.
+_BYTES_A_PIXEL = 32
+_LEAST_MEMORY = 2**26
 
 # Calls of `read` by a parser: a film of 20,000 rows in strips of one row takes
 # 20,000, a PNG of 100 MB in the chunks of 8 KB that libpng writes 60,000.
@@ -19,6 +26,43 @@ MAX_READS = 200_000
 # Parts that are found before a parser looks at them: chunks of a PNG, values of
 # an entry in a TIFF directory, fragments and items of a DICOM file.
 MAX_PARTS = 100_000
+
+
+class NotEnoughMemoryError(ValueError):
+    """The machine's error, which is not taken for that of a file."""
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Says in the body of `with` at which file memory ran out.
+
+    Raises:
+        NotEnoughMemoryError: In the place of `MemoryError`.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise NotEnoughMemoryError(
+            f"There is not enough memory to decode {os.fspath(path)}, which may"
+            " be a good file. Free some, or decode fewer files at once: one"
+            " for each core, of which taskset takes some away."
+        ) from None
+
+
+def check_memory(num_pixels: int = 0) -> None:
+    """Tells whether a decoder that failed may have been short of memory.
+
+    Few decoders say so: libjpeg calls it a broken data stream, OpenJPEG fails
+    without a reason.
+
+    Args:
+        num_pixels: Of the image, as far as it is known.
+
+    Raises:
+        MemoryError: If there is less than it may need.
+    """
+    # Zeroed memory is promised, but not touched.
+    bytearray(_LEAST_MEMORY + _BYTES_A_PIXEL * num_pixels)
 
 
 class MeteredStream(io.BytesIO):

@@ -128,6 +128,7 @@ def decode(
     Raises:
         BadFile: If the file must be left out.
         ImportError: If it is DICOM and pydicom is not installed.
+        MemoryError: If the machine has too little memory, whatever the file.
         RuntimeError: If PIL was told to accept truncated files.
     """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
@@ -174,6 +175,7 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         containers.check_png(data)
     elif file_format == "TIFF":
         containers.check_tiff(data)
+    num_pixels = 0
     try:
         stream = limits_lib.MeteredStream(data)
         image = _OPENERS[file_format](stream)
@@ -181,19 +183,21 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         if file_format == "TIFF" and Image.MAX_IMAGE_PIXELS:
             max_image_pixels = min(max_image_pixels, Image.MAX_IMAGE_PIXELS)
         errors.check_size(image.size, min_image_size, max_image_pixels)
+        num_pixels = image.width * image.height
         _check_layout(image)
         if file_format == "BMP":
             # PIL reads each run of compressed pixels on its own.
-            stream.allow(2 * image.width * image.height)
+            stream.allow(2 * num_pixels)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _load_jpeg(image, stream, data)
         image.load()
         return *_to_8_bits(image), mode
-    except BadFile:
+    except (BadFile, MemoryError):
         raise
     except Exception as error:
         # PIL's decoders raise whatever a corrupt file leads them to: OSError,
-        # SyntaxError, struct.error, ValueError, KeyError, MemoryError, ...
+        # SyntaxError, struct.error, ValueError, KeyError, ...
+        limits_lib.check_memory(num_pixels)
         text = str(error) or type(error).__name__
         ended = _ENDED.search(text) or (
             file_format == "TIFF" and containers.points_behind_end(data)
