@@ -92,7 +92,8 @@ def check_shards(
         if fault is not None:
             raise ValueError(
                 f"The records of split {split!r} are incomplete or damaged: "
-                f"{path} {fault}. Build the data set again with --overwrite."
+                f"{path} {fault}. Delete {builder.data_dir} and prepare the "
+                "data set again, or run `tfds build` with --overwrite."
             )
 
 
@@ -107,8 +108,8 @@ def _find_fault(path: str, expected: int, array_record: bool) -> str | None:
             )
     except tf.errors.NotFoundError:
         return "is missing"
-    except (RuntimeError, tf.errors.OpError) as error:
-        return f"cannot be read ({error})"
+    except (RuntimeError, tf.errors.OpError):
+        return "cannot be read"
     return None
 
 
@@ -118,8 +119,8 @@ def _read_fault(path: str, expected: int, array_record: bool) -> str | None:
     try:
         for _ in _iterate(path, array_record):
             count += 1
-    except (RuntimeError, tf.errors.OpError) as error:
-        return f"cannot be read beyond example {count} of {expected} ({error})"
+    except (RuntimeError, tf.errors.OpError):
+        return f"cannot be read beyond example {count} of {expected}"
     return _count_fault(count, expected)
 
 
