@@ -126,9 +126,11 @@ def scale_pixels(
     if scaling == "tf":
         return _rescale(x, 1 / (127.5 * rescale), -1.0)
     if scaling == "torch":
-        std = 255 * rescale * np.array(_TORCH_STD)
-        offset = -np.array(_TORCH_MEAN) / _TORCH_STD
-        return _rescale(x, (1 / std).tolist(), offset.tolist())
+        std = np.array(_TORCH_STD)
+        scale = 1 / (255 * rescale * std)
+        return _rescale(
+            x, scale.tolist(), (-np.array(_TORCH_MEAN) / std).tolist()
+        )
     if scaling == "caffe":
         # To BGR, unless all channels are the same.
         x = x[..., ::-1] if is_colour else x
