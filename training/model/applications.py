@@ -65,6 +65,8 @@ def build(
     backbone.name = name
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
+            # An argument of its constructor, which `keras.applications` does
+            # not pass on; the layer looks when it is called (Keras 3.15).
             layer.synchronized = True
     set_pixel_statistics(backbone)
     # In float32, whatever the others compute in.
