@@ -6,7 +6,7 @@
 | 2 | something is wrong with an option, the data or the work directory |
 | 3 | the loss, or a weight, is not a number |
 | 4 | files of the run could not be written |
-| 76 | another worker has ended (`training.cluster.addresses.rendezvous`) |
+| 76 | another worker has ended (`training.cluster`) |
 | 128 + n | signal n ended it; after SIGTERM and SIGINT with a checkpoint |
 """
 
@@ -21,6 +21,12 @@ class TrainingError(Exception):
     """
 
     status = 1
+
+
+class WorkerLostError(TrainingError):
+    """Another worker has ended, or does not answer."""
+
+    status = WORKER_LOST_STATUS
 
 
 class NotFiniteError(TrainingError):
