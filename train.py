@@ -158,11 +158,15 @@ def _open_builder(data_config):
     tfds.display_progress_bar(sys.stderr.isatty())
     image_options = data_config.image_options()
     if data_config.images_dir is not None:
-        return xray_tfds.prepare(
-            data_config.images_dir,
-            data_config.data_dir or _RECORDS_DIR,
-            **image_options,
-        )
+        try:
+            return xray_tfds.prepare(
+                data_config.images_dir,
+                data_config.data_dir or _RECORDS_DIR,
+                **image_options,
+            )
+        except ImportError as error:
+            # A library for files of the folder, which it names.
+            raise ValueError(str(error)) from error
     builder = tfds.builder(data_config.dataset, data_dir=data_config.data_dir)
     splits_lib.check_options(builder, image_options)
     return builder

@@ -63,6 +63,7 @@ class Channel:
         """
         self.is_chief = index == 0
         self.num_workers = len(workers)
+        self._index = index
         self._peers = peers
         self._workers = workers
         self._stage = stage
@@ -132,7 +133,12 @@ class Channel:
 
     @contextlib.contextmanager
     def translating_errors(self) -> Iterator[None]:
-        """Raises WorkerLostError for TensorFlow's words for it, in a block."""
+        """Says in words what TensorFlow says of the cluster, in a block.
+
+        Raises:
+            ValueError: If another program has taken this worker's port.
+            WorkerLostError: If another worker does not answer any more.
+        """
         try:
             yield
         except Exception as error:
@@ -140,6 +146,13 @@ class Channel:
             tf = sys.modules.get("tensorflow")
             if self.num_workers == 1 or tf is None:
                 raise
+            # An UnknownError, in TensorFlow 2.21.
+            if "Could not start gRPC server" in str(error):
+                raise ValueError(
+                    "TensorFlow cannot listen at this worker's port: another "
+                    "program has taken it. Choose another port. Received: "
+                    f"{self._workers[self._index]}"
+                ) from error
             if not isinstance(
                 error,
                 (

@@ -163,7 +163,7 @@ class _Guard:
         while self._process.poll() is None:
             events = self._poll.poll(_POLL_MS)
             if self._children.received and not self._is_connected:
-                # It may not hear it, and has nothing to write yet.
+                # It may not have heard it, and has nothing to write yet.
                 self._process.kill()
             for descriptor, _ in events:
                 self._handle(descriptor)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from training.cluster import rendezvous
 
 # In the place of train.py, with something else than training to do.
 _PROGRAM = """
-import ctypes, json, os, signal, sys, time
+import ctypes, fcntl, json, os, signal, sys, termios, time
 from training import children, errors
 from training.cluster import addresses, channel as channel_lib, guard
 children.end_with_parent()
@@ -50,6 +51,9 @@ def close():
     print("closed", flush=True)
 def write():
     channel.mark_connected()
+    # Until the guard has read it, a signal kills.
+    while fcntl.ioctl(channel._stage, termios.FIONREAD, bytes(4)) != bytes(4):
+        time.sleep(.01)
     seen = []
     signal.signal(signal.SIGTERM, lambda *args: seen.append(1))
     print("ready", flush=True)
@@ -203,11 +207,20 @@ def _wait_for_tensorflow(port):
     processes.wait_until(is_open, 120)
 
 
+def _is_loading(guard):
+    for child in processes.children_of(guard):
+        if "libtensorflow" in pathlib.Path(f"/proc/{child}/maps").read_text():
+            return True
+    return False
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("is_loaded", [False, True])
-def test_death_while_tensorflow_loads_or_connects(connecting, is_loaded):
+@pytest.mark.parametrize("stage", ["begins", "loads", "connects"])
+def test_death_before_the_workers_are_connected(connecting, stage):
     chief, connection, port = connecting
-    if is_loaded:
+    if stage == "loads":
+        processes.wait_until(lambda: _is_loading(chief.pid))
+    if stage == "connects":
         _wait_for_tensorflow(port)
     connection.close()
     # What is promised: within half a minute.

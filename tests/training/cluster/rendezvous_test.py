@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+import tensorflow as tf
 
 from tests.helpers import processes
 from training import errors as errors_lib
@@ -244,6 +245,32 @@ def test_chief_takes_no_message_as_large_as_a_checkpoint(channels):
     with pytest.raises(errors_lib.WorkerLostError, match="Worker 1"):
         chief.broadcast(b"x")
         chief.agree("the options", "x")
+
+
+@pytest.mark.parametrize(
+    "name", ["AbortedError", "DeadlineExceededError", "UnavailableError"]
+)
+def test_tensorflows_words_for_a_lost_worker_are_translated(channels, name):
+    with pytest.raises(errors_lib.WorkerLostError, match="does not answer"):
+        with channels[1].translating_errors():
+            raise getattr(tf.errors, name)(None, None, "Collective ops")
+
+
+def test_other_errors_of_tensorflow_stay(channels):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        with channels[1].translating_errors():
+            raise tf.errors.InvalidArgumentError(None, None, "Shapes differ")
+    with pytest.raises(tf.errors.AbortedError):
+        with rendezvous.meet(None).translating_errors():
+            raise tf.errors.AbortedError(None, None, "no other worker")
+
+
+def test_port_that_tensorflow_cannot_have_is_named(channels):
+    with pytest.raises(ValueError, match="Received: localhost:"):
+        with channels[1].translating_errors():
+            raise tf.errors.UnknownError(
+                None, None, "Could not start gRPC server"
+            )
 
 
 def test_chief_listens_at_its_own_address_alone():
