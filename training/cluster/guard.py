@@ -79,7 +79,6 @@ def run(
         environ = {
             **os.environ,
             _VARIABLE: json.dumps({"peers": descriptors, "stage": told}),
-            "no_grpc_proxy": _without_proxy(cluster),
         }
         # Whoever reaches TensorFlow's port may read this, too.
         environ.pop(handshake.KEY_VARIABLE, None)
@@ -107,9 +106,12 @@ def open_channel(
     Args:
         cluster: None for a process on its own.
         timeout: Seconds to wait for others, without a guard.
-        environ: Environment variables.
+        environ: Environment variables, of which TensorFlow will find that it
+            needs no proxy to the workers.
     """
     text = environ.pop(_VARIABLE, None)
+    if cluster is not None:
+        environ["no_grpc_proxy"] = _without_proxy(cluster, environ)
     if cluster is None or text is None:
         return rendezvous.meet(cluster, timeout)
     inherited = json.loads(text)
@@ -124,14 +126,16 @@ def open_channel(
     )
 
 
-def _without_proxy(cluster: addresses.Cluster) -> str:
+def _without_proxy(
+    cluster: addresses.Cluster, environ: Mapping[str, str]
+) -> str:
     """Returns the hosts that gRPC reaches without a proxy: also the workers.
 
     It would ask `http_proxy` and the like even for localhost, and wait for ever
     where that does not answer; `no_grpc_proxy` counts before `no_proxy`
     (https://github.com/grpc/grpc/blob/master/doc/environment_variables.md).
     """
-    before = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy")
+    before = environ.get("no_grpc_proxy") or environ.get("no_proxy")
     hosts = [cluster.host_and_port(i)[0] for i in range(cluster.num_workers)]
     return ",".join([*([before] if before else ()), *dict.fromkeys(hosts)])
 
