@@ -167,7 +167,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         process.kill()
     assert process.returncode == status
     assert f"Stopped by {signal.Signals(signum).name} after" in output
-    assert "the same command goes on from here" in output
+    assert "the same command resumes it" in output
     info = json.loads((tmp_path / "run" / "model.json").read_text())
     assert info["epochs"] == len(read_metrics(tmp_path / "run")) >= 2
     assert read_weights(tmp_path / "run")

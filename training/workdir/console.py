@@ -135,7 +135,7 @@ def print_summary(
     if stopped_by:
         print(
             f"Stopped by {stopped_by} after {done}; the same command resumes "
-            "from here."
+            "it."
         )
     elif early_stopping.should_stop:
         print(
