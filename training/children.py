@@ -99,8 +99,9 @@ class Children:
             while self._num_sent[process] < len(self.received):
                 signum = self.received[self._num_sent[process]]
                 self._num_sent[process] += 1
-                hangup = signum == getattr(signal, "SIGHUP", None)
-                process.send_signal(signal.SIGTERM if hangup else signum)
+                # Windows can send no other.
+                is_sent = signum == signal.SIGINT and os.name == "posix"
+                process.send_signal(signum if is_sent else signal.SIGTERM)
 
 
 def end_with_parent() -> None:

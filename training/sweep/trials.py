@@ -65,13 +65,18 @@ def train(
             stderr=subprocess.STDOUT,
         )
     is_pruned = False
-    while process.poll() is None:
-        if not is_pruned and is_hopeless():
-            is_pruned = True
-            # It writes a checkpoint first.
-            process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_POLL_SECONDS)
+    try:
+        while process.poll() is None:
+            if not is_pruned and is_hopeless():
+                is_pruned = True
+                # It writes a checkpoint first.
+                process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_SECONDS)
+    finally:
+        # Does nothing unless an error has ended the loop.
+        process.terminate()
+        process.wait()
     if children.received:
         raise Interrupted
     if is_pruned:
