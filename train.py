@@ -18,6 +18,7 @@ from absl import flags
 from absl import logging
 
 from training import errors
+from training import keras_settings
 from training import output
 from training import quiet_import
 from training.cluster import addresses as addresses_lib
@@ -44,6 +45,8 @@ def main(argv: list[str]) -> int:
         if cluster is None or cluster.is_chief:
             _check_files(config)
         channel = rendezvous.meet(cluster, config.start_timeout)
+        if channel.is_chief and (ignored := keras_settings.ignored()):
+            print("Keras keeps its defaults, without " + ", ".join(ignored))
         quiet_import.import_tensorflow()
         result = _train(data_config, config, cluster, channel)
     except (ValueError, errors.TrainingError) as error:
