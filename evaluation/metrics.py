@@ -141,7 +141,7 @@ def _mask(
     if weights.shape != (num_examples,) or not np.isin(weights, (0, 1)).all():
         raise ValueError(
             f"`sample_weight` must be {num_examples} values of 0 or 1: it "
-            "tells padding from examples, nothing more. Received: "
+            "separates padding from examples, nothing more. Received: "
             f"shape={weights.shape}, values={np.unique(weights)[:10].tolist()}"
         )
     return weights.astype(bool)

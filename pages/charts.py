@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib import figure as figure_lib
 
-# Colours that the colour-blind tell from each other: Okabe and Ito, Color
+# Colours that the colour-blind distinguish: Okabe and Ito, Color
 # Universal Design, 2008 (https://jfly.uni-koeln.de/color/).
 BLUE = "#0072b2"
 VERMILION = "#d55e00"

@@ -126,7 +126,10 @@ def test_batches_by_index_and_by_next_equal_those_of_keras(folder, class_mode):
             }
         },
     ],
-    ids=str,
+    ids=(
+        "defaults unlabelled input drop pad balanced uncompiled "
+        "channels_first random_function"
+    ).split(),
 )
 def test_epochs_equal_the_passes_of_the_dataset(folder, options):
     flow = make_flow(folder, **options)

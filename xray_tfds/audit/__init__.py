@@ -2,10 +2,11 @@
 
     python -m xray_tfds.audit DIR
 
-asks simple models to tell the classes from what surrounds the lungs: the file's
-container, the border, a histogram, an 8x8 thumbnail; and the splits of a class
-from each other. Where they succeed, a network can score well and know nothing
-of disease. DIR is a folder of images or the directory of prepared records.
+asks simple models to predict the class from what surrounds the lungs: the
+file's container, the border, a histogram, an 8x8 thumbnail; and the splits of a
+class from each other. Where they succeed, a network can score well and know
+nothing of disease. DIR is a folder of images or the directory of prepared
+records.
 
 It prints a table and writes `audit.png` and `audit.json`, which is what
 `run_audit` returns:

@@ -19,7 +19,7 @@ from xray_tfds.records import manifest
 def _parse_arguments(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m xray_tfds.audit",
-        description="How well can the label be told without looking at the"
+        description="How well can the label be predicted without looking at the"
         " lungs? Asks the file's container, the border, a histogram and an 8x8"
         " thumbnail; prints a table, writes audit.json and audit.png.",
     )

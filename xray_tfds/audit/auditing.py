@@ -45,12 +45,12 @@ _PIXEL_PARTS = {
 
 @dataclasses.dataclass(frozen=True)
 class _Question:
-    """What a model is asked to tell, and by what.
+    """What a model is asked to predict, and from what.
 
     Attributes:
         group: Of the part, as `audit.json` has it.
         name: Of the part.
-        sides: Names of the classes or splits to be told apart.
+        sides: Names of the classes or splits to be separated.
         values: float `[n, d]`, the features of the images.
         targets: int `[n]`, the side of each image.
         patients: str `[n]`.
@@ -184,7 +184,7 @@ def _ask_label(group, name, values, samples):
 
 
 def _ask_splits(samples):
-    """Within each class, each pair of splits told apart by the thumbnail."""
+    """Within each class, each pair of splits separated by the thumbnail."""
     found = set(samples.splits) - {""}
     ordered = [split for split in split_assignment.SPLITS if split in found]
     ordered += sorted(found - set(ordered))

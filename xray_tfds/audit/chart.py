@@ -56,7 +56,7 @@ def _draw(fig, audit):
     )
     counts = audit["counts"]
     axes.set_title(
-        "What tells the label without a look at the lungs\n"
+        "What predicts the label without a look at the lungs\n"
         f"{counts['images']:,} images of {counts['patients']:,} patients",
         fontsize=11,
     )

@@ -1,4 +1,4 @@
-"""How well simple features tell classes apart: AUC, with its interval.
+"""How well simple features separate classes: AUC, with its interval.
 
 Each image is scored by a model that has seen no image of its patient. The AUC
 is that of all these scores, and its interval has three ingredients:

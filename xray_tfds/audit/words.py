@@ -47,7 +47,7 @@ _REMEDIES = {
     ),
     "histogram": (
         "The exposure or its processing differs, or disease brightens the"
-        " film: this figure cannot tell which. Vary brightness and contrast in"
+        " film: this figure does not say which. Vary brightness and contrast in"
         " training, and test on films of another source."
     ),
     "8x8 thumbnail": (
@@ -73,7 +73,7 @@ def judge(group: str, estimate: separability.Estimate | None) -> str:
 
     Flagged is an AUC above the line, unless its interval contains chance: then,
     as where only the interval crosses the line, more patients are needed to
-    tell. The lower bound need not be above the line: a false alarm costs a
+    decide. The lower bound need not be above the line: a false alarm costs a
     look at the images, a miss a worthless model.
 
     Args:
@@ -96,7 +96,7 @@ def explain(
         group: The part's group.
         name: The part's name.
         estimate: The `separability.Estimate`.
-        sides: Names of what is told apart, classes or splits.
+        sides: Names of what is separated, classes or splits.
     """
     if not estimate.num_folds:
         return "It is the same for all images: chance, by construction."
@@ -105,21 +105,21 @@ def explain(
         pair = f"an image of {sides[1]} above one of {sides[0]}"
     else:
         pair = "an image of a class above one of another class"
-    told = f"By it alone, a simple model ranks {pair} in {share} of all pairs."
+    text = f"By it alone, a simple model ranks {pair} in {share} of all pairs."
     verdict = judge(group, estimate)
     ends = f"from {estimate.low:.2f} to {estimate.high:.2f}"
     if verdict == UNCLEAR:
         return (
-            f"{told} That may be chance: with so few patients all {ends} is"
+            f"{text} That may be chance: with so few patients all {ends} is"
             " possible. Take it for open, not for absent."
         )
     if verdict == CLEAR:
-        told += " That is chance, or little more."
+        text += " That is chance, or little more."
     else:
-        told += " " + _find_remedy(group, name)
+        text += " " + _find_remedy(group, name)
     if estimate.high - estimate.low > _WIDE:
-        told += f" The interval is wide: with so few patients, {ends}."
-    return told
+        text += f" The interval is wide: with so few patients, {ends}."
+    return text
 
 
 def _find_remedy(group, name):
@@ -157,7 +157,7 @@ def summarize(parts: Sequence[Mapping[str, Any]]) -> list[str]:
         )
     if names[SOURCE_ONLY]:
         sentences.append(
-            "Told by the source files, but not held by the records: "
+            "Found in the source files, but not in the records: "
             f"{', '.join(names[SOURCE_ONLY])}."
         )
     return sentences

@@ -88,7 +88,7 @@ def curate(
         A `Curation`.
 
     Raises:
-        SourceError: If the options tell to stop at what was found, or if a
+        SourceError: If the options say to stop at what was found, or if a
             class has too few files or patients left.
     """
     curation = Curation(

@@ -222,7 +222,7 @@ def _sign(film, record, config):
 
     A record that shows all of the film, and was shrunk with a filter, has the
     signature of the film but for a tenth of the distance at which films are
-    told apart, and saves an eighth of the time that decoding takes.
+    distinguished, and saves an eighth of the time that decoding takes.
     """
     shows_all = config.harmonize == "none" and not config.keep_aspect_ratio
     if (

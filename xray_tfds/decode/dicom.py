@@ -129,7 +129,7 @@ def decode(
     except Exception as error:
         limits.check_memory(num_pixels)
         # pydicom raises whatever a corrupt file leads it to. Its message may
-        # quote the patient, so neither it nor its traceback goes on.
+        # quote the patient, so neither it nor its traceback is passed on.
         detail = f"{stage} ({type(error).__name__})"
         raise errors.BadFile("unreadable", detail) from None
     return DecodedDicom(Image.fromarray(pixels), photometric, patient_id, part)

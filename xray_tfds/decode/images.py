@@ -9,6 +9,7 @@ no TensorFlow operation reproduces PIL's filters.
 from __future__ import annotations
 
 import io
+import re
 import struct
 
 from PIL import Image
@@ -50,6 +51,10 @@ _SIGNATURES = (
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
 
+# A magic number, then a number or a comment (Netpbm's manual, pgm and ppm).
+_PPM_START = re.compile(rb"P[56]\s+[\d#]")
+
+
 class ImageError(ValueError):
     """A file whose content is not an image that can be used."""
 
@@ -67,9 +72,7 @@ def sniff_format(data: bytes) -> str | None:
     if data[:2] == b"BM" and len(data) >= 18:
         (header_size,) = struct.unpack("<I", data[14:18])
         return "BMP" if header_size in _BMP_HEADER_SIZES else None
-    if data[:2] in (b"P5", b"P6") and data[2:3].isspace():
-        return "PPM" if data[3:4].isdigit() or data[3:4] == b"#" else None
-    return None
+    return "PPM" if _PPM_START.match(data) else None
 
 
 def load_image(

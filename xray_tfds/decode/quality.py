@@ -1,15 +1,15 @@
 """One file's bytes -> all of its pixels, or the reason why there are none.
 
-What can be told, and what cannot:
+What is detected, and what is not:
 
-- A file that ends early is told in every format. A JPEG also where zeros, or a
-  new end marker, took the place of what is missing, which PIL shows as grey;
-  unless fewer than 8 bytes are missing, or it is progressive and has an end
-  marker. Zeros in the place of missing pixels are valid black in BMP, PPM and
-  uncompressed TIFF and DICOM.
-- A flipped byte is told wherever it falls in a PNG, by the checksums. JPEG,
-  BMP, TIFF, PPM and DICOM have none: there it is told if it breaks a header or
-  stops the decoder; else it has made another valid image.
+- A file that ends early is detected in every format. A JPEG also where zeros,
+  or a new end marker, took the place of what is missing, which PIL shows as
+  grey; unless fewer than 8 bytes are missing, or it is progressive and has an
+  end marker. Zeros in the place of missing pixels are valid black in BMP, PPM
+  and uncompressed TIFF and DICOM.
+- A flipped byte is detected wherever it falls in a PNG, by the checksums. JPEG,
+  BMP, TIFF, PPM and DICOM have none: there it is detected if it breaks a header
+  or stops the decoder; else it has made another valid image.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def decode(
         BadFile: If the file must be left out.
         ImportError: If it is DICOM and pydicom is not installed.
         MemoryError: If the machine has too little memory, whatever the file.
-        RuntimeError: If PIL was told to accept truncated files.
+        RuntimeError: If PIL was set to accept truncated files.
     """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise RuntimeError(

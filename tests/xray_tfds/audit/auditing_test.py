@@ -135,7 +135,7 @@ def test_three_classes_are_averaged(tmp_path):
     assert "a class above one of another class" in aspect["meaning"]
 
 
-def test_splits_of_different_origin_are_told_apart(tmp_path):
+def test_splits_of_different_origin_are_separated(tmp_path):
     for split, seed in (("train", 1), ("test", 2)):
         for name in ("normal", "pneumonia"):
             names = [f"{split}/{name}/{split}{k}.png" for k in range(20)]

@@ -145,7 +145,7 @@ def test_decode_of_16_bit_tiff_whose_zero_is_white_inverts_it():
 @pytest.mark.parametrize("top", [1023, 4095, 16383, 65535])
 def test_decode_of_pgm_scales_by_its_own_header(top):
     values = _values(">u2", top)
-    data = b"P5 50 40 %d\n" % top + values.tobytes()
+    data = b"P5  \n 50 40 %d\n" % top + values.tobytes()
     exact = 255 * values.astype(np.float64) / top
     # PIL goes through 16 bits, which may round another way at a half.
     decoded = np.asarray(quality.decode(data).image)
