@@ -19,6 +19,7 @@ from absl import logging
 
 from training import children
 from training import errors
+from training import keras_settings
 from training import output
 from training import quiet_import
 from training.cluster import addresses as addresses_lib
@@ -49,6 +50,8 @@ def main(argv: list[str]) -> int:
             command = [sys.executable, *sys.orig_argv[1:]]
             return guard.run(command, cluster, config.start_timeout)
         channel = guard.open_channel(cluster, config.start_timeout)
+        if channel.is_chief and (ignored := keras_settings.ignored()):
+            print("Keras keeps its defaults, without " + ", ".join(ignored))
         with channel.translating_errors():
             quiet_import.import_tensorflow()
             result = _train(data_config, config, cluster, channel)

@@ -112,11 +112,11 @@ from xray_tfds import config
 from xray_tfds.curate import examine
 from xray_tfds.decode import limits, quality
 import pathlib, dataclasses
-from xray_tfds.source import scan
+from xray_tfds.source import source_files
 import pydicom.pixels
 
 path = pathlib.Path(sys.argv[1])
-file = scan.SourceFile(path, path.name, "normal", None)
+file = source_files.SourceFile(path, path.name, "normal", None)
 options = config.XrayConfig()
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[2]) * 10**6
