@@ -26,22 +26,10 @@ from xray_tfds.source import digest_index
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import public_set
 from xray_tfds.source import scan
 from xray_tfds.source import source_files
 from xray_tfds.source import tables
-
-# Version 2 of the public data set, train and test; size and SHA-256 stand in
-# checksums.tsv (doi:10.17632/rscbjbr9sj.2).
-_URL = (
-    "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
-    "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
-)
-
-# The archive's folder that holds {train,test}/{NORMAL,PNEUMONIA}.
-_ARCHIVE_FOLDER = "chest_xray"
-
-
-_DOWNLOAD_SIZE = "1.2 GB"
 
 _UNKNOWN_TFDS = (
     f"TensorFlow Datasets {tfds.__version__} did not write the records where it"
@@ -242,7 +230,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self.use_splits_of(self.data_path)
         path, incoming = self.data_path, replacing.incoming(self.data_path)
         origin = self._manual_dir or (
-            f"the public data set ({_DOWNLOAD_SIZE}, downloaded once)"
+            f"the public data set ({public_set.SIZE}, downloaded once)"
         )
         print(f"Preparing {self.info.full_name} from {origin}")
         # Not public, but TFDS (4.9.8 to 4.9.10) itself builds elsewhere so:
@@ -271,7 +259,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         examination = self._examination or self._examine(
-            self._find(self._manual_dir or self._download(dl_manager))
+            self._find(self._manual_dir or public_set.download(dl_manager))
         )
         source, config = examination.source, self.builder_config
         curation = examination.curate(config, self._earlier)
@@ -320,23 +308,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         self._source = examination.source
         return examination
-
-    def _download(self, dl_manager):
-        # The URL does not end in .zip, by which TFDS knows the format.
-        resource = tfds.download.Resource(
-            url=_URL, extract_method=tfds.download.ExtractMethod.ZIP
-        )
-        try:
-            archive = dl_manager.download_and_extract(resource)
-        except OSError as error:
-            if error.errno is not None:
-                raise  # Of the disk. Those of the network have no number.
-            raise errors.SourceError(
-                f"The public data set could not be downloaded: {error}. Unpack "
-                f"{_URL} by other means and add --manual_dir=DIR with its "
-                f"folder {_ARCHIVE_FOLDER}."
-            ) from error
-        return archive / _ARCHIVE_FOLDER
 
     def _find(self, directory: epath.PathLike) -> source_files.Source:
         if self._source is None:

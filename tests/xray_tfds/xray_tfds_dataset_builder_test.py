@@ -19,8 +19,8 @@ from tensorflow_datasets.core import download
 
 from tests.helpers import image_trees
 import xray_tfds
-from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.source import errors
+from xray_tfds.source import public_set
 from xray_tfds.source import scan
 
 _SMALL = {"image_size": (32, 24)}
@@ -189,7 +189,7 @@ def _pin(monkeypatch, url, data):
         checksum=hashlib.sha256(data).hexdigest(),
         filename="ChestXRay2017.zip",
     )
-    monkeypatch.setattr(xray_tfds_dataset_builder, "_URL", url)
+    monkeypatch.setattr(public_set, "URL", url)
     monkeypatch.setattr(xray_tfds.Builder, "url_infos", {url: info})
 
 
@@ -272,7 +272,7 @@ def test_public_download_is_pinned():
     (info,) = [
         info
         for url, info in xray_tfds.Builder.url_infos.items()
-        if url == xray_tfds_dataset_builder._URL
+        if url == public_set.URL
     ]
     assert info.size == 1_235_512_464
     assert info.checksum.startswith("13efc055") and len(info.checksum) == 64
