@@ -9,7 +9,7 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGES = (
-    *("evaluation", "migration", "pages", "pipeline", "training"),
+    *("disk", "evaluation", "migration", "pages", "pipeline", "training"),
     "xray_tfds",
 )
 
@@ -23,6 +23,7 @@ _FORBIDDEN = {
     "training": {"migration", "scipy", "xray_tfds"},
     "evaluation": {"keras", "pipeline", "tensorflow", "training"},
     "pages": {*_PACKAGES, "keras", "scipy", "tensorflow"} - {"pages"},
+    "disk": {*_PACKAGES, "keras", "scipy", "tensorflow"} - {"disk"},
 }
 
 # Draws from a hidden state: no module may, not even seeded.
@@ -70,6 +71,14 @@ def test_package_imports_only_what_it_may(package):
         tops = {name.split(".")[0] for name in _imported(path)}
         assert not tops & _FORBIDDEN[package], path
         assert "random" not in tops, path
+
+
+@pytest.mark.parametrize("package", _PACKAGES)
+def test_package_unpickles_nothing(package):
+    """What it reads may lie in a folder that others write to."""
+    for path in _files(package):
+        tops = {name.split(".")[0] for name in _imported(path)}
+        assert not tops & {"cloudpickle", "dill", "marshal", "pickle", "shelve"}
 
 
 @pytest.mark.parametrize("package", _PACKAGES)

@@ -19,6 +19,7 @@ ColorMode = Literal["grayscale", "rgb", "rgba"]
 Interpolation = Literal[
     "nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"
 ]
+Validation = Literal["given", "carve"]
 OnLeak = Literal["error", "move", "allow"]
 OnBad = Literal["quarantine", "error"]
 OnDuplicate = Literal["keep_one", "keep_all", "error"]
@@ -27,6 +28,7 @@ Harmonize = Literal["none", "pad", "crop"]
 _CHOICES = {
     "color_mode": get_args(ColorMode),
     "interpolation": get_args(Interpolation),
+    "validation": get_args(Validation),
     "on_leak": get_args(OnLeak),
     "on_bad": get_args(OnBad),
     "on_duplicate": get_args(OnDuplicate),
@@ -54,8 +56,11 @@ class XrayConfig(tfds.core.BuilderConfig):
             the resizing, as in `keras.utils.load_img`.
         class_names: The classes in the order of their indices; each is the name
             of a folder, in any case.
-        validation_fraction: Share of the images for validation, where no
-            validation folder is given.
+        validation: What becomes of a validation folder: `given` takes it as
+            the split; `carve` adds its images to those for training, of which
+            validation is carved out by patient, as without such a folder.
+        validation_fraction: Share of the images for validation, where it is
+            carved.
         test_fraction: Share for testing, where no split folders are given.
         seed: Chooses among the possible assignments of patients to splits.
         patient_pattern: Regular expression with a group `patient`, searched for
@@ -88,6 +93,7 @@ class XrayConfig(tfds.core.BuilderConfig):
     interpolation: Interpolation = "bilinear"
     keep_aspect_ratio: bool = False
     class_names: tuple[str, ...] = ("normal", "pneumonia")
+    validation: Validation = "given"
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     seed: int = 0

@@ -1,5 +1,7 @@
 """A folder of images -> prepared records, in one call."""
 
+from collections.abc import Sequence
+import contextlib
 import dataclasses
 import os
 from typing import Any
@@ -13,6 +15,8 @@ from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.records import earlier
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import manifest
+from xray_tfds.records import replacing
+from xray_tfds.records import storage
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
@@ -40,10 +44,12 @@ def prepare(
         **options: Fields of `XrayConfig`.
 
     Returns:
-        A prepared `tfds.core.DatasetBuilder`.
+        A prepared `tfds.core.DatasetBuilder`. Where another process prepares
+        the same folder, its records.
 
     Raises:
-        ValueError: If an option or the folder is not as it must be.
+        ValueError: If an option or the folder is not as it must be; as
+            `errors.StorageError` if the records cannot be written or read.
     """
     known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
     if unknown := ", ".join(sorted(set(options) - known)):
@@ -63,48 +69,60 @@ def prepare(
         )
 
     place = os.path.join(*make_builder("").data_path.parts[-3:])
-    source, examination, index = _read(images_dir, data_dir, config, place)
-    builder = make_builder(source.fingerprint)
-    builder.use_source(source, examination, index)
-    if not builder.is_prepared():
-        newest = earlier.find_newest(
-            data_dir, name, place, digest_index.path_digest(images_dir)
+    with storage.reporting_errors(data_dir), contextlib.ExitStack() as stack:
+        states = earlier.find_states(data_dir, name)
+        source, index = _find(images_dir, states, config)
+        if not source.is_read() or not (
+            make_builder(source.fingerprint).is_prepared()
+        ):
+            stack.enter_context(replacing.taking_turns(data_dir / name))
+            if (now := earlier.find_states(data_dir, name)) != states:
+                # Another process has prepared it meanwhile.
+                source, index = _find(images_dir, now, config)
+        source, examination = _read(source, data_dir, config, place)
+        builder = make_builder(source.fingerprint)
+        builder.use_source(source, examination, index)
+        if not builder.is_prepared():
+            newest = earlier.find_newest(
+                data_dir, name, place, digest_index.path_digest(images_dir)
+            )
+            if newest is not None:
+                builder.use_splits_of(newest)
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
         )
-        if newest is not None:
-            builder.use_splits_of(newest)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
-    )
     return builder
 
 
-def _read(
+def _find(
     images_dir: epath.Path,
+    states: Sequence[epath.Path],
+    config: config_lib.XrayConfig,
+) -> tuple[source_files.Source, digest_index.DigestIndex]:
+    """Returns what a folder holds, with the digests known from its states."""
+    index = digest_index.DigestIndex(images_dir, *states)
+    table = tables.read_table(config.patients_csv)
+    return scan.find(images_dir, config.class_names, table, index), index
+
+
+def _read(
+    source: source_files.Source,
     data_dir: epath.Path,
     config: config_lib.XrayConfig,
     place: str,
-) -> tuple[
-    source_files.Source,
-    Optional[examination_lib.Examination],
-    digest_index.DigestIndex,
-]:
+) -> tuple[source_files.Source, Optional[examination_lib.Examination]]:
     """Returns the source with all digests, and its files if it decoded them.
 
     Files that are new are only read if there may be records of them. Else they
     are decoded at once, so that no byte is read twice.
     """
-    name = images_dir.resolve().name
-    states = earlier.find_states(data_dir, name)
-    index = digest_index.DigestIndex(images_dir, *states)
-    table = tables.read_table(config.patients_csv)
-    source = scan.find(images_dir, config.class_names, table, index)
     if source.is_read():
-        return source, None, index
-    records = earlier.find_records(data_dir, name, place)
+        return source, None
+    records = earlier.find_records(data_dir, source.root.resolve().name, place)
     if any(manifest.lists_files(path, source.files) for path in records):
-        return source_files.read_digests(source), None, index
+        return source_files.read_digests(source), None
     data_dir.mkdir(parents=True, exist_ok=True)
     examination = examination_lib.examine(
         source, config, data_dir, hash_key_lib.HashKey()
     )
-    return examination.source, examination, index
+    return examination.source, examination

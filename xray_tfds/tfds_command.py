@@ -24,6 +24,9 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     What this package says about a folder or an option needs no more than its
     words: the stack trace through TFDS is left out. Other errors keep theirs.
 
+    Of a dataset that was built, TFDS prints all that it knows, the citation
+    included. Of ours it is a line.
+
     With `--overwrite`, TFDS deletes the old records before it builds: if that
     fails, there are neither, and nobody knows any more in which split a patient
     was. The builder itself replaces them once the new ones are complete.
@@ -65,8 +68,23 @@ def _keep(
     **kwargs: Any,
 ) -> Any:
     """Makes a builder as TFDS does, but leaves overwriting to ours."""
-    overwrite = overwrite and not issubclass(builder_cls, ours)
-    return make(builder_cls, overwrite=overwrite, **kwargs)
+    if not issubclass(builder_cls, ours):
+        return make(builder_cls, overwrite=overwrite, **kwargs)
+    builder = make(builder_cls, overwrite=False, **kwargs)
+    # The command has no other use for it than to print it.
+    builder.info.__class__ = _BriefInfo
+    return builder
+
+
+class _BriefInfo(tfds.core.DatasetInfo):
+    """What the command prints of a dataset."""
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(
+            f"{split.num_examples} for {name}"
+            for name, split in self.splits.items()
+        )
+        return f"{self.full_name}: {numbers}"
 
 
 def _show(

@@ -18,32 +18,23 @@ from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import features as features_lib
+from xray_tfds.records import integrity
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
-from xray_tfds.records import stale_builds
+from xray_tfds.records import storage
 from xray_tfds.source import digest_index
+from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import public_set
 from xray_tfds.source import scan
 from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
-# Version 2 of the public data set, train and test; size and SHA-256 stand in
-# checksums.tsv (doi:10.17632/rscbjbr9sj.2).
-_URL = (
-    "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
-    "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
-)
-
-# The archive's folder that holds {train,test}/{NORMAL,PNEUMONIA}.
-_ARCHIVE_FOLDER = "chest_xray"
-
-
 _UNKNOWN_TFDS = (
-    f"TensorFlow Datasets {tfds.__version__} does not call the builder's method"
-    " `_download_and_prepare`, so that the list of files was not written. "
-    "Install a version that xray_tfds knows: pip install "
-    "'tensorflow-datasets>=4.9.8,<4.9.11'"
+    f"TensorFlow Datasets {tfds.__version__} did not write the records where it"
+    " was told to, which was beside those that they replace. Install a version "
+    "that xray_tfds knows: pip install 'tensorflow-datasets>=4.9.8,<4.9.11'"
 )
 
 
@@ -86,7 +77,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
         self._write_manifest: Optional[Callable] = None
-        super().__init__(config=config, **kwargs)
+        try:
+            super().__init__(config=config, **kwargs)
+            _ = self.info.metadata  # TFDS reads it when it is first asked for.
+        except Exception as error:
+            # TFDS has many words for what it cannot read, and no error class.
+            if not self._has_records():
+                raise
+            raise errors.StorageError(
+                f"{self.data_path} is damaged: one of its JSON files cannot be "
+                "read. Restore it, or remove that directory and build again."
+            ) from error
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -137,8 +138,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> None:
         """As in TFDS, but never takes other files' records for these files'.
 
-        Records that are overwritten stay until the new ones are complete; the
-        patients in them keep their splits.
+        Records that are overwritten, or that are not whole, stay until the new
+        ones are complete; the patients in them keep their splits. One process
+        at a time builds, and others wait for its records.
 
         Args:
             download_config: `tfds.download.DownloadConfig`; its `manual_dir` is
@@ -150,62 +152,114 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Raises:
             SourceError: If the folder cannot be built as it is, or if records
                 of other files are there already.
+            StorageError: If records cannot be written, or are damaged and
+                nothing says where their images are.
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
         if self._manual_dir is not None:
             files_lib.check_apart(self.data_dir_root, self._manual_dir)
         self._beam_options = beam.options_of(download_config)
-        overwrite = download_config.download_mode.overwrite_dataset
         build = functools.partial(
             super().download_and_prepare,
             download_config=download_config,
             **kwargs,
         )
+        mode = download_config.download_mode
         try:
-            if replacing.restore(self.data_path):
-                self.info.read_from_directory(self.data_path)
-            if self.is_prepared() and not overwrite:
-                if self._manual_dir is not None:
-                    self._check_same_files(self._find(self._manual_dir))
-                build()
-            else:
-                self._replace_records(build)
-            if self._source is not None and self._index is not None:
-                self._source.note_digests(self._index)
-                self._index.save(self.data_dir_root)
+            with storage.reporting_errors(self.data_path):
+                if mode == tfds.download.GenerateMode.UPDATE_DATASET_INFO:
+                    build()
+                elif mode.overwrite_dataset or not self._can_reuse():
+                    self._take_turn(build, mode.overwrite_dataset)
+                if self._source is not None and self._index is not None:
+                    self._source.note_digests(self._index)
+                    self._index.save(self.data_dir_root)
         finally:
             self._source = self._examination = self._write_manifest = None
+
+    def is_prepared(self) -> bool:
+        """As in TFDS, without its warnings at the first build."""
+        return self._has_records()
+
+    def _has_records(self) -> bool:
+        path = getattr(self, "_data_dir", None)
+        return (
+            path is not None
+            and (epath.Path(path) / "dataset_info.json").exists()
+        )
+
+    def _can_reuse(self) -> bool:
+        """Whether there are whole records, of the files that are to be built.
+
+        Raises:
+            SourceError: If they are of other files.
+            StorageError: If they are damaged, and no files are given.
+        """
+        if not self.is_prepared():
+            return False
+        damage = integrity.find_damage(self.data_path)
+        is_known = not damage or "fingerprint" in self.info.metadata
+        if self._manual_dir is not None and is_known:
+            self._check_same_files(self._find(self._manual_dir))
+        if not damage:
+            return True
+        if self._manual_dir is None:
+            # Without it the public data set would take their place.
+            raise errors.StorageError(
+                f"The records are damaged: {damage}. Build them again from "
+                "their images: tfds build xray_tfds --manual_dir=DIR "
+                f"--data_dir={self.data_dir_root} --overwrite"
+            )
+        return False
+
+    def _take_turn(self, build: Callable[[], None], overwrite: bool) -> None:
+        """Builds, unless another process did so meanwhile."""
+        with replacing.taking_turns(self.data_path) as is_alone:
+            replacing.recover(self.data_path, is_alone)
+            if self.is_prepared():
+                self.info.read_from_directory(self.data_path)
+            if overwrite or not self._can_reuse():
+                self._replace_records(build)
 
     def _replace_records(self, build: Callable[[], None]) -> None:
         """Builds; old records stay in place until the new are complete."""
         if self.is_prepared():
+            if damage := integrity.find_damage(self.data_path):
+                print(f"The records are damaged: {damage}. They are replaced.")
             self.use_splits_of(self.data_path)
-        stale_builds.remove(self.data_path)
-        with replacing.set_aside(self.data_path):
+        path, incoming = self.data_path, replacing.incoming(self.data_path)
+        origin = self._manual_dir or (
+            f"the public data set ({public_set.SIZE}, downloaded once)"
+        )
+        print(f"Preparing {self.info.full_name} from {origin}")
+        # Not public, but TFDS (4.9.8 to 4.9.10) itself builds elsewhere so:
+        # https://github.com/tensorflow/datasets/blob/v4.9.10/
+        # tensorflow_datasets/core/dataset_builder.py, `download_and_prepare`.
+        self._data_dir = os.fspath(incoming)
+        try:
             build()
-        if self._write_manifest is not None:
-            if not (self.data_path / manifest.FOLDER).exists():
-                raise RuntimeError(_UNKNOWN_TFDS)
-            report.write_report(self.data_path)
+        finally:
+            self._data_dir = os.fspath(path)
+        if self._write_manifest is None or not incoming.exists():
+            raise RuntimeError(_UNKNOWN_TFDS)
+        self._write_manifest(incoming, self.info)
+        report.write_report(incoming)
+        integrity.write_checksums(incoming)
+        replacing.exchange(path)
+        self.info.update_data_dir(self.data_dir)
+        print(f"The records are in {path}")
 
-    # Not public, but the only step of TFDS (4.9.8 to 4.9.10) between making the
-    # directory and renaming it when all is there:
-    # https://github.com/tensorflow/datasets/blob/v4.9.10/tensorflow_datasets/
-    # core/dataset_builder.py, `download_and_prepare`.
-    def _download_and_prepare(
-        self,
-        dl_manager: tfds.download.DownloadManager,
-        download_config: tfds.download.DownloadConfig,
-    ) -> None:
-        with stale_builds.claim(self.data_path):
-            super()._download_and_prepare(dl_manager, download_config)
-            if self._write_manifest is not None:
-                self._write_manifest(self.data_path, self.info)
+    # Said in our own words: TFDS knows no size of a folder.
+    def _log_download_bytes(self) -> None:
+        """Says nothing."""
+
+    def _log_download_done(self) -> None:
+        """Says nothing."""
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         examination = self._examination or self._examine(
-            self._find(self._manual_dir or self._download(dl_manager))
+            self._find(self._manual_dir or public_set.download(dl_manager))
         )
         source, config = examination.source, self.builder_config
         curation = examination.curate(config, self._earlier)
@@ -236,7 +290,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, kept, split, examination):
         for index, file in kept:
             yield examine_lib.make_example(
-                file, split, examination.png_of(index)
+                file, split, examination.png_of(index), self.builder_config
             )
 
     def _examine(
@@ -254,15 +308,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         self._source = examination.source
         return examination
-
-    def _download(self, dl_manager):
-        # The URL does not end in .zip, by which TFDS knows the format.
-        archive = dl_manager.download_and_extract(
-            tfds.download.Resource(
-                url=_URL, extract_method=tfds.download.ExtractMethod.ZIP
-            )
-        )
-        return archive / _ARCHIVE_FOLDER
 
     def _find(self, directory: epath.PathLike) -> source_files.Source:
         if self._source is None:

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -21,6 +22,9 @@ _BUILD = "tensorflow_datasets.scripts.cli.build"
 
 def _make_builder(builder_cls, overwrite, fail_if_exists, **kwargs):
     """As in TFDS."""
+    if builder_cls is xray_tfds.Builder:
+        assert not overwrite
+        return builder_cls(**kwargs)
     return builder_cls, overwrite
 
 
@@ -70,7 +74,9 @@ def test_errors_of_others_keep_their_trace(shown, capsys):
 def test_tfds_has_what_is_amended():
     """The functions are not public: a TFDS without them needs new code."""
     source = inspect.getsource(tfds.core.DatasetBuilder.download_and_prepare)
-    assert "self._download_and_prepare(" in source
+    assert "dirname=self.data_dir" in source
+    assert "self._log_download_bytes()" in source
+    assert "self._log_download_done()" in source
     folder = pathlib.Path(tfds.__file__).parent
     tree = ast.parse((folder / "scripts/cli/build.py").read_text())
     (make,) = (
@@ -103,18 +109,30 @@ def test_tfds_without_what_is_amended_is_refused_in_words(make, monkeypatch):
 def test_only_our_records_are_kept_from_deletion(shown):
     make = sys.modules[_BUILD]._make_builder
     arguments = {"overwrite": True, "fail_if_exists": False}
-    assert make(xray_tfds.Builder, **arguments) == (xray_tfds.Builder, False)
     assert make(dict, **arguments) == (dict, True)
 
 
-def test_tfds_that_skips_the_manifest_is_refused(tmp_path, monkeypatch):
+def test_command_prints_of_our_dataset_a_line(shown, prepared):
+    make = sys.modules[_BUILD]._make_builder
+    builder = make(
+        xray_tfds.Builder,
+        overwrite=True,
+        fail_if_exists=False,
+        data_dir=pathlib.Path(prepared).parents[2],
+        config=xray_tfds.XrayConfig(image_size=(32, 32)),
+    )
+    assert repr(builder.info) == (
+        "xray_tfds/grayscale_32x32_bilinear/1.0.0: "
+        "41 for train, 17 for validation, 12 for test"
+    )
+
+
+def test_tfds_that_builds_elsewhere_is_refused(tmp_path, monkeypatch):
     images = image_trees.write_flat_tree(tmp_path / "images")
     monkeypatch.setattr(
-        xray_tfds.Builder,
-        "_download_and_prepare",
-        tfds.core.GeneratorBasedBuilder._download_and_prepare,
+        tfds.core.DatasetBuilder, "download_and_prepare", lambda *_, **__: None
     )
-    with pytest.raises(RuntimeError, match="list of files was not written"):
+    with pytest.raises(RuntimeError, match="did not write the records where"):
         xray_tfds.prepare(images, tmp_path / "data", image_size=(32, 32))
 
 
@@ -125,14 +143,18 @@ def test_other_programs_are_left_as_they_are():
     assert sys.excepthook is before
 
 
-def run_tfds(images, data_dir, *flags):
+_ROOT = pathlib.Path(xray_tfds.__file__).parents[1]
+
+
+def run_tfds(images, data_dir, *flags, cwd=_ROOT, env=None):
     return subprocess.run(
         [
             str(pathlib.Path(sys.executable).with_name("tfds")),
             *("build", "xray_tfds", f"--manual_dir={images}"),
             *(f"--data_dir={data_dir}", *flags),
         ],
-        cwd=pathlib.Path(xray_tfds.__file__).parents[1],
+        cwd=cwd,
+        env=env,
         capture_output=True,
         text=True,
         timeout=120,
@@ -177,4 +199,28 @@ def test_command_overwrites_records_once_the_new_ones_are_complete(tmp_path):
     assert read_splits(builder) == after
     done = run_tfds(images, tmp_path / "data", "--fail_if_exists")
     assert "the data already exists" in done.stderr
+    assert xray_tfds.Builder(data_dir=tmp_path / "data").is_prepared()
+
+
+@pytest.mark.slow
+def test_installed_package_builds_outside_the_clone(tmp_path):
+    """With what setup.cfg installs, and nothing else of the clone."""
+    setup = ["egg_info", "--egg-base", tmp_path, "build", "-b", tmp_path / "b"]
+    subprocess.run(
+        [sys.executable, "-c", "import setuptools; setuptools.setup()", *setup],
+        cwd=_ROOT,
+        check=True,
+        capture_output=True,
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "b" / "lib")}
+    images = image_trees.write_flat_tree(tmp_path / "images")
+    done = run_tfds(
+        *(images, tmp_path / "data", "--imports=xray_tfds"),
+        cwd=tmp_path,
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Unknown size" not in done.stdout
+    assert "DatasetInfo(" not in done.stdout
+    assert f"from {images}\n" in done.stdout
     assert xray_tfds.Builder(data_dir=tmp_path / "data").is_prepared()

@@ -19,7 +19,8 @@ from tensorflow_datasets.core import download
 
 from tests.helpers import image_trees
 import xray_tfds
-from xray_tfds import xray_tfds_dataset_builder
+from xray_tfds.source import errors
+from xray_tfds.source import public_set
 from xray_tfds.source import scan
 
 _SMALL = {"image_size": (32, 24)}
@@ -188,7 +189,7 @@ def _pin(monkeypatch, url, data):
         checksum=hashlib.sha256(data).hexdigest(),
         filename="ChestXRay2017.zip",
     )
-    monkeypatch.setattr(xray_tfds_dataset_builder, "_URL", url)
+    monkeypatch.setattr(public_set, "URL", url)
     monkeypatch.setattr(xray_tfds.Builder, "url_infos", {url: info})
 
 
@@ -210,6 +211,54 @@ def test_download_keeps_the_test_split_and_carves_validation(
     assert people["validation"] and not people["train"] & people["validation"]
 
 
+def test_given_validation_is_carved_anew_on_request(tmp_path):
+    images = tmp_path / "images"
+    for split, count in (("train", 40), ("validation", 2), ("test", 8)):
+        image_trees.write_flat_tree(images / split, count, seed=count)
+    # Names that both have, of other films.
+    names = [
+        f"{label}/{i}.png" for label in ("normal", "pneumonia") for i in (1, 2)
+    ]
+    for seed, split in enumerate(("train", "validation"), start=90):
+        image_trees.write_images(images / split, names, seed=seed)
+    given = _build(images, tmp_path / "data")
+    carved = _build(images, tmp_path / "data", validation="carve")
+    assert carved.data_dir != given.data_dir
+    counts = [
+        {name: split.num_examples for name, split in each.info.splits.items()}
+        for each in (given, carved)
+    ]
+    assert counts[0] == {"train": 84, "validation": 8, "test": 16}
+    assert counts[1]["test"] == 16 and sum(counts[1].values()) == 108
+    assert counts[1]["validation"] in range(8, 11)
+    people = {
+        split: {example["patient"] for example in _examples(carved, split)}
+        for split in ("train", "validation")
+    }
+    assert not people["train"] & people["validation"]
+
+
+@pytest.mark.parametrize(
+    "error, kind, words",
+    [
+        # As requests raises it: an OSError without a number.
+        (OSError("Max retries exceeded"), scan.SourceError, "--manual_dir=DIR"),
+        (OSError(28, "No space left"), errors.StorageError, "--data_dir=DIR"),
+    ],
+)
+def test_download_that_fails_names_the_way_out(
+    error, kind, words, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise error
+
+    manager = download.download_manager.DownloadManager
+    monkeypatch.setattr(manager, "download_and_extract", fail)
+    with pytest.raises(kind, match=words) as info:
+        _build(None, tmp_path / "data")
+    assert (error.strerror or "Max retries exceeded") in str(info.value)
+
+
 def test_download_with_another_checksum_is_refused(
     archive_url, tmp_path, monkeypatch
 ):
@@ -223,7 +272,7 @@ def test_public_download_is_pinned():
     (info,) = [
         info
         for url, info in xray_tfds.Builder.url_infos.items()
-        if url == xray_tfds_dataset_builder._URL
+        if url == public_set.URL
     ]
     assert info.size == 1_235_512_464
     assert info.checksum.startswith("13efc055") and len(info.checksum) == 64

@@ -87,6 +87,13 @@ def load_splits(
         return data
     if isinstance(data, (str, os.PathLike)):
         data = tfds.builder_from_directory(data)
+    if not data.info.splits:
+        raise ValueError(
+            f"No records of {data.info.full_name} are in {data.data_dir}. Add "
+            "--data_dir=DIR (`data_dir`) with the directory that they were "
+            "built in, or build them from a folder: --images_dir=DIR "
+            "(`images_dir`) in the place of --dataset."
+        )
     for split in ("train", "validation"):
         if split not in data.info.splits:
             found = ", ".join(data.info.splits) or "none"

@@ -11,8 +11,8 @@ import pathlib
 from typing import Any
 from typing import IO
 
+from disk import lock
 from training.workdir import files
-from training.workdir import lock
 from training.workdir import run_record
 from training.workdir import storage
 

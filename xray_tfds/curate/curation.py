@@ -92,7 +92,7 @@ def curate(
             class has too few files or patients left.
     """
     curation = Curation(
-        split=[each.file.split for each in examined],
+        split=[_given_split(each.file, config) for each in examined],
         reason=[each.reason for each in examined],
         detail=[each.detail for each in examined],
     )
@@ -101,13 +101,28 @@ def curate(
     curation.clusters = _find_clusters(examined, good)
     _check_duplicates(examined, curation, config)
     groups = _group(examined, good, curation.clusters)
-    if examined[0].file.split is not None:
+    given = set(curation.split)
+    if None not in given:
         _settle_leaks(examined, curation, groups, config)
     if config.on_duplicate == "keep_one":
         _leave_out_duplicates(examined, curation)
-    _divide(examined, curation, groups, config, earlier)
+    if not curation.kept():
+        raise scan.SourceError(
+            "No files are left: all are bad, or duplicates with two labels, for"
+            f" example {examined[0].file.filename}: {curation.detail[0]}. Are "
+            "two folders of classes copies of one another?"
+        )
+    if split_assignment.VALIDATION not in given:
+        _divide(examined, curation, groups, config, earlier)
     _check_classes(examined, curation, config)
     return curation
+
+
+def _given_split(file, config):
+    carved = config.validation == "carve"
+    if carved and file.split == split_assignment.VALIDATION:
+        return split_assignment.TRAIN
+    return file.split
 
 
 def _check_bad(examined, config):
@@ -175,7 +190,7 @@ def _group(examined, good, clusters):
 
 def _settle_leaks(examined, curation, groups, config):
     """Finds groups in several given splits, and does as `on_leak` says."""
-    curation.leaks = _find_leaks(examined, groups, curation.clusters)
+    curation.leaks = _find_leaks(examined, groups, curation)
     if curation.leaks and config.on_leak == "error":
         raise scan.SourceError(
             f"{len(curation.leaks)} patients or duplicates are in more than one"
@@ -194,20 +209,20 @@ def _settle_leaks(examined, curation, groups, config):
     for index, group in groups.items():
         of_group[group].append(index)
     for members in of_group.values():
-        first = _ordered({examined[i].file.split for i in members})[0]
+        first = _ordered({curation.split[i] for i in members})[0]
         for index in members:
             curation.split[index] = first
 
 
-def _find_leaks(examined, groups, clusters):
+def _find_leaks(examined, groups, curation):
     leaks = []
     of_patient = collections.defaultdict(list)
     for index in groups:
         of_patient[examined[index].patient.key].append(index)
     kinds = [("patient", tuple(members)) for members in of_patient.values()]
-    kinds += [("duplicate", cluster.members) for cluster in clusters]
+    kinds += [("duplicate", each.members) for each in curation.clusters]
     for kind, members in kinds:
-        shared = {examined[i].file.split for i in members}
+        shared = {curation.split[i] for i in members}
         if len(shared) > 1:
             leaks.append(Leak(kind, members, tuple(_ordered(shared))))
     return leaks
@@ -232,11 +247,8 @@ def _leave_out_duplicates(examined, curation):
 
 def _divide(examined, curation, groups, config, earlier):
     """Divides what no given split decides, by patient and class."""
-    given = {each.file.split for each in examined}
-    if split_assignment.VALIDATION in given:
-        return
     fractions = {split_assignment.VALIDATION: config.validation_fraction}
-    if given == {None}:
+    if examined[0].file.split is None:
         fractions[split_assignment.TEST] = config.test_fraction
     divided = [
         index

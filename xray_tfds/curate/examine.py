@@ -236,16 +236,22 @@ def _sign(film, record, config):
 
 
 def make_example(
-    examined_file: ExaminedFile, split: str, png: bytes
+    examined_file: ExaminedFile,
+    split: str,
+    png: bytes,
+    config: config_lib.XrayConfig,
 ) -> tuple[str, dict[str, Any]]:
     """Returns key and features of the example of a file that is kept.
 
-    Names are unique within a given split; a file that `on_leak` moved away from
-    its own may meet its name there. (Files of train only ever leave together,
-    for the validation that is carved out of it.)
+    Names are unique within a given split; a file that leaves its own may meet
+    its name elsewhere, by `on_leak` or by `validation`. (Files of train only
+    ever leave together, for the validation that is carved out of it.)
     """
     file = examined_file.file
-    moved = file.split not in (None, split_assignment.TRAIN, split)
+    moved = file.split not in (None, split_assignment.TRAIN, split) or (
+        file.split == split_assignment.VALIDATION
+        and config.validation == "carve"
+    )
     key = f"{file.split}/{file.filename}" if moved else file.filename
     return key, {
         "image": png,

@@ -2,8 +2,9 @@
 
 Beam's workers do what a local build does in threads, nearly all of the work:
 read, decode, check, resize. What they find comes back by way of files in the
-directory of the dataset; from there on the build is the local one, with the
-same examples in the same shards and order. (Within one process also the bytes
+directory of the dataset, as JSON, which holds data and no code. From there on
+the build is the local one, with the same examples in the same shards and order.
+(Within one process also the bytes
 are equal; in which order the features of an example are serialized is up to
 each process.)
 """
@@ -12,8 +13,8 @@ import base64
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
+import json
 import os
-import pickle
 from typing import Any
 from typing import Optional
 from typing import TYPE_CHECKING
@@ -22,7 +23,10 @@ from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds.curate import examine as examine_lib
+from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
@@ -66,6 +70,9 @@ def examine(
     Yields:
         The number of a file and what `examine.examine` returns for it, in any
         order.
+
+    Raises:
+        SourceError: If what a worker wrote was changed by another program.
     """
     import apache_beam as beam  # Slow to import, and rarely needed.
 
@@ -77,7 +84,7 @@ def examine(
     def examine_one(item):
         index, file = item
         examined = examine_lib.examine(file, config, hash_key_lib.HashKey(key))
-        return base64.b64encode(pickle.dumps((index, *examined))).decode()
+        return _to_json(index, *examined)
 
     pipeline = beam.Pipeline(
         runner=beam_options.runner, options=beam_options.options
@@ -93,6 +100,52 @@ def examine(
     for path in sorted(folder.glob("part*")):
         with path.open() as lines:
             for line in lines:
-                yield pickle.loads(base64.b64decode(line))
+                try:
+                    result = _from_json(line, files)
+                except (ValueError, TypeError, LookupError) as error:
+                    raise errors.SourceError(
+                        f"{path} was changed while the dataset was built. "
+                        "Build again."
+                    ) from error
+                yield result
         path.unlink()
     folder.rmtree()
+
+
+def _to_json(
+    index: int, examined: examine_lib.ExaminedFile, png: Optional[bytes]
+) -> str:
+    """Returns a line with what is new of a file, so nothing of a table."""
+    fields = {
+        field.name: getattr(examined, field.name)
+        for field in dataclasses.fields(examined)
+    }
+    file = fields.pop("file")
+    fields["patient"] = dataclasses.asdict(fields["patient"])
+    fields["signature"] = fields["signature"].hex()
+    return json.dumps(
+        {
+            "index": index,
+            "digest": file.digest,
+            "stamp": file.stamp,
+            "fields": fields,
+            "png": png and base64.b64encode(png).decode(),
+        }
+    )
+
+
+def _from_json(
+    line: str, files: Sequence[source_files.SourceFile]
+) -> tuple[int, examine_lib.ExaminedFile, Optional[bytes]]:
+    """Returns what `_to_json` was given."""
+    content = json.loads(line)
+    index, stamp, fields = (content[k] for k in ("index", "stamp", "fields"))
+    file = dataclasses.replace(
+        files[index],
+        digest=content["digest"],
+        stamp=stamp and files_lib.Stamp(*stamp),
+    )
+    fields["patient"] = patients.Patient(**fields["patient"])
+    fields["signature"] = bytes.fromhex(fields["signature"])
+    png = content["png"] and base64.b64decode(content["png"], validate=True)
+    return index, examine_lib.ExaminedFile(file=file, **fields), png

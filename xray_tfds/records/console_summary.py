@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 # McNeil 1982).
 _MIN_VALIDATION_IMAGES = 50
 
+# What mends that where the folder has a validation split of its own.
+_OPTION = """{"validation": "carve"}"""
+_CARVE = (
+    " Carve a larger one out of the training images, by patient: "
+    f"--config='{_OPTION}' for tfds build, --builder_config='{_OPTION}' for"
+    " train.py."
+)
+
 
 def find_cautions(
     examined: Sequence[examine.ExaminedFile],
@@ -54,9 +62,14 @@ def find_cautions(
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(
             f"The validation split has {number} images, too few to choose a"
-            " model by."
+            f" model by.{_CARVE if _is_given(examined, config) else ''}"
         )
     return cautions
+
+
+def _is_given(examined, config):
+    splits = {each.file.split for each in examined}
+    return config.validation == "given" and "validation" in splits
 
 
 def _doubt_grey_scales(kept):

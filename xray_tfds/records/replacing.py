@@ -1,37 +1,90 @@
-"""Old records stay until those that replace them are complete."""
+"""Records are built beside those they replace, and change places with them.
+
+Beside `1.0.0` lie, while a build runs, `incoming.1.0.0` and TFDS's own
+`incomplete.<letters>_incoming.1.0.0`, from which that is renamed; between two
+renamings, for a moment, `replaced.1.0.0`, the old records. None of these is a
+version to TFDS. A killed build leaves them, and the next clears them away.
+"""
 
 from collections.abc import Iterator
 import contextlib
 
 from etils import epath
 
-
-def _aside(path: epath.Path) -> epath.Path:
-    """Returns where old records wait: no version, as TFDS looks for them."""
-    return path.parent / f"replaced.{path.name}"
+from disk import lock
+from xray_tfds.source import files as files_lib
 
 
-def restore(path: epath.Path) -> bool:
-    """Puts old records back whose replacement never came to its end.
+def incoming(path: epath.Path) -> epath.Path:
+    """Returns where the records of a directory are built."""
+    return path.with_name(f"incoming.{path.name}")
 
-    Returns:
-        Whether there were any.
-    """
-    if not _aside(path).exists():
-        return False
-    if path.exists():
-        _aside(path).rmtree()  # Their replacement is complete.
-        return False
-    _aside(path).rename(path)
-    return True
+
+def _replaced(path: epath.Path) -> epath.Path:
+    return path.with_name(f"replaced.{path.name}")
 
 
 @contextlib.contextmanager
-def set_aside(path: epath.Path) -> Iterator[None]:
-    """Keeps records that are replaced until the new ones are complete."""
+def taking_turns(path: epath.Path) -> Iterator[bool]:
+    """Lets one process at a time build what lies at a path, while `with` lasts.
+
+    Args:
+        path: The lock is the file `.<name>.lock` beside it.
+
+    Yields:
+        Whether no other process builds there. Where that cannot be known, on a
+        remote or read-only disk or one without locks, builds do not wait.
+    """
+    with contextlib.ExitStack() as stack:
+        is_alone = files_lib.is_local(path)
+        if is_alone:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(
+                    lock.hold(
+                        path.with_name(f".{path.name}.lock"),
+                        f"Another process prepares records in {path.parent}: "
+                        "waiting for its end.",
+                    )
+                )
+            except OSError:  # Who writes there will hear why it cannot be.
+                is_alone = False
+        yield is_alone
+
+
+def recover(path: epath.Path, is_alone: bool) -> None:
+    """Clears away what a killed build has left, and puts old records back.
+
+    Args:
+        path: Directory of the records.
+        is_alone: Whether no other process builds them; else what may be a
+            running build's is left.
+    """
+    if _replaced(path).exists():
+        if path.exists():
+            _replaced(path).rmtree()  # Their replacement is complete.
+        else:
+            _replaced(path).rename(path)
+    if incoming(path).exists():
+        incoming(path).rmtree()
+    if not is_alone or not path.parent.exists():
+        return
+    # Older versions built in incomplete.<letters>_1.0.0. No glob: brackets in
+    # the path would be taken for a pattern.
+    ends = (f"_{path.name}", f"_{incoming(path).name}")
+    for left in path.parent.iterdir():
+        if left.name.startswith("incomplete.") and left.name.endswith(ends):
+            left.rmtree()
+
+
+def exchange(path: epath.Path) -> None:
+    """Puts complete records in the place of the old, if there are any."""
     if path.exists():
-        path.rename(_aside(path))
+        path.rename(_replaced(path))
     try:
-        yield
-    finally:
-        restore(path)
+        incoming(path).rename(path)
+    except OSError:
+        _replaced(path).rename(path)
+        raise
+    if _replaced(path).exists():
+        _replaced(path).rmtree()

@@ -50,16 +50,18 @@ def _read_users_key() -> bytes:
     """
     if given := os.environ.get(VARIABLE):
         return hashlib.sha256(given.encode()).digest()
-    path = _FILE.expanduser()
+    path = _FILE
     try:
+        path = _FILE.expanduser()
         if not path.exists():
             _make(path)
         content = path.read_bytes()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # The latter without a home.
+        reason = error.strerror if isinstance(error, OSError) else error
         raise errors.SourceError(
             "The key by which patients' identifiers are hashed cannot be kept "
-            f"in {path}: {error.strerror}. Set {VARIABLE} to a secret of your "
-            "own, the same for every build."
+            f"in {path}: {reason}. Set {VARIABLE} to a secret of your own, the "
+            "same for every build."
         ) from error
     if not content.strip():
         raise errors.SourceError(

@@ -162,3 +162,54 @@ def test_result_does_not_depend_on_the_order_of_the_files():
     one = _curate(examined)
     other = _curate(examined[::-1])
     assert one.split == other.split[::-1]
+
+
+def _official():
+    """As the public data set as most have it: 2 images for validation."""
+    return [
+        _examined(f"{label}/{split}{i}.png", split=split)
+        for split, number in (("train", 20), ("validation", 1), ("test", 3))
+        for label in ("normal", "pneumonia")
+        for i in range(number)
+    ]
+
+
+def test_validation_is_carved_out_of_train_and_the_given_one():
+    examined = _official() + [
+        # A patient and a film in both, which is a leak where both stay.
+        _examined(
+            "normal/v.png", split="validation", patient="normal/train0.png"
+        ),
+        _examined(
+            "pneumonia/w.png", split="validation", film="pneumonia/train1.png"
+        ),
+    ]
+    with pytest.raises(scan.SourceError, match="more than one of the given"):
+        _curate(examined)
+    decided = _curate(examined, validation="carve")
+    assert not decided.leaks
+    splits_of = {}
+    for index in decided.kept():
+        splits_of.setdefault(examined[index].patient.key, set()).add(
+            decided.split[index]
+        )
+    assert all(len(splits) == 1 for splits in splits_of.values())
+    kept = [decided.split[i] for i in decided.kept()]
+    assert kept.count("test") == 6
+    assert kept.count("validation") in range(4, 7)
+    assert (
+        len(kept) == len(examined) - 1
+    )  # But for the film that is there twice.
+    # They are dealt out like any others: with another seed, to train.
+    given = [i for i, e in enumerate(examined) if e.file.split == "validation"]
+    assert "train" in {decided.split[i] for i in given}
+
+
+def test_carving_finds_leaks_into_test_all_the_same():
+    examined = _official() + [
+        _examined(
+            "normal/v.png", split="validation", patient="normal/test0.png"
+        )
+    ]
+    with pytest.raises(scan.SourceError, match="train and test"):
+        _curate(examined, validation="carve")

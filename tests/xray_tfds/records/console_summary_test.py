@@ -12,11 +12,11 @@ from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
 
-def _examined(name, grey_part=""):
+def _examined(name, grey_part="", split=None):
     label = name.split("/")[0]
     return examine.ExaminedFile(
         file=source_files.SourceFile(
-            pathlib.Path(name), name, label, None, name
+            pathlib.Path(name), name, label, split, name
         ),
         patient=patients.Patient(name, "rule"),
         num_bytes=1,
@@ -46,3 +46,26 @@ def test_parts_of_the_grey_scale_are_counted_with_an_example(partial):
     (caution,) = found
     assert "6 of 40 images" in caution
     assert f"normal/0.dcm ({part}: 6)" in caution
+
+
+@pytest.mark.parametrize(
+    "split, validation, is_told",
+    [
+        ("validation", "given", True),
+        ("validation", "carve", False),
+        ("train", "given", False),
+    ],
+)
+def test_small_given_validation_names_the_flags_that_carve_one(
+    split, validation, is_told
+):
+    files = [_examined(f"normal/{i}.png", split=split) for i in range(9)]
+    config = config_lib.XrayConfig(validation=validation)
+    decided = curation.Curation(
+        split=["validation"] * 9, reason=[""] * 9, detail=[""] * 9
+    )
+    (caution,) = console_summary.find_cautions(files, decided, config)
+    assert "has 9 images, too few to choose a model by." in caution
+    for flag in ("--config", "--builder_config"):
+        told = f"""{flag}='{{"validation": "carve"}}'"""
+        assert (told in caution) == is_told

@@ -1,12 +1,14 @@
 """Patient keys, against counts of the public data set taken by hand."""
 
 import dataclasses
+import pathlib
 import threading
 
 import pytest
 
 from tests.helpers import image_trees
 from xray_tfds.curate import examine
+from xray_tfds.source import errors
 from xray_tfds.source import hash_key
 from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
@@ -181,6 +183,20 @@ def test_pseudonym_depends_on_the_key_and_is_kept(tmp_path, monkeypatch):
     assert key_file.stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv(hash_key.VARIABLE, "another")
     assert patients.pseudonym("MRN1") != first
+
+
+def test_user_without_a_home_is_told_in_words(monkeypatch):
+    """As in a container with a user whom its system does not know."""
+
+    def expanduser(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(hash_key.VARIABLE, raising=False)
+    monkeypatch.setattr(pathlib.Path, "expanduser", expanduser)
+    with pytest.raises(
+        errors.SourceError, match=f"home.*Set {hash_key.VARIABLE}"
+    ):
+        hash_key.HashKey().read()
 
 
 def test_builds_at_one_time_make_one_key(tmp_path, monkeypatch):

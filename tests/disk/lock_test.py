@@ -1,10 +1,12 @@
-"""Locks of systems that this one is not."""
+"""Who waits for whom, also on systems that this one is not."""
 
+import subprocess
+import sys
 import types
 
 import pytest
 
-from training.workdir import lock
+from disk import lock
 
 
 def test_second_lock_is_refused_until_the_first_is_closed(tmp_path):
@@ -44,3 +46,29 @@ def test_system_without_locks_is_refused_in_words(tmp_path, monkeypatch):
     with open(tmp_path / "lock", "w") as file:
         with pytest.raises(OSError, match="no file locks"):
             lock.acquire(file)
+
+
+# Holds the lock until it is told to end.
+_HOLD = """
+import sys
+from disk import lock
+with lock.hold(sys.argv[1], "waiting"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_lock_is_held_until_its_process_ends_in_any_way(tmp_path, is_killed):
+    path = tmp_path / "lock"
+    command = [sys.executable, "-c", _HOLD, path]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as first:
+        assert first.stdout.readline() == "held\n"
+        with subprocess.Popen(command, **pipes) as second:
+            assert second.stdout.readline() == "waiting\n"
+            if is_killed:
+                first.kill()
+            first.communicate()
+            assert second.stdout.readline() == "held\n"
+            second.communicate()

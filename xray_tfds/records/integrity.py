@@ -1,0 +1,164 @@
+"""Whether records are whole: all files there, as they were written.
+
+A build leaves the size and the SHA-256 of each file in
+`build_report/checksums.json`. To look at the sizes costs microseconds, to read
+the files may take as long as an epoch. So a file is read only if it, or its
+inode, changed after the checksums were written, as after a copy or a flipped
+byte; once read and found whole, the checksums count as written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from typing import Any
+
+from etils import epath
+
+from xray_tfds.records import manifest
+from xray_tfds.source import files as files_lib
+
+_FILE = "checksums.json"
+_VERSION = 1
+
+# Written anew by later commands: by `tfds build --update_metadata_only`, and by
+# the audit and the report. These have to be there.
+_INFO = "dataset_info.json"
+_REWRITTEN = (
+    _INFO,
+    f"{manifest.FOLDER}/report.html",
+    f"{manifest.FOLDER}/report.json",
+)
+
+# Of a record: its length and two checksums.
+# https://www.tensorflow.org/tutorials/load_data/tfrecord
+_TFRECORD_BYTES = 16
+
+_READ_BYTES = 2**20
+
+
+def write_checksums(directory: epath.Path) -> None:
+    """Writes size and digest of each file of a dataset, once all are there."""
+    names = sorted(set(_list(directory)) - set(_REWRITTEN))
+    content = {
+        "version": _VERSION,
+        "files": {
+            name: [(directory / name).stat().length, _digest(directory / name)]
+            for name in names
+        },
+    }
+    path = directory / manifest.FOLDER / _FILE
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def find_damage(directory: epath.Path) -> str:
+    """Returns which file of a dataset is not whole and why; empty if all are.
+
+    Records of versions that wrote no checksums are judged by the number of
+    their bytes.
+
+    Args:
+        directory: Directory of the records, with `dataset_info.json`.
+    """
+    path = directory / manifest.FOLDER / _FILE
+    try:
+        if not path.exists():
+            return _check_promises(directory)
+        files = {
+            directory / str(name): (int(size), str(digest))
+            for name, (size, digest) in _load(path).items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{path} is damaged"
+    faults = [_find_fault(directory / name, None) for name in _REWRITTEN]
+    faults += [_find_fault(file, size) for file, (size, _) in files.items()]
+    if any(faults):
+        return next(filter(None, faults))
+    changed = [file for file in files if _changed(file) > _changed(path)]
+    for file in changed:
+        if _digest(file) != files[file][1]:
+            return f"{file} is not as it was written"
+    if changed:
+        # Spares the next reader the same work, where this one may write.
+        with contextlib.suppress(OSError):
+            os.utime(path)
+    return ""
+
+
+def _load(path: epath.Path) -> dict[str, list]:
+    content = json.loads(path.read_text())
+    if content["version"] != _VERSION:
+        raise ValueError("of a later version")
+    return content["files"]
+
+
+def _check_promises(directory: epath.Path) -> str:
+    """As `find_damage`, by what TFDS itself notes of each split."""
+    info = json.loads((directory / _INFO).read_text())
+    for split in info.get("splits", []):
+        lengths = [int(length) for length in split["shardLengths"]]
+        size = 0
+        for path in _find_shards(directory, info, split, len(lengths)):
+            if fault := _find_fault(path, None):
+                return fault
+            size += path.stat().length
+        expected = int(split["numBytes"]) + _TFRECORD_BYTES * sum(lengths)
+        if info.get("fileFormat", "tfrecord") == "tfrecord" and (
+            size != expected
+        ):
+            return (
+                f"the split {split['name']} in {directory} has {size} bytes "
+                f"instead of {expected}"
+            )
+    return ""
+
+
+def _find_shards(
+    directory: epath.Path, info: Any, split: Any, number: int
+) -> list[epath.Path]:
+    start = f"{info['name']}-{split['name']}.{info['fileFormat']}"
+    return [
+        directory / f"{start}-{index:05}-of-{number:05}"
+        for index in range(number)
+    ]
+
+
+def _find_fault(path: epath.Path, size: int | None) -> str:
+    """Returns what is wrong with a file; without a size it may have any."""
+    if not path.exists():
+        return f"{path} is missing"
+    length = path.stat().length
+    if not length and size != 0:
+        return f"{path} is empty"
+    if size is not None and length != size:
+        return f"{path} has {length} bytes instead of {size}"
+    return ""
+
+
+def _changed(path: epath.Path) -> int:
+    """Returns when a file last changed, in nanoseconds; 0 if it is remote."""
+    if not files_lib.is_local(path):
+        return 0
+    status = os.stat(path)
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _list(directory: epath.Path) -> list[str]:
+    """Returns the files in a directory and in its folders, relative to it."""
+    names = []
+    for path in directory.iterdir():
+        if path.is_dir():
+            names += [f"{path.name}/{name}" for name in _list(path)]
+        else:
+            names.append(path.name)
+    return names
+
+
+def _digest(path: epath.Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_READ_BYTES):
+            digest.update(data)
+    return digest.hexdigest()
