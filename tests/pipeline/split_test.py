@@ -129,7 +129,7 @@ IMAGES = np.arange(32, dtype=np.uint8).reshape(2, 4, 4, 1)
         (IMAGES / 255, r"\(255 \* images\)\.round\(\).*dtype=float64"),
         (np.float32(IMAGES), r"images\.astype\(np\.uint8\).*0\.0 to 31\.0"),
         (np.int64(IMAGES), r"images\.astype\(np\.uint8\).*dtype=int64"),
-        (IMAGES * np.uint16(100), r"Scale them to 0 to 255.*0 to 3100"),
+        (np.uint16(IMAGES) * 100, r"Scale them to 0 to 255.*0 to 3100"),
         (IMAGES / 16 - 1, r"Scale them to 0 to 255.*-1\.0 to 0\.9375"),
         (np.full(IMAGES.shape, np.nan), r"Scale them to 0 to 255.*nan"),
     ],
