@@ -127,7 +127,7 @@ def decode(
     except (errors.BadFile, MemoryError):
         raise
     except Exception as error:
-        limits.check_memory(num_pixels)
+        limits.check_machine(error, num_pixels)
         # pydicom raises whatever a corrupt file leads it to. Its message may
         # quote the patient, so neither it nor its traceback is passed on.
         detail = f"{stage} ({type(error).__name__})"
@@ -206,10 +206,11 @@ def _check_kind(ds):
     is_colour = photometric in _COLOUR and ds.SamplesPerPixel == 3
     if not (is_grey and bits in (8, 16)) and not (is_colour and bits == 8):
         known = photometric if photometric in _GREY + _COLOUR else "other"
+        # Numbers, unless the element says that they are text.
         raise errors.BadFile(
             "unsupported",
             f"DICOM pixels of photometric interpretation {known},"
-            f" {ds.SamplesPerPixel} samples of {bits} bits",
+            f" {int(ds.SamplesPerPixel)} samples of {int(bits)} bits",
         )
 
 
@@ -224,9 +225,13 @@ def _decode_pixels(ds, max_image_pixels):
         limits.check_parts(ds.PixelData.count(_ITEM_TAGS[0]), "fragments")
         frame = pydicom.encaps.get_frame(ds.PixelData, 0, number_of_frames=1)
         if syntax == _RLE_LOSSLESS:
-            codestream.check_rle(frame, ds.Columns * ds.Rows)
+            codestream.check_rle(
+                frame,
+                ds.Columns * ds.Rows,
+                ds.SamplesPerPixel * ds.BitsAllocated // 8,
+            )
         else:
-            codestream.check(frame, (ds.Columns, ds.Rows))
+            codestream.check(frame, (ds.Columns, ds.Rows), ds.SamplesPerPixel)
     else:
         samples = ds.SamplesPerPixel
         if ds.PhotometricInterpretation == "YBR_FULL_422":

@@ -112,17 +112,18 @@ from xray_tfds import config
 from xray_tfds.curate import examine
 from xray_tfds.decode import limits, quality
 import pathlib, dataclasses
-from xray_tfds.source import scan
+from xray_tfds.source import hash_key
+from xray_tfds.source import source_files
 import pydicom.pixels
 
 path = pathlib.Path(sys.argv[1])
-file = scan.SourceFile(path, path.name, "normal", None)
+file = source_files.SourceFile(path, path.name, "normal", None)
 options = config.XrayConfig()
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[2]) * 10**6
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
-    found, _ = examine.examine(file, options, b"key")
+    found, _ = examine.examine(file, options, hash_key.HashKey(b"key"))
     print("reason:", found.reason, found.detail)
 except limits.NotEnoughMemoryError as error:
     print("machine:", error)
