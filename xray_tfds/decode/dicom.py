@@ -210,7 +210,7 @@ def _check_kind(ds):
         raise errors.BadFile(
             "unsupported",
             f"DICOM pixels of photometric interpretation {known},"
-            f" {int(ds.SamplesPerPixel)} samples of {int(bits)} bits",
+            f" {int(ds.SamplesPerPixel)} x {int(bits)} bits a pixel",
         )
 
 
