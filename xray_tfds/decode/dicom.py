@@ -43,6 +43,9 @@ _SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
 _UNDEFINED_LENGTH = 2**32 - 1
 # Views of one film; a fragment of pixels is an item, too.
 _MAX_ITEMS = 1000
+# Twice for each element, of which a film has some hundreds; pydicom takes ten
+# times as long for one as PIL does for a part of an image.
+_MAX_READS = 100_000
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
@@ -177,7 +180,7 @@ def _read(data):
         return False
 
     ds = pydicom.filereader.read_partial(
-        _Stream(data), stop_when, specific_tags=list(tags)
+        _Stream(data, _MAX_READS), stop_when, specific_tags=list(tags)
     )
     for name in _SEQUENCES:
         content = ds.get_item(name).value if name in ds else b""

@@ -81,10 +81,10 @@ class MeteredStream(io.BytesIO):
     its structure.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, max_reads: int = MAX_READS) -> None:
         """Holds the content of a file."""
         super().__init__(data)
-        self._reads_left = MAX_READS
+        self._max_reads = self._reads_left = max_reads
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As in `io.BytesIO`.
@@ -95,12 +95,14 @@ class MeteredStream(io.BytesIO):
         self._reads_left -= 1
         if self._reads_left < 0:
             raise errors.BadFile(
-                "unsupported", f"it takes more than {MAX_READS} reads to parse"
+                "unsupported",
+                f"it takes more than {self._max_reads} reads to parse",
             )
         return super().read(size)
 
     def allow(self, num_reads: int) -> None:
         """Allows further calls, where an honest file needs them."""
+        self._max_reads += num_reads
         self._reads_left += num_reads
 
 

@@ -68,6 +68,9 @@ _OTHER_TYPES = (
 _ENDED = re.compile("truncat|not enough|end of file|EOF", re.IGNORECASE)
 _NO_CODEC = re.compile("decoder .* not available")
 
+# Behind the signature: length and name of IHDR, width, height.
+_PNG_DEPTH_AT = 24
+_TIFF_BITS_PER_SAMPLE = 258
 _TIFF_PHOTOMETRIC = 262
 _TIFF_WHITE_IS_ZERO = 0
 
@@ -198,6 +201,7 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _load_jpeg(image, stream, data)
         image.load()
+        _check_depth(image, data)
         return *_to_8_bits(image), mode
     except (BadFile, MemoryError):
         raise
@@ -241,6 +245,26 @@ def _check_layout(image):
     if image.mode not in _MODES_OF_8_BITS + _MODES_OF_16_BITS:
         raise BadFile("unsupported", f"pixels of PIL's mode {image.mode}")
     containers.check_coverage(image)
+
+
+def _check_depth(image, data):
+    """Refuses colour of 16 bits that uses 14 or fewer of them.
+
+    PIL keeps the upper 8 bits of each, so that a film of 12 bits would be left
+    with 16 levels of grey.
+    """
+    depth = data[_PNG_DEPTH_AT] if image.format == "PNG" else 8
+    depths = getattr(image, "tag_v2", {}).get(_TIFF_BITS_PER_SAMPLE, (depth,))
+    if 16 not in depths or image.mode not in ("LA", "RGB", "RGBA", "RGBX"):
+        return
+    number = 1 if image.mode == "LA" else 3  # Alpha comes last.
+    highest = max(high for _, high in image.getextrema()[:number])
+    if highest < 64:
+        raise BadFile(
+            "unsupported",
+            f"colour of 16 bits whose values end below {256 * (highest + 1)}:"
+            " only the upper 8 bits are read. Convert it to grey of 16 bits",
+        )
 
 
 def _to_8_bits(image):
