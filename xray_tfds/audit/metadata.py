@@ -46,7 +46,8 @@ def read_metadata_csv(path: epath.PathLike) -> samples.Samples:
     if len(class_names) < 2 or "" in class_names:
         raise ValueError(
             "`metadata_csv` must give two or more labels, and one in each row."
-            f" Received: {path} with {class_names}"
+            f" Received: {path} with {len(class_names)} labels"
+            + (", one of them empty" if "" in class_names else "")
         )
     return samples.collect(class_names, found)
 
@@ -123,6 +124,6 @@ def _number(path, line, values, column):
     if not (0 < number < float("inf") or (optional and number == 0)):
         raise ValueError(
             f"`{column}` must be a positive number. Received: "
-            f"{column}={text!r} in line {line} of {path}"
+            f"line {line} of {path}, which has none there"
         )
     return number

@@ -35,15 +35,18 @@ class _Header(NamedTuple):
 
     width: int
     height: int
+    samples: int
     end: int
 
 
-def check(frame: bytes, size: tuple[int, int]) -> None:
+def check(frame: bytes, size: tuple[int, int], samples: int) -> None:
     """Refuses compressed pixels that are cut, or not those of the file.
 
     Args:
         frame: The compressed image.
         size: `(width, height)` that the DICOM header promises.
+        samples: How many of each pixel it promises. OpenJPEG takes 4 bytes for
+            each, as many as 16,384 of them.
     """
     header = _parse_jpeg_2000(frame) or _parse_jpeg(frame)
     if header is None or (header.width, header.height) != size:
@@ -53,23 +56,35 @@ def check(frame: bytes, size: tuple[int, int]) -> None:
             f"the header promises {size[0]}x{size[1]} pixels, the compressed"
             f" data {found}",
         )
+    if header.samples != samples:
+        raise errors.BadFile(
+            "unreadable",
+            f"the header promises {samples} samples a pixel, the compressed"
+            f" data {header.samples}",
+        )
     if frame.rfind(_END, header.end) < 0:
         raise errors.BadFile("truncated", "no end marker behind the pixels")
 
 
-def check_rle(frame: bytes, num_pixels: int) -> None:
+def check_rle(frame: bytes, num_pixels: int, num_segments: int) -> None:
     """Refuses RLE pixels that unpack to more than the image has.
 
-    PS3.5, G.3 and G.4: up to 15 segments, each of one byte of every pixel. A
-    run of two bytes unpacks to up to 128, and pydicom does not look at the size
-    before it has unpacked all.
+    PS3.5, G.3 and G.4: segments, each of one byte of every pixel. A run of two
+    bytes unpacks to up to 128, and pydicom does not look at the size before it
+    has unpacked all.
 
     Args:
         frame: The compressed image.
         num_pixels: How many pixels the DICOM header promises.
+        num_segments: How many bytes each of them has.
     """
     most = 2 * num_pixels + 1024  # Some encoders leave padding.
     number, *starts = struct.unpack_from("<16I", frame)
+    if number != num_segments:
+        raise errors.BadFile(
+            "unreadable",
+            f"RLE of {number} segments; the header promises {num_segments}",
+        )
     for start, end in zip(starts[:number], [*starts[1:number], len(frame)]):
         segment = frame[start:end]
         # A run has one byte more than it unpacks to at most, if it does at all.
@@ -81,15 +96,19 @@ def check_rle(frame: bytes, num_pixels: int) -> None:
 
 def _unpacked_size(segment, most):
     """Returns the bytes that runs unpack to, or some number above `most`."""
-    size = position = 0
+    size = position = num_empty = 0
     while position < len(segment) and size <= most:
         head = segment[position]
         if head < 128:
             size += head + 1
             position += head + 2
+        elif head > 128:
+            size += 257 - head
+            position += 2
         else:  # 128 unpacks to nothing.
-            size += 257 - head if head > 128 else 0
-            position += 2 if head > 128 else 1
+            num_empty += 1
+            limits.check_parts(num_empty, "empty runs")
+            position += 1
     return size
 
 
@@ -98,14 +117,14 @@ def _parse_jpeg(frame):
     if not frame.startswith(_JPEG_START):
         return None
     position = len(_JPEG_START)
-    while position + 9 <= len(frame) and frame[position] == 0xFF:
+    while position + 10 <= len(frame) and frame[position] == 0xFF:
         marker = frame[position + 1]
-        length, _, height, width = struct.unpack_from(
-            ">HBHH", frame, position + 2
+        length, _, height, width, samples = struct.unpack_from(
+            ">HBHHB", frame, position + 2
         )
         if marker in _FRAME_HEADERS:
-            containers.check_scans(frame)
-            return _Header(width, height, position + 2 + length)
+            containers.check_jpeg(frame)
+            return _Header(width, height, samples, position + 2 + length)
         # A marker may be preceded by any number of bytes FF.
         position += 1 if marker == 0xFF else 2 + length
     return None
@@ -114,7 +133,8 @@ def _parse_jpeg(frame):
 def _parse_jpeg_2000(frame):
     """Reads a JPEG 2000 codestream's first marker segment, SIZ.
 
-    ITU-T T.800, A.5.1: the image's extent, its offset, then those of its tiles.
+    ITU-T T.800, A.5.1: the image's extent, its offset, then those of its tiles,
+    and the number of samples, there called components.
     """
     start = _find_codestream(frame)
     if frame[start : start + 4] != _JPEG_2000_START:
@@ -122,12 +142,12 @@ def _parse_jpeg_2000(frame):
     end = start + 42
     if len(frame) < end:
         return None
-    right, bottom, left, top, tile_width, tile_height = struct.unpack_from(
-        ">6I", frame, start + 8
+    right, bottom, left, top, tile_width, tile_height, _, _, samples = (
+        struct.unpack_from(">8IH", frame, start + 8)
     )
     tiles = -(-right // max(tile_width, 1)) * -(-bottom // max(tile_height, 1))
     limits.check_parts(tiles, "tiles", _MAX_TILES)
-    return _Header(right - left, bottom - top, end)
+    return _Header(right - left, bottom - top, samples, end)
 
 
 def _find_codestream(frame):

@@ -38,6 +38,12 @@ _JPEG_LOOK_AHEAD = 8
 _JPEG_SCAN = b"\xff\xda"
 _MAX_SCANS = 100
 
+# PIL joins all EXIF segments of up to 64 KiB to one directory, and makes an
+# object of each fraction in some of its entries.
+_JPEG_EXIF = b"Exif\0\0"
+_MAX_EXIF_SEGMENTS = 8
+_PHOTOSHOP_BLOCK = b"8BIM"
+
 _PNG_SIGNATURE_SIZE = 8
 
 # Types of TIFF values that PIL leaves as bytes: BYTE, ASCII, UNDEFINED.
@@ -116,9 +122,13 @@ def _read_tiff_header(data):
     return order, is_big, directory
 
 
-def check_scans(data: bytes) -> None:
-    """Refuses a JPEG of more scans than any encoder makes."""
+def check_jpeg(data: bytes) -> None:
+    """Refuses a JPEG of more parts than any encoder makes."""
     limits.check_parts(data.count(_JPEG_SCAN), "scans", _MAX_SCANS)
+    limits.check_parts(
+        data.count(_JPEG_EXIF), "EXIF segments", _MAX_EXIF_SEGMENTS
+    )
+    limits.check_parts(data.count(_PHOTOSHOP_BLOCK), "Photoshop blocks")
 
 
 def expose_jpeg_end(

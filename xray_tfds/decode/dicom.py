@@ -43,6 +43,9 @@ _SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
 _UNDEFINED_LENGTH = 2**32 - 1
 # Views of one film; a fragment of pixels is an item, too.
 _MAX_ITEMS = 1000
+# Twice for each element, of which a film has some hundreds; pydicom takes ten
+# times as long for one as PIL does for a part of an image.
+_MAX_READS = 100_000
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
@@ -127,7 +130,7 @@ def decode(
     except (errors.BadFile, MemoryError):
         raise
     except Exception as error:
-        limits.check_memory(num_pixels)
+        limits.check_machine(error, num_pixels)
         # pydicom raises whatever a corrupt file leads it to. Its message may
         # quote the patient, so neither it nor its traceback is passed on.
         detail = f"{stage} ({type(error).__name__})"
@@ -177,7 +180,7 @@ def _read(data):
         return False
 
     ds = pydicom.filereader.read_partial(
-        _Stream(data), stop_when, specific_tags=list(tags)
+        _Stream(data, _MAX_READS), stop_when, specific_tags=list(tags)
     )
     for name in _SEQUENCES:
         content = ds.get_item(name).value if name in ds else b""
@@ -206,10 +209,11 @@ def _check_kind(ds):
     is_colour = photometric in _COLOUR and ds.SamplesPerPixel == 3
     if not (is_grey and bits in (8, 16)) and not (is_colour and bits == 8):
         known = photometric if photometric in _GREY + _COLOUR else "other"
+        # Numbers, unless the element says that they are text.
         raise errors.BadFile(
             "unsupported",
             f"DICOM pixels of photometric interpretation {known},"
-            f" {ds.SamplesPerPixel} samples of {bits} bits",
+            f" {int(ds.SamplesPerPixel)} x {int(bits)} bits a pixel",
         )
 
 
@@ -224,9 +228,13 @@ def _decode_pixels(ds, max_image_pixels):
         limits.check_parts(ds.PixelData.count(_ITEM_TAGS[0]), "fragments")
         frame = pydicom.encaps.get_frame(ds.PixelData, 0, number_of_frames=1)
         if syntax == _RLE_LOSSLESS:
-            codestream.check_rle(frame, ds.Columns * ds.Rows)
+            codestream.check_rle(
+                frame,
+                ds.Columns * ds.Rows,
+                ds.SamplesPerPixel * ds.BitsAllocated // 8,
+            )
         else:
-            codestream.check(frame, (ds.Columns, ds.Rows))
+            codestream.check(frame, (ds.Columns, ds.Rows), ds.SamplesPerPixel)
     else:
         samples = ds.SamplesPerPixel
         if ds.PhotometricInterpretation == "YBR_FULL_422":

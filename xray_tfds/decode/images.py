@@ -34,6 +34,12 @@ FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "PPM", "DICOM")
 
 _PIL_FORMATS = FORMATS[:-1]
 
+# What a file is named that its owner means as an image.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm"),
+    *(".dcm", ".dicom"),
+)
+
 # How `harmonize` gets one aspect: a centred box, or all of the image on black.
 FITS = ("crop", "pad")
 
@@ -50,9 +56,17 @@ _SIGNATURES = (
 # undocumented extensions of it, OS/2 2, Windows 4 and 5.
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
-
 # A magic number, then a number or a comment (Netpbm's manual, pgm and ppm).
 _PPM_START = re.compile(rb"P[56]\s+[\d#]")
+
+# First group and element of a DICOM data set: of the file meta information, or
+# of the group in which every image's begins (PS3.10, 7.1; PS3.3, C.12.1).
+_BARE_STARTS = tuple(
+    bytes.fromhex(tag)
+    for tag in ("02000000", "08000000", "08000100", "08000500", "08000800")
+    + ("08001600",)
+)
+BARE_DICOM = "DICOM without the preamble of a file: save it as DICOM Part 10"
 
 
 class ImageError(ValueError):
@@ -73,6 +87,11 @@ def sniff_format(data: bytes) -> str | None:
         (header_size,) = struct.unpack("<I", data[14:18])
         return "BMP" if header_size in _BMP_HEADER_SIZES else None
     return "PPM" if _PPM_START.match(data) else None
+
+
+def is_bare_dicom(data: bytes) -> bool:
+    """Whether bytes begin like DICOM that was saved without a file's header."""
+    return data[:4] in _BARE_STARTS
 
 
 def load_image(
@@ -106,10 +125,10 @@ def load_image(
     except Exception as error:
         # PIL's decoders raise whatever a corrupt header leads them to
         # (OSError, SyntaxError, struct.error, DecompressionBombError, ...).
-        reason = str(error) or type(error).__name__
+        reason = f"it cannot be decoded ({type(error).__name__})"
         if isinstance(error, Image.UnidentifiedImageError):
             reason = "its content is not that of " + ", ".join(_PIL_FORMATS)
-        raise ImageError(reason) from error
+        raise ImageError(reason) from None
     return convert_and_resize(
         image,
         color_mode=color_mode,

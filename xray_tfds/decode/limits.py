@@ -49,20 +49,29 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from None
 
 
-def check_memory(num_pixels: int = 0) -> None:
-    """Tells whether a decoder that failed may have been short of memory.
+def check_machine(error: Exception, num_pixels: int = 0) -> None:
+    """Tells whether a decoder may have failed for the machine, not the file.
 
-    Few decoders say so: libjpeg calls it a broken data stream, OpenJPEG fails
-    without a reason.
+    Few decoders say that memory ran out: libjpeg calls it a broken data stream,
+    OpenJPEG fails without a reason. Files are decoded in memory, so that an
+    error of the operating system, such as too many open files, or of an import,
+    which may come as late as here, is never theirs.
 
     Args:
+        error: What the decoder raised.
         num_pixels: Of the image, as far as it is known.
 
     Raises:
         MemoryError: If there is less than it may need.
+        OSError: The error, if it is the operating system's.
+        ImportError: The error, if it is one.
     """
     # Zeroed memory is promised, but not touched.
     bytearray(_LEAST_MEMORY + _BYTES_A_PIXEL * num_pixels)
+    if isinstance(error, ImportError):
+        raise error
+    if isinstance(error, OSError) and error.errno:  # PIL's own have none.
+        raise error
 
 
 class MeteredStream(io.BytesIO):
@@ -72,10 +81,10 @@ class MeteredStream(io.BytesIO):
     its structure.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, max_reads: int = MAX_READS) -> None:
         """Holds the content of a file."""
         super().__init__(data)
-        self._reads_left = MAX_READS
+        self._max_reads = self._reads_left = max_reads
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As in `io.BytesIO`.
@@ -86,12 +95,14 @@ class MeteredStream(io.BytesIO):
         self._reads_left -= 1
         if self._reads_left < 0:
             raise errors.BadFile(
-                "unsupported", f"it takes more than {MAX_READS} reads to parse"
+                "unsupported",
+                f"it takes more than {self._max_reads} reads to parse",
             )
         return super().read(size)
 
     def allow(self, num_reads: int) -> None:
         """Allows further calls, where an honest file needs them."""
+        self._max_reads += num_reads
         self._reads_left += num_reads
 
 

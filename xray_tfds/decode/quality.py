@@ -32,6 +32,7 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import grey_scale
 from xray_tfds.decode import images
 from xray_tfds.decode import limits as limits_lib
+from xray_tfds.decode import quiet
 
 BadFile = errors.BadFile
 REASONS = tuple(errors.REASONS)
@@ -63,9 +64,13 @@ _OTHER_TYPES = (
     (344, b"n+1\x00", "NIfTI"),
 )
 
-# How PIL words that a file has ended.
+# How PIL words that a file has ended, and that it was built without a codec.
 _ENDED = re.compile("truncat|not enough|end of file|EOF", re.IGNORECASE)
+_NO_CODEC = re.compile("decoder .* not available")
 
+# Behind the signature: length and name of IHDR, width, height.
+_PNG_DEPTH_AT = 24
+_TIFF_BITS_PER_SAMPLE = 258
 _TIFF_PHOTOMETRIC = 262
 _TIFF_WHITE_IS_ZERO = 0
 
@@ -136,6 +141,7 @@ def decode(
             "PIL.ImageFile.LOAD_TRUNCATED_IMAGES must be False, or grey takes"
             " the place of missing pixels. Received: LOAD_TRUNCATED_IMAGES=True"
         )
+    quiet.silence()
     file_format = _identify(data)
     limits = {
         "min_image_size": min_image_size,
@@ -163,9 +169,11 @@ def _identify(data):
     for offset, signature, name in _OTHER_TYPES:
         if data[offset : offset + len(signature)] == signature:
             raise BadFile("unsupported", f"{name} is not read; convert it")
+    if images.is_bare_dicom(data):
+        raise BadFile("not an image", images.BARE_DICOM)
+    # What it begins with is not quoted: it may be a name.
     raise BadFile(
-        "not an image",
-        f"it begins with {data[:8]!r}, as none of {', '.join(images.FORMATS)}",
+        "not an image", f"its content is none of {', '.join(images.FORMATS)}"
     )
 
 
@@ -175,6 +183,8 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         containers.check_png(data)
     elif file_format == "TIFF":
         containers.check_tiff(data)
+    elif file_format == "JPEG":
+        containers.check_jpeg(data)
     num_pixels = 0
     try:
         stream = limits_lib.MeteredStream(data)
@@ -191,23 +201,35 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             _load_jpeg(image, stream, data)
         image.load()
+        _check_depth(image, data)
         return *_to_8_bits(image), mode
     except (BadFile, MemoryError):
         raise
     except Exception as error:
         # PIL's decoders raise whatever a corrupt file leads them to: OSError,
         # SyntaxError, struct.error, ValueError, KeyError, ...
-        limits_lib.check_memory(num_pixels)
-        text = str(error) or type(error).__name__
-        ended = _ENDED.search(text) or (
-            file_format == "TIFF" and containers.points_behind_end(data)
+        limits_lib.check_machine(error, num_pixels)
+        raise _translate(error, data, file_format) from None
+
+
+def _translate(error, data, file_format):
+    """Returns PIL's error in our words: its own may quote the file."""
+    kind = type(error).__name__
+    if _NO_CODEC.search(str(error)):
+        return BadFile(
+            "unsupported",
+            f"this Pillow was built without a codec for this {file_format}."
+            " Install Pillow's wheel: pip install --force-reinstall pillow",
         )
-        raise BadFile("truncated" if ended else "unreadable", text) from error
+    if _ENDED.search(str(error)) or (
+        file_format == "TIFF" and containers.points_behind_end(data)
+    ):
+        return BadFile("truncated", f"the {file_format} ends early ({kind})")
+    return BadFile("unreadable", f"the {file_format} is corrupt ({kind})")
 
 
 def _load_jpeg(image, stream, data):
     """Decodes a JPEG, and refuses one whose pixels PIL makes up."""
-    containers.check_scans(data)
     span = containers.expose_jpeg_end(image, stream, data)
     # In one piece, not in pieces of 64 KiB: a tenth of a millisecond.
     image.decodermaxblock = len(data)
@@ -223,6 +245,26 @@ def _check_layout(image):
     if image.mode not in _MODES_OF_8_BITS + _MODES_OF_16_BITS:
         raise BadFile("unsupported", f"pixels of PIL's mode {image.mode}")
     containers.check_coverage(image)
+
+
+def _check_depth(image, data):
+    """Refuses colour of 16 bits that uses 14 or fewer of them.
+
+    PIL keeps the upper 8 bits of each, so that a film of 12 bits would be left
+    with 16 levels of grey.
+    """
+    depth = data[_PNG_DEPTH_AT] if image.format == "PNG" else 8
+    depths = getattr(image, "tag_v2", {}).get(_TIFF_BITS_PER_SAMPLE, (depth,))
+    if 16 not in depths or image.mode not in ("LA", "RGB", "RGBA", "RGBX"):
+        return
+    number = 1 if image.mode == "LA" else 3  # Alpha comes last.
+    highest = max(high for _, high in image.getextrema()[:number])
+    if highest < 64:
+        raise BadFile(
+            "unsupported",
+            f"colour of 16 bits whose values end below {256 * (highest + 1)}:"
+            " only the upper 8 bits are read. Convert it to grey of 16 bits",
+        )
 
 
 def _to_8_bits(image):

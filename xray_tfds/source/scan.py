@@ -21,22 +21,7 @@ from xray_tfds.source import patients
 from xray_tfds.source import source_files
 from xray_tfds.source import tables
 
-# What a file is named that its owner means as an image.
-_IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm"),
-    *(".dcm", ".dicom"),
-)
-
-# First group and element of a DICOM data set: of the file meta information, or
-# of the group in which every image's begins (PS3.10, 7.1; PS3.3, C.12.1).
-_BARE_DICOM = tuple(
-    bytes.fromhex(tag)
-    for tag in ("02000000", "08000000", "08000100", "08000500", "08000800")
-    + ("08001600",)
-)
-
 _NOT_AN_IMAGE = "not an image"
-_NO_PREAMBLE = "DICOM without the preamble of a file: save it as DICOM Part 10"
 _NOT_IN_TABLE = "in no row of patients_csv"
 
 # What readers of a source raise and catch, wherever it is found.
@@ -140,8 +125,8 @@ def _list_table(
             raise SourceError(
                 f"{table.path} must give labels of {', '.join(class_names)}"
                 f" (`class_names`) and splits of "
-                f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: "
-                f"{name} with label={row.label!r}, split={row.split!r}"
+                f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: another "
+                f"{'label' if label is None else 'split'} for {name}"
             )
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)
@@ -254,14 +239,14 @@ def _judge(
 
 
 def _is_named_like_image(name: str) -> bool:
-    return name.lower().endswith(_IMAGE_SUFFIXES)
+    return name.lower().endswith(images.SUFFIXES)
 
 
 def _why_no_image(head: bytes) -> str:
     """Returns why the first bytes are those of no image; empty if they are."""
     if images.sniff_format(head) is not None:
         return ""
-    return _NO_PREAMBLE if head[:4] in _BARE_DICOM else _NOT_AN_IMAGE
+    return images.BARE_DICOM if images.is_bare_dicom(head) else _NOT_AN_IMAGE
 
 
 def _check_not_empty(

@@ -20,11 +20,15 @@ from typing import Optional
 
 from etils import epath
 
+from xray_tfds.decode import images
 from xray_tfds.source import errors
 from xray_tfds.source import names as names_lib
 
 _REQUIRED = ("filename", "patient")
 _OPTIONAL = ("label", "split")
+
+# How paths begin, and names of patients do not.
+_ROOTS = ("/", "./", "../", "~")
 
 # How many names an error lists.
 _MAX_NAMES = 5
@@ -151,12 +155,12 @@ def match_rows(
         if match is None:
             missing.append(given)
         elif rows.setdefault(match, row) != row:
-            raise _named_twice(match, f"as {given}, in {table.path}")
+            raise _named_twice(match, f"as {_quote(given)}, in {table.path}")
     if missing:
         raise errors.SourceError(
             f"`patients_csv` must name files below {root}. {table.path} names "
             f"{len(missing)} that are not there, for example "
-            f"{', '.join(missing[:_MAX_NAMES])}"
+            f"{', '.join(map(_quote, missing[:_MAX_NAMES]))}"
         )
     return rows
 
@@ -174,18 +178,25 @@ def _match(
     if relative is None:
         raise errors.SourceError(
             f"`patients_csv` must name files below {root}. {table.path} names "
-            f"{given}, which is outside it."
+            f"{_quote(given)}, which is outside it."
         )
     for form, by_name in zip(_FORMS, by_form):
         matches = by_name.get(form(relative), [])
         if len(matches) > 1:
             raise errors.SourceError(
                 f"`patients_csv` must name one file in each row. {table.path} "
-                f"names {given}, which may be {' or '.join(matches)}."
+                f"names {_quote(given)}, which may be {' or '.join(matches)}."
             )
         if matches:
             return matches[0]
     return relative if (root / relative).is_file() else None
+
+
+def _quote(name: str) -> str:
+    """Returns a file name for an error; not what may be a patient's name."""
+    if name.lower().endswith(images.SUFFIXES) or name.startswith(_ROOTS):
+        return name
+    return f"a value of {len(name)} characters that no image is named like"
 
 
 def _decode(path: str, data: bytes) -> str:
@@ -205,10 +216,14 @@ def _check_columns(path: str, columns: tuple[str, ...]) -> None:
     unknown = set(columns) - set(_REQUIRED) - set(_OPTIONAL)
     missing = set(_REQUIRED) - set(columns)
     if missing or unknown or len(set(columns)) != len(columns):
+        # A table without a header begins with a patient, who is not named.
+        known = [name for name in columns if name in _REQUIRED + _OPTIONAL]
+        if others := len(columns) - len(known):
+            known.append(f"{others} of other names")
         raise ValueError(
             f"`patients_csv` must have the columns {', '.join(_REQUIRED)} and,"
             f" if wanted, {', '.join(_OPTIONAL)}. Received: {path} with"
-            f" {', '.join(columns) or 'no columns'}"
+            f" {', '.join(known) or 'no columns'}"
         )
 
 
@@ -235,6 +250,6 @@ def _add_row(
 
 def _named_twice(name: str, where: str) -> errors.SourceError:
     return errors.SourceError(
-        f"`patients_csv` must name a file once. Received: {name} again, and"
-        f" otherwise, {where}"
+        "`patients_csv` must name a file once. Received: "
+        f"{_quote(name)} again, and otherwise, {where}"
     )

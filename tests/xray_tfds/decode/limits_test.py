@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 from PIL import Image
+from PIL import PngImagePlugin
 from PIL import TiffImagePlugin
 import numpy as np
 import pytest
 
 from benchmarks import crafted_files
+from benchmarks import crafted_images
 from xray_tfds.decode import quality
 
 pydicom = pytest.importorskip("pydicom")
@@ -54,7 +56,7 @@ def _chunks():
     length = struct.unpack(">I", data[33:37])[0]
     body = data[41 : 41 + length]
     parts = [
-        crafted_files.png_chunk(b"IDAT", body[i : i + 8])
+        crafted_images.png_chunk(b"IDAT", body[i : i + 8])
         for i in range(0, length, 8)
     ]
     return data[:33] + b"".join(parts) + data[45 + length :]
@@ -66,7 +68,7 @@ def _run_lengths():
         b"".join(bytes([1, pixel]) for pixel in row) + b"\0\0"
         for row in _FILM[::-1].tolist()
     ]
-    return crafted_files.bmp_of_runs(b"".join(rows) + b"\0\1", *_FILM.shape)
+    return crafted_images.bmp_of_runs(b"".join(rows) + b"\0\1", *_FILM.shape)
 
 
 def _comments():
@@ -112,6 +114,7 @@ from xray_tfds import config
 from xray_tfds.curate import examine
 from xray_tfds.decode import limits, quality
 import pathlib, dataclasses
+from xray_tfds.source import hash_key
 from xray_tfds.source import source_files
 import pydicom.pixels
 
@@ -122,7 +125,7 @@ pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[2]) * 10**6
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
-    found, _ = examine.examine(file, options, b"key")
+    found, _ = examine.examine(file, options, hash_key.HashKey(b"key"))
     print("reason:", found.reason, found.detail)
 except limits.NotEnoughMemoryError as error:
     print("machine:", error)
@@ -163,3 +166,38 @@ def test_good_film_is_not_blamed_for_a_lack_of_memory(
         line.startswith("machine: There is not enough memory")
         and str(path) in line
     ), (line, result.stderr)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(24, "Too many open files"), ImportError("no memory to map it")],
+)
+@pytest.mark.parametrize("image_format", ["PNG", "DICOM"])
+def test_error_of_the_system_is_not_taken_for_that_of_the_file(
+    image_format, error, monkeypatch
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fail)
+    monkeypatch.setattr(pydicom.pixels, "pixel_array", fail)
+    with pytest.raises(type(error)):
+        quality.decode(_large(image_format))
+
+
+def test_missing_codec_of_pillow_is_named(monkeypatch):
+    buffer = io.BytesIO()
+    film = Image.fromarray(_FILM[:64])
+    film.save(buffer, "TIFF", compression="tiff_lzw")
+    monkeypatch.delattr(Image.core, "libtiff_decoder")
+    with pytest.raises(quality.BadFile, match="unsupported: .* pip install"):
+        quality.decode(buffer.getvalue())
+
+
+def test_long_annotations_of_an_honest_jpeg_are_no_bomb():
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[270] = "x" * 60_000
+    comment = b"8BIM" * 1000
+    Image.fromarray(_FILM).save(buffer, "JPEG", exif=exif, comment=comment)
+    assert quality.decode(buffer.getvalue()).format == "JPEG"

@@ -83,7 +83,10 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
     [
         ("", "Received: .* with no columns"),
         ("filename\na.png\n", "must have the columns filename, patient"),
-        ("filename,patient,age\na.png,1,2\n", "with filename, patient, age"),
+        (
+            "filename,patient,age\na.png,1,2\n",
+            "with filename, patient, 1 of other names",
+        ),
         ("filename,patient\n", "must name at least one file"),
         ("filename,patient\na.png\n", "2 values in each line.*line 2"),
         ("filename,patient\na.png,1,2\n", "2 values in each line.*line 2"),
@@ -93,10 +96,10 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
             "filename,patient,label\nmissing.png,1,normal\n",
             "not there, .* missing.png",
         ),
-        ("filename,patient,label\na.png,1,sick\n", "label='sick'"),
+        ("filename,patient,label\na.png,1,sick\n", "another label for a.png"),
         (
             "filename,patient,label,split\na.png,1,normal,dev\n",
-            "a.png with label='normal', split='dev'",
+            "another split for a.png",
         ),
         (
             "filename,patient,label,split\na.png,1,normal,\n"
