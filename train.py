@@ -17,11 +17,13 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from training import children
 from training import errors
+from training import keras_settings
 from training import output
 from training import quiet_import
 from training.cluster import addresses as addresses_lib
-from training.cluster import rendezvous
+from training.cluster import guard
 from training.config import flags as flags_lib
 from training.config import options
 from training.config import weight_files
@@ -34,6 +36,7 @@ _RECORDS_DIR = os.path.join("data", "records")
 
 def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
+    children.end_with_parent()
     if len(argv) > 1:
         return _fail(f"Options begin with --. Received: {' '.join(argv[1:])}")
     channel = None
@@ -43,16 +46,22 @@ def main(argv: list[str]) -> int:
         cluster = _find_cluster(config)
         if cluster is None or cluster.is_chief:
             _check_files(config)
-        channel = rendezvous.meet(cluster, config.start_timeout)
-        quiet_import.import_tensorflow()
-        result = _train(data_config, config, cluster, channel)
+        if guard.is_needed(cluster):
+            command = [sys.executable, *sys.orig_argv[1:]]
+            return guard.run(command, cluster, config.start_timeout)
+        channel = guard.open_channel(cluster, config.start_timeout)
+        if channel.is_chief and (ignored := keras_settings.ignored()):
+            print("Keras keeps its defaults, without " + ", ".join(ignored))
+        with channel.translating_errors():
+            quiet_import.import_tensorflow()
+            result = _train(data_config, config, cluster, channel)
+        channel.close()
     except (ValueError, errors.TrainingError) as error:
         if channel is not None:
             channel.fail(str(error))
         return _fail(error, getattr(error, "status", 2))
     except KeyboardInterrupt:
         return _fail("Interrupted before training began.", status=130)
-    channel.close()
     # A process that a signal ends has this status in a shell.
     return 128 + result.signum if result.signum else 0
 
@@ -124,6 +133,7 @@ def _train(data_config, config, cluster, channel):
         cluster=cluster,
         tpu=config.tpu,
     )
+    channel.mark_connected()
     splits = splits_lib.load_splits(
         _prepare(data_config, channel),
         memory_budget_gb=config.memory_budget_gb,
@@ -161,11 +171,15 @@ def _open_builder(data_config):
     tfds.display_progress_bar(sys.stderr.isatty())
     image_options = data_config.image_options()
     if data_config.images_dir is not None:
-        return xray_tfds.prepare(
-            data_config.images_dir,
-            data_config.data_dir or _RECORDS_DIR,
-            **image_options,
-        )
+        try:
+            return xray_tfds.prepare(
+                data_config.images_dir,
+                data_config.data_dir or _RECORDS_DIR,
+                **image_options,
+            )
+        except ImportError as error:
+            # A library for files of the folder, which it names.
+            raise ValueError(str(error)) from error
     builder = tfds.builder(data_config.dataset, data_dir=data_config.data_dir)
     splits_lib.check_options(builder, image_options)
     return builder

@@ -73,11 +73,12 @@ def plot_contact_sheet(
         path: Where to write the picture, format by suffix.
         columns: Images in a row.
     """
-    images = np.asarray(images, dtype=np.float64)
-    low, high = images.min(), images.max()
-    images = (images - low) / ((high - low) or 1.0)
-    sheet, corners = _arrange(images, min(columns, len(images)))
-    width = images.shape[2]
+    values = np.asarray(images, dtype=np.float64)
+    low, high = values.min(), values.max()
+    values = (values - low) / ((high - low) or 1.0)
+    columns = min(columns, len(values))
+    sheet, corners = _arrange(values, columns)
+    width = values.shape[2]
 
     def draw(fig: figure.Figure) -> None:
         axes = fig.add_axes((0, 0, 1, 1))
@@ -98,7 +99,7 @@ def plot_contact_sheet(
             pad=-16,
         )
 
-    inches = 2.1 * min(columns, len(images))
+    inches = 2.1 * columns
     _save(path, draw, (inches, inches * sheet.shape[0] / sheet.shape[1]))
 
 

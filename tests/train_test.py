@@ -32,9 +32,9 @@ def command(*arguments):
     return [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
 
 
-def train(*arguments, cwd=ROOT, check=True):
+def train(*arguments, cwd=ROOT, check=True, **variables):
     # As a user has it: the level that the tests set for themselves is theirs.
-    environment = dict(os.environ)
+    environment = os.environ | variables
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     return subprocess.run(
         command(*arguments),
@@ -167,7 +167,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         process.kill()
     assert process.returncode == status
     assert f"Stopped by {signal.Signals(signum).name} after" in output
-    assert "the same command goes on from here" in output
+    assert "the same command resumes it" in output
     info = json.loads((tmp_path / "run" / "model.json").read_text())
     assert info["epochs"] == len(read_metrics(tmp_path / "run")) >= 2
     assert read_weights(tmp_path / "run")
@@ -253,6 +253,25 @@ def test_missing_validation_split_is_an_error_with_a_remedy(tmp_path):
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "needs a split `train`" in line and "Splits found: none" in line
+
+
+def test_missing_library_is_named(tmp_path):
+    for name in ("normal", "pneumonia"):
+        folder = tmp_path / "images" / "train" / name
+        folder.mkdir(parents=True)
+        (folder / "a.dcm").write_bytes(bytes(128) + b"DICM" + bytes(64))
+    broken = tmp_path / "packages" / "pydicom.py"
+    broken.parent.mkdir()
+    broken.write_text("raise ImportError('not installed')")
+    process = train(
+        f"--images_dir={tmp_path / 'images'}",
+        f"--data_dir={tmp_path / 'records'}",
+        check=False,
+        PYTHONPATH=str(broken.parent),
+    )
+    assert process.returncode == 2
+    assert "pydicom" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])

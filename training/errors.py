@@ -7,7 +7,7 @@
 | 3 | the loss, or a weight, is not a number |
 | 4 | files of the run could not be written |
 | 5 | finished, but standard output could not be written to |
-| 76 | another worker has ended (`training.cluster.rendezvous`) |
+| 76 | another worker has ended (`training.cluster`) |
 | 128 + n | signal n ended it; after SIGTERM and SIGINT with a checkpoint |
 """
 
@@ -23,6 +23,12 @@ class TrainingError(Exception):
     """
 
     status = 1
+
+
+class WorkerLostError(TrainingError):
+    """Another worker has ended, or does not answer."""
+
+    status = WORKER_LOST_STATUS
 
 
 class NotFiniteError(TrainingError):

@@ -8,6 +8,11 @@ of the first that failed. Where the GPUs can be shared out evenly, each worker
 sees its own.
 """
 
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import contextlib
 import glob
 import os
 import pathlib
@@ -17,8 +22,13 @@ import subprocess
 import sys
 import threading
 import time
+from typing import IO
+from typing import TextIO
 
+from training import children as children_lib
 from training import command_line
+from training import errors
+from training.cluster import handshake
 
 _SCRIPT = pathlib.Path(__file__).parents[1] / "train.py"
 _POLL_SECONDS = 0.1
@@ -27,7 +37,9 @@ _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 60
 
 
-def main(arguments=None, script=_SCRIPT):
+def main(
+    arguments: Sequence[str] | None = None, script: pathlib.Path = _SCRIPT
+) -> int:
     """Runs the workers; returns the exit status.
 
     Args:
@@ -35,22 +47,23 @@ def main(arguments=None, script=_SCRIPT):
         script: Which Python program the workers run.
     """
     options = _parse(arguments)
-    workers = _start(options.num_workers, options.flags, script)
-    threads = [
-        _forward(index, source, target)
-        for index, process in enumerate(workers)
-        for source, target in (
-            (process.stdout, sys.stdout),
-            (process.stderr, sys.stderr),
-        )
-    ]
-    failed = _wait(workers, _forward_signals(workers))
-    for thread in threads:
-        thread.join()
+    with children_lib.Children() as children:
+        workers = _start(children, options.num_workers, options.flags, script)
+        threads = [
+            _forward(index, source, target)
+            for index, process in enumerate(workers)
+            for source, target in (
+                (process.stdout, sys.stdout),
+                (process.stderr, sys.stderr),
+            )
+        ]
+        failed = _wait(children, workers)
+        for thread in threads:
+            thread.join()
     return 0 if failed is None else _status(workers[failed])
 
 
-def _parse(arguments):
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser("python -m training.launch", __doc__)
     parser.add_argument(
         "--num_workers", type=int, required=True, help="how many processes"
@@ -67,11 +80,18 @@ def _parse(arguments):
     return options
 
 
-def _start(count, flags, script):
+def _start(
+    children: children_lib.Children,
+    count: int,
+    flags: Sequence[str],
+    script: pathlib.Path,
+) -> list[subprocess.Popen[bytes]]:
     """Starts the workers; returns their processes."""
     addresses = ",".join(f"localhost:{port}" for port in _free_ports(count))
+    # Not on the command line, which all users of the machine can read.
+    key = {handshake.KEY_VARIABLE: handshake.make_key()}
     return [
-        subprocess.Popen(
+        children.start(
             [
                 sys.executable,
                 "-u",
@@ -81,27 +101,24 @@ def _start(count, flags, script):
                 f"--workers={addresses}",
                 f"--worker_index={index}",
             ],
-            env=os.environ | _visible_gpus(index, count),
-            stdin=subprocess.DEVNULL,
+            environ=os.environ | key | _visible_gpus(index, count),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Ctrl-C reaches the launcher alone, which passes it on.
-            start_new_session=True,
         )
         for index in range(count)
     ]
 
 
-def _free_ports(count):
-    """Returns ports that nobody listens at, at this moment."""
-    listeners = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+def _free_ports(count: int) -> list[int]:
+    """Returns ports that are free on all networks at this moment."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
-def _visible_gpus(index, count):
+def _visible_gpus(index: int, count: int) -> dict[str, str]:
     """Returns the variable that shows a worker its share of the GPUs."""
     gpus = len(glob.glob("/dev/nvidia[0-9]*"))
     if "CUDA_VISIBLE_DEVICES" in os.environ or not gpus or gpus % count:
@@ -111,89 +128,99 @@ def _visible_gpus(index, count):
     return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, own))}
 
 
-def _forward(index, source, target):
+def _forward(
+    index: int, source: IO[bytes] | None, target: TextIO | None
+) -> threading.Thread:
     """Copies lines with a prefix, each in one piece, in a thread."""
+    assert source is not None
 
-    def copy():
+    def copy() -> None:
         for line in source:
             text = line.decode(errors="replace").rstrip("\n")
-            target.write(f"[{index}] {text}\n")
-            target.flush()
+            _print(f"[{index}] {text}", target)
 
     thread = threading.Thread(target=copy, daemon=True)
     thread.start()
     return thread
 
 
-def _forward_signals(workers):
-    """Passes SIGINT and SIGTERM on to all workers, once; returns a list."""
-    received: list[int] = []
+def _print(line: str, target: TextIO | None) -> None:
+    """Writes a line where it can be written.
 
-    def forward(signum, frame):
-        del frame
-        received.append(signum)
-        for process in workers:
-            if process.poll() is None:
-                process.send_signal(signum)
+    Workers must be read from all the same, or they wait for ever: a reader
+    that is gone (`| head`) or a full disk costs lines, and no training. By
+    descriptor, for Python would try again, and fail, when the process ends.
+    """
+    if target is None:
+        return
+    data = f"{line}\n".encode(target.encoding, errors="replace")
+    with contextlib.suppress(OSError):
+        while data:
+            data = data[os.write(target.fileno(), data) :]
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, forward)
-    return received
 
-
-def _wait(workers, received):
+def _wait(
+    children: children_lib.Children, workers: list[subprocess.Popen[bytes]]
+) -> int | None:
     """Waits for all, and ends them when one has failed or does not stop.
 
     Returns:
         The index of the worker that failed first, or None.
     """
-    failed, deadline = None, None
+    cause, deadline = None, None
     while any(process.poll() is None for process in workers):
-        if failed is None:
-            failed = _find_failed(workers)
-            if failed is not None and not received:
-                _tell(workers, failed)
-                _signal_all(workers, signal.SIGTERM)
-        if deadline is None and (received or failed is not None):
+        failed = _find_failed(workers)
+        if cause is None and _is_cause(workers, failed):
+            cause = failed
+            _report(children, workers, failed)
+            for process in workers:
+                process.terminate()
+        if deadline is None and (children.received or failed is not None):
             deadline = time.monotonic() + _GRACE_SECONDS
         if deadline is not None and time.monotonic() > deadline:
-            _signal_all(workers, signal.SIGKILL)
+            children.kill()
         time.sleep(_POLL_SECONDS)
-    if failed is None:
-        failed = _find_failed(workers)
-        if failed is not None and not received:
-            _tell(workers, failed)
-    return failed
+    if cause is None:
+        cause = _find_failed(workers)
+        _report(children, workers, cause)
+    return cause
 
 
-def _find_failed(workers):
+def _find_failed(workers: list[subprocess.Popen[bytes]]) -> int | None:
     """Returns the index of a worker that has failed, or None."""
     ended = [i for i, process in enumerate(workers) if process.poll()]
-    # One that was killed is the cause; the others have noticed.
-    return min(ended, key=lambda i: workers[i].returncode, default=None)
+    return min(ended, key=lambda i: not _is_cause(workers, i), default=None)
 
 
-def _signal_all(workers, signum):
-    for process in workers:
-        if process.poll() is None:
-            process.send_signal(signum)
+def _is_cause(
+    workers: list[subprocess.Popen[bytes]], failed: int | None
+) -> bool:
+    """Whether a worker did not end because another one did."""
+    if failed is None:
+        return False
+    return workers[failed].returncode != errors.WORKER_LOST_STATUS
 
 
-def _status(process):
+def _status(process: subprocess.Popen[bytes]) -> int:
     """Returns an exit status as a shell has it."""
     code = process.returncode
     return code if code >= 0 else 128 - code
 
 
-def _tell(workers, failed):
-    code = workers[failed].returncode
-    how = f"with status {code}"
-    if code < 0:
-        how = f"by {signal.Signals(-code).name}"
-    print(
+def _report(
+    children: children_lib.Children,
+    workers: list[subprocess.Popen[bytes]],
+    failed: int | None,
+) -> None:
+    if failed is None or children.received:
+        return
+    status = _status(workers[failed])
+    how = f"with status {status}"
+    if status > 128:
+        how = f"by {signal.Signals(status - 128).name}"
+    _print(
         f"Worker {failed} has ended {how}; the others are ended, too.",
-        file=sys.stderr,
-        flush=True,
+        sys.stderr,
     )
 
 

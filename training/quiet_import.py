@@ -1,4 +1,4 @@
-"""Importing TensorFlow without its start-up messages."""
+"""Importing TensorFlow and Keras, alike on any machine and without a word."""
 
 from collections.abc import Iterator
 import contextlib
@@ -7,17 +7,21 @@ import importlib
 import os
 import sys
 import tempfile
+import types
+
+from training import keras_settings
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow, keeping what it has to say about itself off stderr.
+    """Imports TensorFlow and Keras, which say nothing of themselves on stderr.
 
-    Its search for GPUs, printed on every machine without one, is more than a
-    run's own output. `TF_CPP_MIN_LOG_LEVEL`, where the user has set it, decides
-    alone; and nothing is lost if the import fails.
+    TensorFlow imports a part of Keras, so both are imported with Keras's
+    defaults. The search for GPUs, printed on every machine without one, is more
+    than a run's own output. `TF_CPP_MIN_LOG_LEVEL`, where the user has set it,
+    decides alone; and nothing is lost if the import fails.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        importlib.import_module("tensorflow")
+        _import()
         return
     # On a machine with a GPU, errors about it matter (level 2); without one,
     # even the failed search for it counts as an error.
@@ -26,8 +30,15 @@ def import_tensorflow() -> None:
     # The first messages come before the level is read, from C++, so only the
     # file descriptor holds them back.
     with _stderr_held_back():
-        tensorflow = importlib.import_module("tensorflow")
+        tensorflow = _import()
     tensorflow.get_logger().setLevel("ERROR" if not has_gpu else "WARNING")
+
+
+def _import() -> types.ModuleType:
+    with keras_settings.defaults():
+        tensorflow = importlib.import_module("tensorflow")
+        importlib.import_module("keras")
+    return tensorflow
 
 
 @contextlib.contextmanager

@@ -79,10 +79,11 @@ def _show(
     if issubclass(kind, ValueError) and _is_ours(trace):
         print(f"tfds build: {error}", file=sys.stderr)
     elif issubclass(kind, TypeError) and "XrayConfig.__init__" in str(error):
-        # TFDS passes on whatever names `--config` has.
+        # TFDS passes on whatever names `--config` has. From Python 3.13 on, the
+        # error ends with a name that may have been meant.
         print(
-            f"tfds build: {error}. The options are the fields of XrayConfig "
-            "(xray_tfds/config.py).",
+            f"tfds build: {error}{'' if str(error).endswith('?') else '.'} "
+            "The options are the fields of XrayConfig (xray_tfds/config.py).",
             file=sys.stderr,
         )
     else:

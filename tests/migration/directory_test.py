@@ -125,7 +125,7 @@ def test_flow_without_seed_differs_and_with_seed_does_not(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"color_mode": "gray"}, "`color_mode` must be one of .*'gray'"),
+        ({"color_mode": "gray"}, "`color_mode` must be one of .*=gray"),
         ({"interpolation": "area"}, "`interpolation` must be one of"),
         ({"class_mode": "raw"}, "`class_mode` must be one of"),
         ({"subset": "test"}, "`subset` must be one of"),

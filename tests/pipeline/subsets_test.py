@@ -47,7 +47,7 @@ def test_bad_or_empty_subset_is_refused():
     split = pipeline.Split.from_arrays(
         np.zeros((2, 4, 4, 1), np.uint8), [0, 1], class_names=("a", "b")
     )
-    with pytest.raises(ValueError, match="Received: subset='test'"):
+    with pytest.raises(ValueError, match="Received: subset=test"):
         pipeline.select_subset(split, "test", 0.5)
     with pytest.raises(ValueError, match="no examples.*validation_split=0.1"):
         pipeline.select_subset(split, "validation", 0.1)

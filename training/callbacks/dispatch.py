@@ -55,6 +55,8 @@ class Callbacks:
             callback.set_params(self._list.params)
         for callback in self._list.callbacks:
             watched = getattr(callback, "monitor", "").removeprefix("val_")
+            # Keras looks at it when the first epoch ends, and knows directions
+            # of metrics that `compile` was given only (3.15).
             if watched in _HIGHER_IS_BETTER and callback.mode == "auto":
                 callback.mode = "max"
 

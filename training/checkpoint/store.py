@@ -10,25 +10,19 @@ Imports neither TensorFlow nor Keras.
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Mapping
 import contextlib
 import dataclasses
-import errno
-import hashlib
 import json
 import os
 import pathlib
 import re
 import shutil
-import struct
 from typing import Any
-from typing import BinaryIO
-import zipfile
-import zlib
 
 import numpy as np
 
 from training import errors
+from training.checkpoint import hashed_files
 from training.workdir import format_version
 
 _ARRAYS_FILE = "arrays.npz"
@@ -37,21 +31,6 @@ _SUMS_FILE = "SHA256SUMS"
 _NAME = re.compile(r"checkpoint-(\d{6,})")
 _TEMPORARY = ".writing-"
 _DAMAGED = "damaged-"
-_CHUNK_BYTES = 2**20
-
-# What NumPy, `zipfile` and `json` raise at files that are not what they should
-# be. Running out of memory is not among them, nor what the system reports.
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,19 +136,19 @@ class CheckpointStore:
             indent=1,
             allow_nan=False,
         ).encode()
-        sums = _write_file(
+        sums = hashed_files.write_file(
             temporary / _ARRAYS_FILE,
-            lambda file: _write_arrays(file, checkpoint.arrays),
+            lambda file: hashed_files.write_arrays(file, checkpoint.arrays),
         )
-        sums += _write_file(
+        sums += hashed_files.write_file(
             temporary / _STATE_FILE, lambda file: file.write(state)
         )
-        _write_file(
+        hashed_files.write_file(
             temporary / _SUMS_FILE, lambda file: file.write(sums.encode())
         )
-        _sync_directory(temporary)
+        hashed_files.sync_directory(temporary)
         os.rename(temporary, self._directory / name)
-        _sync_directory(self._directory)
+        hashed_files.sync_directory(self._directory)
 
     def _remove_leftovers(self) -> None:
         """Removes what killed processes were about to write."""
@@ -205,12 +184,14 @@ def _read(
             digest, name = line.split("  ")
             digests[name] = digest
         for name in (_ARRAYS_FILE, _STATE_FILE):
-            if _hash_file(path / name) != digests[name]:
+            if hashed_files.hash_file(path / name) != digests[name]:
                 raise _Damage(f"{name} does not have its checksum")
         state = json.loads((path / _STATE_FILE).read_bytes())
         format_version.check(state, path)
         state.pop("format", None)
-        checkpoint = Checkpoint(_read_arrays(path / _ARRAYS_FILE), state)
+        checkpoint = Checkpoint(
+            hashed_files.read_arrays(path / _ARRAYS_FILE), state
+        )
         if check is not None:
             check(checkpoint)
         return checkpoint
@@ -218,82 +199,8 @@ def _read(
         raise
     except FileNotFoundError as error:
         raise _Damage(f"{pathlib.Path(error.filename).name} is gone") from error
-    except _UNREADABLE as error:
+    except hashed_files.UNREADABLE as error:
         raise _Damage(f"it cannot be read ({error})") from error
-
-
-class _HashingFile:
-    """Hashes what goes into a file, front to back: it cannot be sought in."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self._hash.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def _write_file(path: pathlib.Path, write: Callable[[Any], Any]) -> str:
-    """Writes and syncs a file; returns its line in the list of checksums."""
-    with open(path, "wb") as file:
-        hashing = _HashingFile(file)
-        write(hashing)
-        file.flush()
-        os.fsync(file.fileno())
-    return f"{hashing.hexdigest()}  {path.name}\n"
-
-
-def _write_arrays(file: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes what `numpy.load` reads, without a copy of the arrays.
-
-    `numpy.savez` needs a file to seek in, which would be hashed afterwards.
-    """
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-
-
-def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                array = np.lib.format.read_array(member, allow_pickle=False)
-            arrays[name.removesuffix(".npy")] = array
-    return arrays
-
-
-def _hash_file(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _sync_directory(path: pathlib.Path) -> None:
-    """Forces the names in a directory to disk, where a system can.
-
-    Windows opens no directories, and some network drives refuse to sync them.
-    """
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _storage_error(

@@ -1,9 +1,13 @@
 """Which processes train together, and which of them this one is.
 
-Told by flags, by `TF_CONFIG`, or by Slurm, in this order. Imports no
-TensorFlow: a wrong setting is reported at once.
+Flags say so, or `TF_CONFIG`, or Slurm, in this order. Imports no TensorFlow: a
+wrong setting is reported at once.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import json
 import os
@@ -28,32 +32,37 @@ class Cluster:
     index: int
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
         """Whether this is the worker that writes."""
         return self.index == 0
 
     @property
-    def num_workers(self):
+    def num_workers(self) -> int:
         """How many there are."""
         return len(self.workers)
 
-    def host_and_port(self, index):
+    def host_and_port(self, index: int) -> tuple[str, int]:
         """Returns the host, a name or a number, and the port of a worker."""
         host, _, port = self.workers[index].rpartition(":")
         return host.strip("[]"), int(port)
 
 
-def find_cluster(*, workers=None, worker_index=None, environ=os.environ):
+def find_cluster(
+    *,
+    workers: Sequence[str] | None = None,
+    worker_index: int | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Cluster:
     """Returns the `Cluster` that this process is part of.
 
     Args:
-        workers: Addresses `host:port`, the chief first; None for those that the
-            environment tells.
+        workers: Addresses `host:port`, the chief first; None for those of the
+            environment.
         worker_index: Index of this process, with `workers`.
         environ: Environment variables.
 
     Raises:
-        ValueError: If nothing tells the workers, or what does is wrong.
+        ValueError: If nothing names the workers, or what does is wrong.
     """
     if workers is not None:
         if worker_index is None:
@@ -81,7 +90,7 @@ def find_cluster(*, workers=None, worker_index=None, environ=os.environ):
     )
 
 
-def _checked(workers, index, source):
+def _checked(workers: Sequence[str], index: int, source: str) -> Cluster:
     workers = tuple(worker.strip() for worker in workers)
     for worker in workers:
         match = _ADDRESS.fullmatch(worker)
@@ -107,7 +116,7 @@ def _checked(workers, index, source):
     return cluster
 
 
-def _check_host(host, source):
+def _check_host(host: str, source: str) -> None:
     try:
         socket.getaddrinfo(host, None)
     except (OSError, UnicodeError) as error:
@@ -117,17 +126,16 @@ def _check_host(host, source):
         ) from error
 
 
-def _check_own_port(cluster):
-    """Raises where this worker could not listen at its own address."""
+def _check_own_port(cluster: Cluster) -> None:
+    """Raises where another program listens at this worker's port."""
     host, port = cluster.host_and_port(cluster.index)
     family = socket.getaddrinfo(host, port)[0][0]
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            # Any address of this machine will do: behind a container's or a
-            # cloud's network, its own may not be the one the others know.
-            listener.bind(("", port))
-            listener.listen()
+            # Of all networks, as TensorFlow's server will; a socket that does
+            # not listen cannot be reached.
+            probe.bind(("", port))
         except OSError as error:
             raise ValueError(
                 f"Worker {cluster.index} must be able to listen at port {port} "
@@ -136,7 +144,7 @@ def _check_own_port(cluster):
             ) from error
 
 
-def _read_tf_config(text):
+def _read_tf_config(text: str) -> tuple[list[str], int]:
     """Returns workers and index of a `TF_CONFIG`."""
     try:
         config = json.loads(text)
@@ -159,7 +167,7 @@ def _read_tf_config(text):
     return workers, index + (len(chief) if kind == "worker" else 0)
 
 
-def _read_slurm(environ):
+def _read_slurm(environ: Mapping[str, str]) -> tuple[list[str], int]:
     """Returns workers and index of a Slurm job's step: one for each task."""
     try:
         index = int(environ["SLURM_PROCID"])
@@ -179,7 +187,7 @@ def _read_slurm(environ):
     return workers, index
 
 
-def expand_hosts(text):
+def expand_hosts(text: str) -> list[str]:
     """Returns the host names of Slurm's short form, `"n[1-3,07],login"`."""
     names = []
     parts = re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text)
@@ -201,7 +209,7 @@ def expand_hosts(text):
     return names
 
 
-def _expand_counts(text):
+def _expand_counts(text: str) -> list[int]:
     """Returns the numbers of Slurm's short form, `"2(x3),1"`."""
     counts = []
     for part in text.split(","):

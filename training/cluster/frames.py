@@ -1,58 +1,79 @@
 """Messages over a socket: a kind, a length, and so many bytes."""
 
+from __future__ import annotations
+
+import errno
 import socket
 import struct
+import time
 
-DATA, FAIL, BYE = b"data", b"fail", b"bye."
+DATA, FAIL, LOST, BYE = b"data", b"fail", b"lost", b"bye."
+
+# What workers tell the chief: their options and a fingerprint.
+SMALL_BYTES = 2**24
+# What the chief tells them: checkpoints, above any network's variables.
+LARGE_BYTES = 2**36
 
 _HEADER = struct.Struct(">4sQ")
-# Above any network's variables; below what a stranger's bytes would mean.
-_LARGEST = 2**36
+_KINDS = (DATA, FAIL, LOST, BYE)
 _CHUNK_BYTES = 2**20
 
-# A machine that vanishes is noticed after 10 + 3 * 5 seconds of silence.
-_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-_UNACKNOWLEDGED_MS = 25_000
+# A machine that vanishes is noticed after 10 + 2 * 5 seconds of silence, which
+# leaves ten of the half minute that README promises for what must end.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}
+_UNACKNOWLEDGED_MS = 20_000
 
 
-def send(connection, kind, data=b""):
-    """Sends a message.
+def send(connection: socket.socket, kind: bytes, data: bytes = b"") -> None:
+    """Sends a message of one of the kinds above."""
+    connection.sendall(_HEADER.pack(kind, len(data)))
+    connection.sendall(data)
+
+
+def receive(
+    connection: socket.socket,
+    most_bytes: int = SMALL_BYTES,
+    deadline: float | None = None,
+) -> tuple[bytes, bytes]:
+    """Returns kind and bytes of the next message.
 
     Args:
-        connection: `socket.socket`.
-        kind: One of the constants above.
-        data: bytes.
-    """
-    connection.sendall(_HEADER.pack(kind, len(data)) + data)
-
-
-def receive(connection):
-    """Returns kind and bytes of the next message.
+        connection: Where it comes from.
+        most_bytes: Longest message to take.
+        deadline: `time.monotonic()` when it must be complete; None for no
+            limit but the socket's own for each of its pieces.
 
     Raises:
         EOFError: If the connection was closed.
-        ValueError: If it is no message.
+        TimeoutError: After the deadline.
+        ValueError: If it is no message, or too long.
     """
-    kind, length = _HEADER.unpack(_read(connection, _HEADER.size))
-    if kind not in (DATA, FAIL, BYE) or length > _LARGEST:
-        raise ValueError(f"Not a message: {kind!r}")
-    return kind, _read(connection, length)
+    header = _read(connection, _HEADER.size, deadline)
+    kind, length = _HEADER.unpack(header)
+    if kind not in _KINDS or length > most_bytes:
+        raise ValueError(f"Not a message: {kind!r} of {length} bytes")
+    return kind, _read(connection, length, deadline)
 
 
-def listen(port):
-    """Returns a socket that listens at a port of all networks.
+def listen(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens at a worker's own address.
 
     Addresses are reused: TensorFlow listens at the same port, once this socket
     is closed, while the connections that it has accepted live on.
     """
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(
-            ("", port), family=socket.AF_INET6, dualstack_ipv6=True
-        )
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for family, _, _, _, address in found:
+        try:
+            return socket.create_server(address[:2], family=family)
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+    # Behind a container's or a cloud's network, the address by which the
+    # others know this machine is none of its own.
     return socket.create_server(("", port))
 
 
-def keep_alive(connection):
+def keep_alive(connection: socket.socket) -> None:
     """Has the kernel find out when the other machine has vanished."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -67,12 +88,18 @@ def keep_alive(connection):
         )
 
 
-def _read(connection, length):
-    parts, missing = [], length
-    while missing:
-        part = connection.recv(min(missing, _CHUNK_BYTES))
+def _read(
+    connection: socket.socket, length: int, deadline: float | None
+) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the message was not complete in time")
+            connection.settimeout(left)
+        part = connection.recv(min(length - len(data), _CHUNK_BYTES))
         if not part:
             raise EOFError("the connection was closed")
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+        data += part
+    return bytes(data)

@@ -131,7 +131,7 @@ def train_and_evaluate(
         stack.enter_context(splits.naming_damage())
         signum = run.train(stop, _first_step_printer(started, start))
     workdir = start.directory.path if start.directory else None
-    return TrainResult(workdir, parts.model, run.records, signum)
+    return TrainResult(workdir, parts.model, run.state.records, signum)
 
 
 def make_reproducible(config: config_lib.TrainConfig) -> None:
@@ -153,7 +153,7 @@ def _print_start(
     console.print_model(parts.model, strategy)
     for notice in parts.notices:
         print(notice)
-    console.print_start(start, config.epochs, run.epoch, run.step)
+    console.print_start(start, config.epochs, run.state)
 
 
 def _first_step_printer(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import signal
 import time
 import typing
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -37,7 +36,11 @@ _MOST_FILENAMES = 64
 
 
 class Run:
-    """Goes through the epochs that are left, and leaves everything on disk."""
+    """Goes through the epochs that are left, and leaves everything on disk.
+
+    Attributes:
+        state: How far it has come.
+    """
 
     def __init__(
         self,
@@ -66,7 +69,7 @@ class Run:
         self._directory = start.directory.path if start.directory else None
         self._files = run_files.RunFiles(config, inputs, start.directory)
         self._has_callbacks = bool(callbacks)
-        self._state = state_lib.make_train_state(config, inputs, start)
+        self.state = state_lib.make_train_state(config, inputs, start)
         self._checkpoints = policy_lib.CheckpointPolicy(
             config, self._directory, parts.model, parts.averages
         )
@@ -75,23 +78,8 @@ class Run:
             callbacks,
             self._make_default_callbacks(),
             epochs=config.epochs,
-            steps=self._state.progress.num_steps,
+            steps=self.state.progress.num_steps,
         )
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """One dict for each epoch that is finished."""
-        return self._state.records
-
-    @property
-    def epoch(self) -> int:
-        """How many epochs are finished."""
-        return self._state.epoch
-
-    @property
-    def step(self) -> int:
-        """How many steps of the next epoch are done."""
-        return self._state.step
 
     def train(
         self,
@@ -113,9 +101,9 @@ class Run:
         self._parts.model.stop_training = False
         self._on_first_step = on_first_step
         if self._is_finished:
-            self._files.summarize(self._state)
+            self._files.summarize(self.state)
             return None
-        self._files.begin(self.records)
+        self._files.begin(self.state.records)
         try:
             signum = self._run_epochs(stop)
         except runner.NotFiniteStep as error:
@@ -128,7 +116,7 @@ class Run:
     def _run_epochs(self, stop: signals.StopRequest) -> int | None:
         """Runs what is left; returns the number of the signal that ended it."""
         self._open_batches()
-        self._checkpoints.start(self._state)
+        self._checkpoints.start(self.state)
         self._callbacks.on_train_begin()
         logs, interrupted = None, False
         while not interrupted and self._has_more():
@@ -142,14 +130,14 @@ class Run:
 
     def _has_more(self) -> bool:
         return (
-            self._state.epoch < self._config.epochs
-            and not self._state.early_stopping.should_stop
+            self.state.epoch < self._config.epochs
+            and not self.state.early_stopping.should_stop
             and not self._parts.model.stop_training
         )
 
     def _open_batches(self) -> None:
         """Opens the iterators, once: after an epoch, the next follows."""
-        state, inputs = self._state, self._inputs
+        state, inputs = self.state, self._inputs
         self._train_batches, self._validation_batches = (
             iter(strategy_lib.distribute(self._strategy, make_dataset))
             for make_dataset in (
@@ -167,7 +155,7 @@ class Run:
 
         An epoch that a signal ends midway leaves no line in the metrics.
         """
-        state, model = self._state, self._parts.model
+        state, model = self.state, self._parts.model
         start = time.perf_counter() - state.progress.seconds
 
         def stop_requested() -> bool:
@@ -211,7 +199,7 @@ class Run:
         except runner.NotFiniteStep as error:
             raise errors.NotFiniteError(
                 "The validation loss is not finite after epoch "
-                f"{self._state.epoch + 1}. {self._describe_last_state()}"
+                f"{self.state.epoch + 1}. {self._describe_last_state()}"
             ) from error
         return progress.result()
 
@@ -219,7 +207,7 @@ class Run:
         if self._on_first_step is not None:
             self._on_first_step()
             self._on_first_step = None
-        self._checkpoints.save_if_due(self._state)
+        self._checkpoints.save_if_due(self.state)
 
     def _end_epoch(
         self,
@@ -228,7 +216,7 @@ class Run:
         seconds: float,
     ) -> None:
         """Ends the epoch: its line in the metrics, its checkpoint."""
-        state = self._state
+        state = self.state
         record = {
             "epoch": state.epoch + 1,
             **logs,
@@ -252,7 +240,7 @@ class Run:
 
     def _save_checkpoint(self) -> None:
         try:
-            self._checkpoints.save(self._state)
+            self._checkpoints.save(self.state)
         except errors.NotFiniteError as error:
             raise errors.NotFiniteError(
                 f"{error} {self._describe_last_state()}"
@@ -269,14 +257,14 @@ class Run:
                 validation = _as_validation(logs)
             self._files.save_model(self._parts.model, files.MODEL_FILE)
         self._files.finish(
-            self._state,
+            self.state,
             validation=validation,
             stopped_by=signal.Signals(signum).name if signum else None,
         )
 
     def _not_finite(self, step: int) -> errors.NotFiniteError:
         """Returns the error about a step after which not all is finite."""
-        epoch = self._state.epoch
+        epoch = self.state.epoch
         names = self._inputs.train_filenames(epoch, step)
         listed = ", ".join(names[:_MOST_FILENAMES])
         return errors.NotFiniteError(

@@ -74,6 +74,7 @@ class TrainStep:
             scores = model(images, training=True)
             losses = self._losses(labels, scores)
             loss = tf.reduce_sum(losses * weights) / global_weight
+            # Public since Keras 3.0: `Trainer.train_step` calls it likewise.
             loss = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, model.trainable_variables)
         gradients = self._prepare(gradients, model.optimizer)

@@ -65,6 +65,8 @@ def build(
     backbone.name = name
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
+            # An argument of its constructor, which `keras.applications` does
+            # not pass on; the layer looks when it is called (Keras 3.15).
             layer.synchronized = True
     set_pixel_statistics(backbone)
     # In float32, whatever the others compute in.
@@ -126,9 +128,11 @@ def scale_pixels(
     if scaling == "tf":
         return _rescale(x, 1 / (127.5 * rescale), -1.0)
     if scaling == "torch":
-        std = 255 * rescale * np.array(_TORCH_STD)
-        offset = -np.array(_TORCH_MEAN) / _TORCH_STD
-        return _rescale(x, (1 / std).tolist(), offset.tolist())
+        std = np.array(_TORCH_STD)
+        scale = 1 / (255 * rescale * std)
+        return _rescale(
+            x, scale.tolist(), (-np.array(_TORCH_MEAN) / std).tolist()
+        )
     if scaling == "caffe":
         # To BGR, unless all channels are the same.
         x = x[..., ::-1] if is_colour else x

@@ -45,6 +45,9 @@ class WeightAverages:
 
         weights = self._model.trainable_variables
         for average, weight in zip(self.variables, weights):
+            # Documented of `tf.distribute.StrategyExtended` (2.21), and the
+            # only way to assign to mirrored variables from outside of replicas
+            # without a reduction.
             strategy.extended.update(
                 average, move, args=(weight.value,), group=False
             )

@@ -5,6 +5,7 @@ import contextlib
 
 import keras
 
+from training import keras_settings
 from training.config import networks
 from training.model import applications
 from training.model import lesson
@@ -42,8 +43,10 @@ def build_model(
 
     Raises:
         ValueError: If `name` or `precision` is unknown, `num_classes` below 2,
-            or the images are too small for the network.
+            or the images are too small for the network; or if settings of
+            Keras would change it.
     """
+    keras_settings.check()
     if num_classes < 2:
         raise ValueError(
             "`num_classes` must be at least 2. Received: "

@@ -5,27 +5,20 @@ its layers, and more than once it could be had to run more than that in spite
 of `safe_mode` (CVE-2025-1550, CVE-2025-8747).
 """
 
-from collections.abc import Iterator
-import contextlib
 import pathlib
 import re
-from typing import Any
 import warnings
-import zipfile
 
-import h5py
 import keras
 
 from training.config import networks
 from training.config import weight_files
 from training.model import applications
+from training.model import weight_arrays
 
-# What Keras's errors are of where arrays are missing or do not fit.
-_MISFITS = (KeyError, OSError, TypeError, ValueError)
-
-# Where Keras puts arrays: in a `.keras` archive, and among them the head's,
-# which is the only dense layer at the top level of our models.
-_ARRAYS_IN_ARCHIVE = "model.weights.h5"
+# Where Keras puts arrays, and among them the kernel of the head, which is the
+# only dense layer at the top level of our models.
+_LAYERS = "layers/"
 _KERNEL_OF_HEAD = "layers/dense/vars/0"
 
 
@@ -49,10 +42,10 @@ def load_initial_weights(model: keras.Model, path: str | pathlib.Path) -> str:
     """
     path = pathlib.Path(path)
     weight_files.check_weights_path(path)
-    with _open_arrays(path) as arrays:
-        if "layer_names" in arrays.attrs:
-            return _load_published(model, path)
-        if "layers" in arrays:
+    with weight_arrays.open_arrays(path) as arrays:
+        if arrays.is_of_layers:
+            return _load_published(model, path, arrays)
+        if any(name.startswith(_LAYERS) for name in arrays.shapes):
             return _load_saved(model, path, arrays)
     raise ValueError(
         "`weights` must be a file of weights, and this one holds something "
@@ -60,7 +53,9 @@ def load_initial_weights(model: keras.Model, path: str | pathlib.Path) -> str:
     )
 
 
-def _load_published(model: keras.Model, path: pathlib.Path) -> str:
+def _load_published(
+    model: keras.Model, path: pathlib.Path, arrays: weight_arrays.Arrays
+) -> str:
     backbone = _backbone(model)
     if backbone is None:
         raise ValueError(
@@ -68,61 +63,65 @@ def _load_published(model: keras.Model, path: pathlib.Path) -> str:
             f"{model.name}: published weights are for networks of "
             f"keras.applications. Received: weights={path}"
         )
-    _read(backbone, path, f"{backbone.name} without its head")
+    _read(backbone, path, arrays, f"{backbone.name} without its head")
     applications.set_pixel_statistics(backbone)
     return f"{backbone.name} from {path}, its head at random"
 
 
 def _load_saved(
-    model: keras.Model, path: pathlib.Path, arrays: h5py.File
+    model: keras.Model, path: pathlib.Path, arrays: weight_arrays.Arrays
 ) -> str:
-    found, expected = _count(arrays["layers"]), len(model.weights)
+    found, expected = _count(arrays), len(model.weights)
     if found != expected:
         # Keras looks for what it needs and not at what is left.
         reason = f"it has {expected} arrays, the file {found}"
         raise _misfit(path, model.name, reason)
     head = model.layers[-1]
     if not _has_other_classes(arrays, head):
-        _read(model, path, model.name)
+        _read(model, path, arrays, model.name)
         return f"all of {path}"
     body = keras.Model(model.inputs[0], head.input)
-    _read(body, path, model.name)
+    _read(body, path, arrays, model.name)
     return f"{path}, but for the head, which had other classes"
 
 
-def _read(target: keras.Model, path: pathlib.Path, network: str) -> None:
+def _read(
+    target: keras.Model,
+    path: pathlib.Path,
+    arrays: weight_arrays.Arrays,
+    network: str,
+) -> None:
     """Loads weights into `target`, all of them or none."""
     before = target.get_weights()
     try:
         with warnings.catch_warnings():
             # About each layer that does not fit; the error says it once.
             warnings.simplefilter("ignore")
-            target.load_weights(path)
-    except _MISFITS as error:
+            target.load_weights(arrays.path)
+    except weight_arrays.UNREADABLE as error:
         target.set_weights(before)
         # What follows are the values of the array, and all other layers.
         reason = re.split("Target variable|List of objects", str(error))[0]
         raise _misfit(path, network, " ".join(reason.split())) from error
 
 
-def _has_other_classes(arrays: h5py.File, head: keras.layers.Layer) -> bool:
+def _has_other_classes(
+    arrays: weight_arrays.Arrays, head: keras.layers.Layer
+) -> bool:
     """Whether the head in a file differs in its outputs alone."""
-    if _KERNEL_OF_HEAD not in arrays:
-        return False
-    inputs, classes = arrays[_KERNEL_OF_HEAD].shape
-    return inputs == head.kernel.shape[0] and classes != head.kernel.shape[1]
+    found = arrays.shapes.get(_KERNEL_OF_HEAD)
+    expected = tuple(head.kernel.shape)
+    return (
+        found is not None and found[:-1] == expected[:-1] and found != expected
+    )
 
 
-def _count(group: h5py.Group) -> int:
+def _count(arrays: weight_arrays.Arrays) -> int:
     """Counts arrays of weights; states of random generators are none."""
-    names: list[str] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:
-            names.append(name)
-
-    group.visititems(visit)
-    return len(names)
+    return sum(
+        name.startswith(_LAYERS) and "seed_generator" not in name
+        for name in arrays.shapes
+    )
 
 
 def _backbone(model: keras.Model) -> keras.Model | None:
@@ -131,24 +130,6 @@ def _backbone(model: keras.Model) -> keras.Model | None:
         if layer.name in networks.NETWORKS:
             return layer
     return None
-
-
-@contextlib.contextmanager
-def _open_arrays(path: pathlib.Path) -> Iterator[h5py.File]:
-    """Opens the arrays of a file."""
-    with contextlib.ExitStack() as stack:
-        try:
-            file: Any = path
-            if path.suffix == ".keras":
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                file = stack.enter_context(archive.open(_ARRAYS_IN_ARCHIVE))
-            arrays = stack.enter_context(h5py.File(file, "r"))
-        except (KeyError, OSError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                "`weights` must be a file that Keras can read, and this one is "
-                f"damaged or none: {error}. Received: weights={path}"
-            ) from error
-        yield arrays
 
 
 def _misfit(path: pathlib.Path, network: str, reason: str) -> ValueError:

@@ -16,6 +16,7 @@ import optuna
 from optuna.trial import TrialState
 import sqlalchemy
 
+from training import children as children_lib
 from training.sweep import results
 from training.sweep import space as space_lib
 from training.sweep import trials
@@ -121,7 +122,7 @@ class _Sweep:
         Raises:
             Interrupted: After a signal.
         """
-        with trials.note_signals() as self._received:
+        with children_lib.Children() as self._children:
             for trial in self._unfinished(num_trials):
                 params = {n: ask(trial) for n, ask in self._space.items()}
                 text = ", ".join(f"{name}: {v}" for name, v in params.items())
@@ -179,7 +180,7 @@ class _Sweep:
             command.append(f"--seed={seed}")
             workdir = workdir.with_name(f"seed-{seed}")
         is_hopeless = functools.partial(self._is_hopeless, trial, workdir)
-        trials.train(command, workdir, self._received, is_hopeless)
+        trials.train(command, workdir, self._children, is_hopeless)
         # Its last epochs are what others are compared with.
         is_hopeless()
         metric = self._options.metric

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import json
 import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ from typing import Any
 
 import optuna
 
+from training import children as children_lib
 from training.workdir import directory as directory_lib
 from training.workdir import files
 
@@ -35,7 +34,7 @@ class Failed(Exception):
 def train(
     command: Sequence[str],
     workdir: pathlib.Path,
-    received: Sequence[int],
+    children: children_lib.Children,
     is_hopeless: Callable[[], bool],
 ) -> None:
     """Trains in `workdir`, resuming what is there; output goes beside it.
@@ -45,7 +44,7 @@ def train(
     Args:
         command: A Python program and its options, but `--workdir`.
         workdir: Of the run.
-        received: As `note_signals` gives it.
+        children: Passes this process's signals on, and its end.
         is_hopeless: Called every half second; whether to end the run.
 
     Raises:
@@ -54,22 +53,31 @@ def train(
         Failed: If its exit status is not 0.
     """
     workdir.parent.mkdir(parents=True, exist_ok=True)
-    while directory_lib.is_in_use(workdir) and not received:
+    while directory_lib.is_in_use(workdir) and not children.received:
         time.sleep(_POLL_SECONDS)
-    if received:
+    if children.received:
         raise Interrupted
     log_file = workdir.parent / LOG_FILE
     with open(log_file, "a", encoding="utf-8") as log:
-        process = subprocess.Popen(
+        process = children.start(
             [sys.executable, *command, f"--workdir={workdir}"],
-            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C reaches the sweep alone, which passes it on.
-            start_new_session=True,
         )
-    is_pruned = _wait(process, received, is_hopeless)
-    if received:
+    is_pruned = False
+    try:
+        while process.poll() is None:
+            if not is_pruned and is_hopeless():
+                is_pruned = True
+                # It writes a checkpoint first.
+                process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_SECONDS)
+    finally:
+        # Does nothing unless an error has ended the loop.
+        process.terminate()
+        process.wait()
+    if children.received:
         raise Interrupted
     if is_pruned:
         raise optuna.TrialPruned("pruned: worse than the median")
@@ -77,52 +85,6 @@ def train(
         lines = log_file.read_text("utf-8", errors="replace").split("\n")
         last = next((line for line in reversed(lines) if line.strip()), "")
         raise Failed(f"failed, status {process.returncode}: {last.strip()}")
-
-
-def _wait(
-    process: subprocess.Popen[bytes],
-    received: Sequence[int],
-    is_hopeless: Callable[[], bool],
-) -> bool:
-    """Waits for a process; returns whether it was ended as hopeless."""
-    is_pruned, num_stops = False, 0
-    try:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_POLL_SECONDS)
-                return is_pruned
-            is_pruned = is_pruned or is_hopeless()
-            # Once to have it write a checkpoint, twice to end it at once.
-            # Counted first: the next may come while this one is passed on.
-            wanted = len(received) + is_pruned
-            if wanted > num_stops:
-                process.terminate()
-            num_stops = wanted
-    finally:
-        # Does nothing unless an error has ended the loop.
-        process.terminate()
-        process.wait()
-
-
-@contextlib.contextmanager
-def note_signals() -> Iterator[list[int]]:
-    """Gives a list that grows by each signal that would end this process.
-
-    Those that are ignored stay so, as SIGHUP under `nohup`.
-    """
-    received: list[int] = []
-    # Windows has no SIGHUP.
-    names = {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal))
-    previous = {
-        signum: signal.signal(signum, lambda s, frame: received.append(s))
-        for signum in (getattr(signal, name) for name in names)
-        if signal.getsignal(signum) is not signal.SIG_IGN
-    }
-    try:
-        yield received
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
 
 
 def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:

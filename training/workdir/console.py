@@ -19,6 +19,7 @@ from training.workdir import files
 
 if typing.TYPE_CHECKING:
     from training.checkpoint import resume
+    from training.checkpoint import state as state_lib
     from training.data import splits as splits_lib
     from training.loop import early_stopping as early_stopping_lib
 
@@ -64,26 +65,25 @@ def print_model(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
 
 
 def print_start(
-    start: resume.Start, epochs: int, epoch: int, step: int
+    start: resume.Start, epochs: int, state: state_lib.TrainState
 ) -> None:
     """Prints where a run that was there before is resumed.
 
     Args:
         start: How the run starts.
         epochs: How many epochs there will be.
-        epoch: How many are done.
-        step: How many steps of the next are done.
+        state: How far it has come.
     """
     for notice in start.notices:
         print(notice)
     if start.checkpoint is None or start.directory is None:
         return
     path = start.directory.path
-    if start.is_finished or epoch >= epochs:
+    if start.is_finished or state.epoch >= epochs:
         print(f"The run in {path} is finished already.")
         return
-    where = f"after step {step}" if step else "at its start"
-    print(f"Resumed the run in {path}, in epoch {epoch + 1} {where}")
+    where = f"after step {state.step}" if state.step else "at its start"
+    print(f"Resumed the run in {path}, in epoch {state.epoch + 1} {where}")
 
 
 def print_first_step(seconds: float) -> None:
@@ -135,7 +135,7 @@ def print_summary(
     if stopped_by:
         print(
             f"Stopped by {stopped_by} after {done}; the same command resumes "
-            "from here."
+            "it."
         )
     elif early_stopping.should_stop:
         print(

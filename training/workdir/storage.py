@@ -46,7 +46,8 @@ def reporting_errors(
     except kinds as error:
         if str(directory) not in str(error):
             raise
-        raise _cannot_write(str(directory), str(error)) from error
+        reason = str(error).split("\n")[0]
+        raise _cannot_write(str(directory), reason) from error
 
 
 def _is_within(path: str, directory: pathlib.Path) -> bool:

@@ -32,3 +32,5 @@ Names of files appear only among the skipped, patients nowhere.
 """
 
 from xray_tfds.audit.auditing import run_audit
+
+__all__ = ["run_audit"]

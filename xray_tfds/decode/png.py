@@ -35,7 +35,7 @@ def encode(pixels: np.ndarray) -> bytes:
         [
             b"\x89PNG\r\n\x1a\n",
             _chunk(b"IHDR", header),
-            _chunk(b"IDAT", zlib.compress(rows, level=0)),
+            _chunk(b"IDAT", zlib.compress(rows.data, level=0)),
             _chunk(b"IEND", b""),
         ]
     )

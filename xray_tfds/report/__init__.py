@@ -50,3 +50,5 @@ the last bin also hold what lies beyond them.
 
 from xray_tfds.report.writing import ReportError
 from xray_tfds.report.writing import write_report
+
+__all__ = ["ReportError", "write_report"]

@@ -8,20 +8,13 @@ from tensorflow.python.distribute.cluster_resolver import (
     slurm_cluster_resolver as tensorflow_slurm,
 )
 
+from tests.helpers import processes
 from training.cluster import addresses
-
-
-def free_ports(count):
-    listeners = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 @pytest.fixture
 def workers():
-    return tuple(f"localhost:{port}" for port in free_ports(3))
+    return tuple(f"localhost:{port}" for port in processes.free_ports(3))
 
 
 def tf_config(task, **cluster_jobs):
@@ -58,7 +51,9 @@ def test_tf_config_of_workers_only(workers):
 
 
 def test_slurm_gives_each_task_of_a_node_a_port(monkeypatch):
-    monkeypatch.setattr(addresses, "_SLURM_PORT", free_ports(1)[0] - 1)
+    monkeypatch.setattr(
+        addresses, "_SLURM_PORT", processes.free_ports(1)[0] - 1
+    )
     monkeypatch.setattr(addresses, "_check_host", lambda host, source: None)
     environ = {
         "SLURM_PROCID": "1",

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -11,11 +10,11 @@ import keras
 import numpy as np
 import pytest
 
+from tests.helpers import processes
 from training import errors
 
 pytestmark = pytest.mark.slow
 
-ROOT = pathlib.Path(__file__).parents[3]
 FLAGS = (
     "--image_size=64",
     "--epochs=6",
@@ -31,6 +30,11 @@ def command(module, *flags):
     return [sys.executable, "-u", *module, *map(str, flags)]
 
 
+# As in most hospitals; gRPC would ask it for localhost, and nobody answers.
+_PROXY = "http://127.0.0.1:1"
+_PROXIES = {f"{name}_proxy": _PROXY for name in ("http", "https", "grpc")}
+
+
 def launch(data, workdir, *flags):
     """Starts two workers by the launcher."""
     return subprocess.Popen(
@@ -41,7 +45,8 @@ def launch(data, workdir, *flags):
             f"--workdir={workdir}",
             *flags,
         ),
-        cwd=ROOT,
+        cwd=processes.ROOT,
+        env=os.environ | _PROXIES,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,7 +91,7 @@ def test_two_workers_give_the_numbers_of_one_process(untouched, data, tmp_path):
         command(
             ("train.py",), *FLAGS, *data, f"--workdir={tmp_path}", "--epochs=1"
         ),
-        cwd=ROOT,
+        cwd=processes.ROOT,
         check=True,
         capture_output=True,
         timeout=300,
@@ -97,21 +102,32 @@ def test_two_workers_give_the_numbers_of_one_process(untouched, data, tmp_path):
         assert first[name] == pytest.approx(value, abs=1e-6), name
 
 
+def wait_for(process, text):
+    """Reads what a process prints up to a line with a text."""
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(process.stderr.read())
+
+
+def trainers_of(launcher):
+    """Returns the ids of the processes that train, below their guards."""
+    guards = processes.children_of(launcher.pid)
+    return [processes.children_of(guard)[0] for guard in guards]
+
+
 def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
     untouched, data, tmp_path
 ):
     process = launch(data, tmp_path / "run")
-    for line in process.stdout:
+    with processes.ended_after(process):
         # By then the first epoch has its checkpoint.
-        if "Epoch 2/" in line:
-            break
-    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    victim = int(children.read_text().split()[1])
-    os.kill(victim, signal.SIGKILL)
-    # What is promised: within half a minute.
-    _, error = process.communicate(timeout=30)
+        wait_for(process, "Epoch 2/")
+        os.kill(trainers_of(process)[1], signal.SIGKILL)
+        # What is promised: within half a minute.
+        _, error = process.communicate(timeout=30)
     assert "Worker 1 has ended by SIGKILL" in error
-    assert process.returncode in (137, errors.WORKER_LOST_STATUS)
+    assert process.returncode == 137
     again = launch(data, tmp_path / "run")
     output, error = again.communicate(timeout=300)
     assert again.returncode == 0, error
@@ -121,6 +137,34 @@ def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
     ):
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_equal(a, b)
+
+
+def test_death_while_the_network_is_built_ends_the_other(data, tmp_path):
+    process = launch(data, tmp_path / "run")
+    with processes.ended_after(process):
+        wait_for(process, "Data:")
+        os.kill(trainers_of(process)[0], signal.SIGKILL)
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 137
+    assert "Worker 0 has ended by SIGKILL" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("paused", [0, 1])
+def test_paused_worker_ends_the_other_in_words(paused, data, tmp_path):
+    process = launch(data, tmp_path / "run", "--epochs=1000")
+    with processes.ended_after(process):
+        wait_for(process, "Epoch 2/")
+        trainers = trainers_of(process)
+        os.kill(trainers[paused], signal.SIGSTOP)
+        processes.wait_until(
+            lambda: not processes.is_alive(trainers[1 - paused])
+        )
+        os.kill(trainers[paused], signal.SIGCONT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == errors.WORKER_LOST_STATUS
+    assert "Another worker does not answer any more" in error
+    assert "Traceback" not in error
 
 
 def _small_normalizing_network(input_shape, num_classes):
@@ -170,7 +214,7 @@ def test_one_device_two_and_three_give_the_same_with_normalization(tmp_path):
         path = tmp_path / str(devices)
         subprocess.run(
             [sys.executable, "-c", _RUN_ON, str(path), str(devices)],
-            cwd=ROOT,
+            cwd=processes.ROOT,
             check=True,
             capture_output=True,
             timeout=300,

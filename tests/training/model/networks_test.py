@@ -10,6 +10,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from training import model
 from training.config import networks
@@ -100,8 +101,9 @@ def test_smallest_size_is_that_of_keras(name):
 
 def test_lesson_cannot_be_smaller(monkeypatch):
     monkeypatch.setitem(networks._SMALLEST_SIZE, "lesson", 1)
-    with pytest.raises(ValueError, match="size would be zero or negative"):
-        model.build_model("lesson", (61, 61, 1), 2)
+    # Keras 3.12 builds it, and finds only on images that nothing is left.
+    with pytest.raises((ValueError, tf.errors.OpError)):
+        model.build_model("lesson", (61, 61, 1), 2)(images_of((61, 61, 1)))
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -126,7 +128,9 @@ def test_pixels_are_scaled_as_published_weights_expect(name, channels, rescale):
     x = applications.to_three_channels(inputs)
     scaling = applications.scaling_of(name)
     x = applications.scale_pixels(x, scaling, rescale, channels > 1)
-    ours = keras.Model(inputs, x)(images_of(shape, rescale=rescale)).numpy()
+    # Keras 3.12 makes no model of an input that nothing is done to.
+    outputs = keras.layers.Identity()(x)
+    ours = keras.Model(inputs, outputs)(images_of(shape, rescale=rescale))
     pixels = np.broadcast_to(images_of(shape), (3, 4, 5, 3)).copy()
     theirs = _preprocess_input(name)(pixels)
     np.testing.assert_allclose(ours, theirs, atol=2e-4)

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.helpers import sweeps
+from training import children as children_lib
 from training.sweep import trials
 from training.workdir import directory as directory_lib
 
@@ -61,9 +62,9 @@ import os, pathlib, signal, sys, time
 workdir = pathlib.Path(sys.argv[-1].partition("=")[2])
 workdir.mkdir(parents=True)
 def stop(signum, frame):
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     (workdir / "asked").write_text("x")
-signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
 (workdir / "pid").write_text(str(os.getpid()))
 time.sleep(60)
 """)
@@ -120,8 +121,9 @@ def test_trial_ends_when_its_sweep_fails(endless, tmp_path):
         pids.append(read_pid(tmp_path))
         raise OSError("no space left on device")
 
-    with pytest.raises(OSError, match="no space"):
-        trials.train([str(endless)], workdir, [], fail)
+    with children_lib.Children() as children:
+        with pytest.raises(OSError, match="no space"):
+            trials.train([str(endless)], workdir, children, fail)
     assert not is_alive(pids[0])
     assert (workdir / "checkpoint").exists()
 
