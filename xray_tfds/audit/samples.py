@@ -19,6 +19,7 @@ from xray_tfds.audit import features
 from xray_tfds.decode import errors
 from xray_tfds.decode import limits
 from xray_tfds.decode import quality
+from xray_tfds.decode import quiet
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
 from xray_tfds.source import patients
@@ -197,6 +198,7 @@ def _read_examples(builder):
 def _measure_example(item):
     split, index, example = item
     data = example["image"]
+    quiet.silence()
     with Image.open(io.BytesIO(data)) as image:
         measurement = features.measure(
             data, image, file_format=str(image.format), mode=image.mode
