@@ -67,7 +67,8 @@ class Channel:
         self._peers = peers
         self._workers = workers
         self._stage = stage
-        self._on_lost = on_lost or _make_end()
+        # Without peers nobody is lost.
+        self._on_lost = on_lost or (_make_end() if peers else sys.exit)
         self._received: dict[int, queue.Queue[tuple[bytes, bytes]]] = {
             peer: queue.Queue() for peer in peers
         }
@@ -269,7 +270,10 @@ def _make_end() -> Callable[[str], None]:
     """Returns a function that ends the process with a message."""
     # Standard error as it is now: `quiet_import` diverts it while TensorFlow
     # loads.
-    stderr = os.dup(sys.stderr.fileno()) if sys.stderr else None
+    stderr: int | None = None
+    # It may be closed, or have no descriptor, as a notebook's.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        stderr = os.dup(sys.stderr.fileno())
 
     def end(message: str) -> None:
         # At once: the main thread may wait in a collective.
