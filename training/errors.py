@@ -5,7 +5,7 @@
 | 0 | finished |
 | 2 | something is wrong with an option, the data or the work directory |
 | 3 | the loss, or a weight, is not a number |
-| 4 | files of the run could not be written |
+| 4 | files of the run, or records, could not be written or read |
 | 5 | finished, but standard output could not be written to |
 | 76 | another worker has ended (`training.cluster`) |
 | 128 + n | signal n ended it; after SIGTERM and SIGINT with a checkpoint |
