@@ -17,6 +17,7 @@ from pipeline import buffers
 from pipeline import checks
 from xray_tfds import parallel
 from xray_tfds.decode import images
+from xray_tfds.decode import quiet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +85,7 @@ def load_split(
 
 
 def _load(path: str, decoding: Decoding) -> npt.NDArray[np.uint8]:
+    quiet.silence()
     try:
         # By content, in any format that PIL knows, as Keras does.
         with Image.open(path) as image:
@@ -96,17 +98,23 @@ def _load(path: str, decoding: Decoding) -> npt.NDArray[np.uint8]:
                 keep_aspect_ratio=decoding.keep_aspect_ratio,
             )
     except Exception as error:
-        # PIL's decoders raise whatever a corrupt header leads them to.
-        reason = str(error) or type(error).__name__
-        if isinstance(error, Image.UnidentifiedImageError):
-            reason = "its content is no image that Pillow knows"
-        raise ValueError(f"Cannot decode {path}: {reason}") from error
+        # PIL's decoders raise whatever a corrupt header leads them to, in words
+        # that may be the file's.
+        raise ValueError(f"Cannot decode {path}: {_reason(error)}") from None
     if pixels.dtype != np.uint8:
         raise ValueError(
             f"{path} has {8 * pixels.itemsize}-bit grey values, which Keras "
             "would not scale either. Convert the file to 8 bits."
         )
     return pixels
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "its content is no image that Pillow knows"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"it is truncated or corrupt ({type(error).__name__})"
 
 
 def _as_size(size: Any) -> tuple[int, int]:

@@ -23,8 +23,6 @@ _JPEG_2000_START = b"\xff\x4f\xff\x51"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _JP2_CODESTREAM = b"jp2c"
 
-# A film of 20,000x20,000 pixels in tiles of 256x256 has 6,241.
-_MAX_TILES = 10_000
 
 # Ends JPEG, JPEG-LS and JPEG 2000 alike; behind it may be padding.
 _END = b"\xff\xd9"
@@ -146,7 +144,7 @@ def _parse_jpeg_2000(frame):
         struct.unpack_from(">8IH", frame, start + 8)
     )
     tiles = -(-right // max(tile_width, 1)) * -(-bottom // max(tile_height, 1))
-    limits.check_parts(tiles, "tiles", _MAX_TILES)
+    limits.check_parts(tiles, "tiles", limits.MAX_JPEG_2000_TILES)
     return _Header(right - left, bottom - top, samples, end)
 
 

@@ -33,15 +33,8 @@ _JPEG_ARITHMETIC = b"\xff\xc9"
 # libjpeg-turbo fills a register of 64 bits before it decodes the last symbol.
 _JPEG_LOOK_AHEAD = 8
 
-# Each pass over a progressive film takes a fiftieth of a second and more, and
-# there may be any number of them. Encoders use about ten.
 _JPEG_SCAN = b"\xff\xda"
-_MAX_SCANS = 100
-
-# PIL joins all EXIF segments of up to 64 KiB to one directory, and makes an
-# object of each fraction in some of its entries.
 _JPEG_EXIF = b"Exif\0\0"
-_MAX_EXIF_SEGMENTS = 8
 _PHOTOSHOP_BLOCK = b"8BIM"
 
 _PNG_SIGNATURE_SIZE = 8
@@ -124,9 +117,9 @@ def _read_tiff_header(data):
 
 def check_jpeg(data: bytes) -> None:
     """Refuses a JPEG of more parts than any encoder makes."""
-    limits.check_parts(data.count(_JPEG_SCAN), "scans", _MAX_SCANS)
+    limits.check_parts(data.count(_JPEG_SCAN), "scans", limits.MAX_JPEG_SCANS)
     limits.check_parts(
-        data.count(_JPEG_EXIF), "EXIF segments", _MAX_EXIF_SEGMENTS
+        data.count(_JPEG_EXIF), "EXIF segments", limits.MAX_JPEG_EXIF_SEGMENTS
     )
     limits.check_parts(data.count(_PHOTOSHOP_BLOCK), "Photoshop blocks")
 

@@ -16,12 +16,6 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import grey_scale
 from xray_tfds.decode import limits
 
-# The longest value of an element, in bytes. Explicit VR has 16 bits for the
-# length of short ones; implicit VR has 32, and pydicom makes an object of each
-# value in them. A LUT has up to 128 KiB.
-_MAX_VALUE = 2**16
-_MAX_SEQUENCE = 2**21
-
 # Keyword of an element that is read -> its longest value.
 _ELEMENTS = {
     **dict.fromkeys(
@@ -33,19 +27,14 @@ _ELEMENTS = {
             *("WindowCenter", "WindowWidth", "VOILUTFunction"),
             *("RescaleIntercept", "RescaleSlope"),
         ),
-        _MAX_VALUE,
+        limits.MAX_DICOM_VALUE,
     ),
-    "ModalityLUTSequence": _MAX_SEQUENCE,
-    "VOILUTSequence": _MAX_SEQUENCE,
+    "ModalityLUTSequence": limits.MAX_DICOM_SEQUENCE,
+    "VOILUTSequence": limits.MAX_DICOM_SEQUENCE,
     "PixelData": 2**32,
 }
 _SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
 _UNDEFINED_LENGTH = 2**32 - 1
-# Views of one film; a fragment of pixels is an item, too.
-_MAX_ITEMS = 1000
-# Twice for each element, of which a film has some hundreds; pydicom takes ten
-# times as long for one as PIL does for a part of an image.
-_MAX_READS = 100_000
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
@@ -171,7 +160,9 @@ def _read(data):
     def stop_when(tag, vr, length):
         del vr  # Not known where it is implicit.
         longest = _ELEMENTS.get(tags.get(tag, ""), _UNDEFINED_LENGTH)
-        is_open = length == _UNDEFINED_LENGTH and longest > _MAX_VALUE
+        is_open = (
+            length == _UNDEFINED_LENGTH and longest > limits.MAX_DICOM_VALUE
+        )
         if length > longest and not is_open:
             raise errors.BadFile(
                 "unsupported",
@@ -180,13 +171,17 @@ def _read(data):
         return False
 
     ds = pydicom.filereader.read_partial(
-        _Stream(data, _MAX_READS), stop_when, specific_tags=list(tags)
+        _Stream(data, limits.MAX_DICOM_READS),
+        stop_when,
+        specific_tags=list(tags),
     )
     for name in _SEQUENCES:
         content = ds.get_item(name).value if name in ds else b""
         if isinstance(content, bytes):  # Not parsed yet, item by item.
             number = max(content.count(tag) for tag in _ITEM_TAGS)
-            limits.check_parts(number, f"items of {name}", _MAX_ITEMS)
+            limits.check_parts(
+                number, f"items of {name}", limits.MAX_DICOM_ITEMS
+            )
     return ds
 
 

@@ -27,6 +27,30 @@ MAX_READS = 200_000
 # an entry in a TIFF directory, fragments and items of a DICOM file.
 MAX_PARTS = 100_000
 
+# Each pass over a progressive film takes a fiftieth of a second and more, and
+# there may be any number of them. Encoders use about ten.
+MAX_JPEG_SCANS = 100
+
+# PIL joins all EXIF segments of up to 64 KiB to one directory, and makes an
+# object of each fraction in some of its entries.
+MAX_JPEG_EXIF_SEGMENTS = 8
+
+# A film of 20,000x20,000 pixels in tiles of 256x256 has 6,241.
+MAX_JPEG_2000_TILES = 10_000
+
+# The longest value of an element, in bytes. Explicit VR has 16 bits for the
+# length of short ones; implicit VR has 32, and pydicom makes an object of each
+# value in them. A LUT has up to 128 KiB.
+MAX_DICOM_VALUE = 2**16
+MAX_DICOM_SEQUENCE = 2**21
+
+# Views of one film; a fragment of pixels is an item, too.
+MAX_DICOM_ITEMS = 1000
+
+# Twice for each element, of which a film has some hundreds; pydicom takes ten
+# times as long for one as PIL does for a part of an image.
+MAX_DICOM_READS = 100_000
+
 
 class NotEnoughMemoryError(ValueError):
     """The machine's error, which is not taken for that of a file."""
