@@ -1,10 +1,10 @@
 """What every test shares: three logical CPUs, image trees, prepared records."""
 
 import os
+import signal
 
 # Before TensorFlow is imported anywhere: no start-up chatter.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -16,6 +16,11 @@ import xray_tfds  # noqa: E402
 
 
 def pytest_configure():
+    # A shell ignores them for what it starts in the background, as nohup does,
+    # and processes that tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):  # Not on Windows.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Logical CPUs stand in for GPUs. TensorFlow refuses this once its
     # devices are in use, so it happens before any test is collected.
     (cpu,) = tf.config.list_physical_devices("CPU")
