@@ -10,8 +10,8 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGES = (
-    *("evaluation", "migration", "pages", "pipeline", "tests", "train"),
-    *("training", "xray_tfds"),
+    *("disk", "evaluation", "migration", "pages", "pipeline", "tests"),
+    *("train", "training", "xray_tfds"),
 )
 
 # Imported -> what provides it, where that has another name.

@@ -112,7 +112,7 @@ def test_prepared_dataset_and_virtual_devices_give_the_same(
     workdir, _ = first_run
     info = json.loads((workdir / "model.json").read_text())
     name, config, _ = info["dataset"]["name"].split("/")
-    (data_dir,) = (workdir.parent / "records").iterdir()
+    (data_dir,) = (workdir.parent / "records").glob("[!.]*")
     result = train(
         *SMALL,
         f"--dataset={name}/{config}",
@@ -130,7 +130,7 @@ def test_prepared_dataset_of_another_size_is_refused(first_run, tmp_path):
     workdir, _ = first_run
     info = json.loads((workdir / "model.json").read_text())
     name, config, _ = info["dataset"]["name"].split("/")
-    (data_dir,) = (workdir.parent / "records").iterdir()
+    (data_dir,) = (workdir.parent / "records").glob("[!.]*")
     result = train(
         f"--dataset={name}/{config}",
         f"--data_dir={data_dir}",
