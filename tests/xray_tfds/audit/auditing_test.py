@@ -195,8 +195,7 @@ def test_shortcuts_of_the_public_data_set_are_found():
         ("width, height, aspect", 0.925),
         ("aspect", 0.875),
     ):
-        # Fits of scikit-learn 1.7 and 1.9 differ by .0013.
-        assert container[name]["auc"] == pytest.approx(expected, abs=2e-3)
+        assert container[name]["auc"] == pytest.approx(expected, abs=1e-3)
         assert container[name]["low"] < expected < container[name]["high"]
         assert container[name]["flagged"]
     assert {part["group"] for part in audit["parts"]} == {"container"}
