@@ -25,12 +25,10 @@ from training import quiet_import
 from training.cluster import addresses as addresses_lib
 from training.cluster import guard
 from training.config import flags as flags_lib
-from training.config import options
 from training.config import weight_files
 from training.workdir import directory as directory_lib
 
 _STARTED = time.monotonic()
-_HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
 _RECORDS_DIR = os.path.join("data", "records")
 
 
@@ -186,20 +184,8 @@ def _open_builder(data_config):
 
 
 def _parse_flags(argv):
-    """Returns what is left of `argv`; prints help, or what is wrong, and exits.
-
-    absl's own `--help` sorts by name; ours keeps what belongs together
-    together. Its `--helpfull` is left as it is.
-    """
-    if _HELP_FLAGS.intersection(argv[1:]):
-        print(__doc__.split("\n\nEach option")[0] + "\n")
-        print(options.describe())
-        print("\n--flagfile=FILE reads options from a file, one a line.")
-        sys.exit(0)
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        sys.exit(_fail(error))
+    about = __doc__.split("\n\nEach option")[0]
+    return flags_lib.parse(argv, flags, about=about)
 
 
 def _fail(error, status=2):

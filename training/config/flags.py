@@ -3,22 +3,31 @@
 That program passes `absl.flags` in: nothing else depends on a command line.
 """
 
+from collections.abc import Iterable
 import os
+import sys
 from typing import Any
 
 from pipeline import config as augment_lib
+from pipeline import options as options_lib
 from training.config import data
 from training.config import options
 from training.config import train
 
 
-def define(flags: Any) -> None:
+_HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
+
+
+def define(
+    flags: Any, declared: Iterable[options_lib.Option] = options.ALL
+) -> None:
     """Defines a flag for each option.
 
     Args:
         flags: The module `absl.flags`.
+        declared: The options; those of a run, if left out.
     """
-    for option in options.ALL:
+    for option in declared:
         name, default, text = option.name, option.default, option.help
         if option.kind == "enum":
             flags.DEFINE_enum(name, default, option.choices, text)
@@ -30,18 +39,51 @@ def define(flags: Any) -> None:
             flags.DEFINE_string(name, written, text)
 
 
-def read(flag_values: Any) -> tuple[data.DataConfig, train.TrainConfig]:
-    """Returns what the flags say.
+def parse(
+    argv: list[str],
+    flags: Any,
+    *,
+    about: str,
+    groups: options.Groups = options.GROUPS,
+) -> list[str]:
+    """Returns what is left of `argv`; prints help, or what is wrong, and exits.
+
+    absl's own `--help` sorts by name; ours keeps what belongs together
+    together. Its `--helpfull` is left as it is.
+
+    Args:
+        argv: The command line.
+        flags: The module `absl.flags`.
+        about: What the help says before the options.
+        groups: The options by their headings.
+    """
+    if _HELP_FLAGS.intersection(argv[1:]):
+        print(f"{about}\n")
+        print(options.describe(groups))
+        print("\n--flagfile=FILE reads options from a file, one a line.")
+        sys.exit(0)
+    try:
+        return list(flags.FLAGS(argv))
+    except flags.Error as error:
+        print(f"{os.path.basename(argv[0])}: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def read_given(
+    flag_values: Any, declared: Iterable[options_lib.Option]
+) -> dict[str, Any]:
+    """Returns what the flags of some options hold, without those left out.
 
     Args:
         flag_values: The parsed `absl.flags.FLAGS`. Its paths become absolute,
             so that a flag file says the same from any directory.
+        declared: The options.
 
     Raises:
-        ValueError: If a value is not what its option takes.
+        ValueError: If a path is none.
     """
     given = {}
-    for option in options.ALL:
+    for option in declared:
         flag = flag_values[option.name]
         if not flag.present:
             continue
@@ -49,6 +91,19 @@ def read(flag_values: Any) -> tuple[data.DataConfig, train.TrainConfig]:
             path = option.parse(flag.value)
             flag.value = os.path.abspath(path) if option.in_flagfile else path
         given[option.name] = flag.value
+    return given
+
+
+def read(flag_values: Any) -> tuple[data.DataConfig, train.TrainConfig]:
+    """Returns what the flags say.
+
+    Args:
+        flag_values: As for `read_given`.
+
+    Raises:
+        ValueError: If a value is not what its option takes.
+    """
+    given = read_given(flag_values, options.ALL)
     augment = options.parse_group(options.AUGMENTATION, given)
     return (
         data.DataConfig(**options.parse_group(options.DATA, given)),

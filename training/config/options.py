@@ -15,6 +15,7 @@ from training.config import data
 from training.config import train
 
 Option = options_lib.Option
+Groups = Mapping[str, Iterable[Option]]
 
 _WIDTH = 80
 _INDENT = 28
@@ -66,10 +67,14 @@ def parse_group(
     }
 
 
-def describe() -> str:
-    """Returns the options as text for a terminal, group by group."""
+def describe(groups: Groups = GROUPS) -> str:
+    """Returns options as text for a terminal.
+
+    Args:
+        groups: The options by their headings; those of a run, if left out.
+    """
     lines: list[str] = []
-    for title, group in GROUPS.items():
+    for title, group in groups.items():
         lines += ["", title]
         for option in group:
             lines += _describe(option)
