@@ -1,0 +1,184 @@
+"""A run in its directory: its network, and how that is to be fed.
+
+    run = runs.open_run("runs/20261127-120000")
+    run.predict(images)                      # uint8 images -> probabilities
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import dataclasses
+import functools
+import math
+import pathlib
+from typing import Any
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from inference import model_files
+import pipeline
+from training import config as config_lib
+from training.config import flags as flags_lib
+from training.loop import compilation
+from training.loop import early_stopping
+from training.workdir import atomic
+from training.workdir import directory as directory_lib
+from training.workdir import files
+from training.workdir import metrics_file
+from training.workdir import run_record
+
+Weights = Literal["best", "last"]
+_FILES: dict[str, str] = {
+    "best": files.BEST_MODEL_FILE,
+    "last": files.MODEL_FILE,
+}
+
+# Where a directory without a run is searched for one, for the error alone.
+_MOST_LISTED = 3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """What a run has left, opened.
+
+    Attributes:
+        workdir: Its directory.
+        weights: Which of its two models this is: that of the best epoch, or
+            that of the last.
+        epoch: The epoch of these weights, from 1.
+        sha256: Of the file of the model.
+        model: The network, from what `augment` makes of images to
+            probabilities; in the precision that it was trained in.
+        network: Its name, such as "residual".
+        augment: How images are normalised; nothing is augmented.
+        statistics: For `augment`, where it needs any.
+        class_names: In the order of the probabilities.
+        image_shape: `(height, width, channels)` of an image of the records.
+        settings: What decided its results, by the name of the flag.
+        flags: The text of its flag file, by flag; empty for a run from Python.
+        epochs: A record of metrics for each epoch, in order; None for NaN.
+        data_fingerprint: Of the training and the validation images.
+        info: All of `model.json`.
+    """
+
+    workdir: pathlib.Path
+    weights: Weights
+    epoch: int
+    sha256: str
+    model: keras.Model
+    network: str
+    augment: pipeline.AugmentConfig
+    statistics: pipeline.Statistics | None
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    settings: dict[str, Any]
+    flags: dict[str, str]
+    epochs: list[dict[str, Any]]
+    data_fingerprint: str
+    info: dict[str, Any]
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the network has learned or holds."""
+        return int(self.model.count_params())
+
+    @property
+    def color_mode(self) -> str | None:
+        """Of the prepared images; None if the records do not say."""
+        return self.info.get("color_mode")
+
+    @property
+    def interpolation(self) -> str | None:
+        """How images were resized; None if the records do not say."""
+        return self.info.get("interpolation")
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """Name and options of the records that it was trained on."""
+        return self.info["dataset"]
+
+    @functools.cached_property
+    def predict(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Function of uint8 `[batch, height, width, channels]`, traced once.
+
+        It normalises the images as training did for its validation, and
+        returns float32 `[batch, num_classes]`.
+        """
+        augment, statistics, model = self.augment, self.statistics, self.model
+        # As in training: XLA rounds otherwise than TensorFlow's own kernels.
+        choice = compilation.choose(config_lib.TrainConfig(), augment)
+
+        @tf.function(autograph=False, jit_compile=choice.evaluation or None)
+        def forward(images: tf.Tensor) -> tf.Tensor:
+            return model(images, training=False)
+
+        @tf.function(
+            autograph=False,
+            input_signature=[tf.TensorSpec([None, *self.image_shape], tf.uint8)],
+        )
+        def predict(images: tf.Tensor) -> tf.Tensor:
+            features = {"image": images, "params": {}}
+            return forward(
+                pipeline.augment_features(features, augment, statistics)
+            )
+
+        return predict
+
+
+def open_run(
+    workdir: str | pathlib.Path, *, weights: Weights = "best"
+) -> Run:
+    """Opens the directory of a run; no code in it is run, nothing is written.
+
+    Args:
+        workdir: As of `train.py`.
+        weights: "best" for the model of the best epoch, "last" for that of the
+            last.
+
+    Raises:
+        ValueError: If it is no directory of a run, the run has no such model,
+            or a file is damaged or not of this run.
+    """
+    path = pathlib.Path(workdir).expanduser()
+    record = _read_record(path)
+    model_path = _find_model(path, weights)
+    info = _read_info(path)
+    try:
+        height, width = info["image_size"]
+        image_shape = (int(height), int(width), int(info["channels"]))
+        class_names = tuple(map(str, info["class_names"]))
+        network = str(info["model"])
+        augment = _read_augment(path, info["preprocessing"])
+        epochs = metrics_file.read_metrics(path)
+        epoch = _find_epoch(weights, info, record["settings"], epochs)
+        info["dataset"]["name"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path / files.MODEL_INFO_FILE, error) from error
+    precision = record["settings"].get("mixed_precision", "none")
+    return Run(
+        workdir=path,
+        weights=weights,
+        epoch=epoch,
+        sha256=model_files.digest(model_path),
+        model=model_files.load_model(
+            model_path,
+            network,
+            image_shape,
+            len(class_names),
+            rescale=augment.rescale,
+            precision="float32" if precision == "none" else precision,
+        ),
+        network=network,
+        augment=augment,
+        statistics=_read_statistics(path, info.get("statistics")),
+        class_names=class_names,
+        image_shape=image_shape,
+        settings=record["settings"],
+        flags=_read_flags(path),
+        epochs=epochs,
+        data_fingerprint=record["data"],
+        info=info,
+    )
