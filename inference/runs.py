@@ -1,7 +1,7 @@
 """A run in its directory: its network, and how that is to be fed.
 
-    run = runs.open_run("runs/20261127-120000")
-    run.predict(images)                      # uint8 images -> probabilities
+run = runs.open_run("runs/20261127-120000")
+run.predict(images)                      # uint8 images -> probabilities
 """
 
 from __future__ import annotations
@@ -9,35 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 import dataclasses
 import functools
-import math
 import pathlib
 from typing import Any
-from typing import Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from inference import model_files
+from inference import run_files
 import pipeline
 from training import config as config_lib
-from training.config import flags as flags_lib
 from training.loop import compilation
-from training.loop import early_stopping
-from training.workdir import atomic
-from training.workdir import directory as directory_lib
 from training.workdir import files
 from training.workdir import metrics_file
-from training.workdir import run_record
-
-Weights = Literal["best", "last"]
-_FILES: dict[str, str] = {
-    "best": files.BEST_MODEL_FILE,
-    "last": files.MODEL_FILE,
-}
-
-# Where a directory without a run is searched for one, for the error alone.
-_MOST_LISTED = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +49,7 @@ class Run:
     """
 
     workdir: pathlib.Path
-    weights: Weights
+    weights: run_files.Weights
     epoch: int
     sha256: str
     model: keras.Model
@@ -98,7 +82,8 @@ class Run:
     @property
     def dataset(self) -> dict[str, Any]:
         """Name and options of the records that it was trained on."""
-        return self.info["dataset"]
+        found: dict[str, Any] = self.info["dataset"]
+        return found
 
     @functools.cached_property
     def predict(self) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -109,27 +94,33 @@ class Run:
         """
         augment, statistics, model = self.augment, self.statistics, self.model
         # As in training: XLA rounds otherwise than TensorFlow's own kernels.
-        choice = compilation.choose(config_lib.TrainConfig(), augment)
+        asked = {"true": True, "false": False}.get(
+            self.flags.get("jit_compile", "")
+        )
+        config = config_lib.TrainConfig(jit_compile=asked)
+        choice = compilation.choose(config, augment)
 
-        @tf.function(autograph=False, jit_compile=choice.evaluation or None)
-        def forward(images: tf.Tensor) -> tf.Tensor:
+        def compute(images: tf.Tensor) -> tf.Tensor:
             return model(images, training=False)
 
-        @tf.function(
-            autograph=False,
-            input_signature=[tf.TensorSpec([None, *self.image_shape], tf.uint8)],
-        )
+        if choice.evaluation:
+            compute = tf.function(compute, jit_compile=True, autograph=False)
+
         def predict(images: tf.Tensor) -> tf.Tensor:
             features = {"image": images, "params": {}}
-            return forward(
+            return compute(
                 pipeline.augment_features(features, augment, statistics)
             )
 
-        return predict
+        spec = tf.TensorSpec([None, *self.image_shape], tf.uint8)
+        traced: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+            predict, input_signature=[spec], autograph=False
+        )
+        return traced
 
 
 def open_run(
-    workdir: str | pathlib.Path, *, weights: Weights = "best"
+    workdir: str | pathlib.Path, *, weights: run_files.Weights = "best"
 ) -> Run:
     """Opens the directory of a run; no code in it is run, nothing is written.
 
@@ -143,20 +134,20 @@ def open_run(
             or a file is damaged or not of this run.
     """
     path = pathlib.Path(workdir).expanduser()
-    record = _read_record(path)
-    model_path = _find_model(path, weights)
-    info = _read_info(path)
+    record = run_files.read_record(path)
+    model_path = run_files.find_model(path, weights)
+    info = run_files.read_info(path)
     try:
         height, width = info["image_size"]
         image_shape = (int(height), int(width), int(info["channels"]))
         class_names = tuple(map(str, info["class_names"]))
         network = str(info["model"])
-        augment = _read_augment(path, info["preprocessing"])
+        augment = run_files.read_augment(path, info["preprocessing"])
         epochs = metrics_file.read_metrics(path)
-        epoch = _find_epoch(weights, info, record["settings"], epochs)
+        epoch = run_files.find_epoch(weights, info, record["settings"], epochs)
         info["dataset"]["name"]
     except (KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path / files.MODEL_INFO_FILE, error) from error
+        raise run_files.damaged(path / files.MODEL_INFO_FILE, error) from error
     precision = record["settings"].get("mixed_precision", "none")
     return Run(
         workdir=path,
@@ -173,11 +164,11 @@ def open_run(
         ),
         network=network,
         augment=augment,
-        statistics=_read_statistics(path, info.get("statistics")),
+        statistics=run_files.read_statistics(path, info.get("statistics")),
         class_names=class_names,
         image_shape=image_shape,
         settings=record["settings"],
-        flags=_read_flags(path),
+        flags=run_files.read_flags(path),
         epochs=epochs,
         data_fingerprint=record["data"],
         info=info,
