@@ -59,6 +59,8 @@ class Examples:
         excluded: What was left out because the run knows it.
         overlap_patients: How many patients the run was trained on.
         overlap_images: How many of these images are theirs.
+        tested_images: How many of these images are in the test split of the
+            run's own records, which to score them is to open.
         cautions: Sentences.
     """
 
@@ -76,6 +78,7 @@ class Examples:
     excluded: tuple[Excluded, ...] = ()
     overlap_patients: int = 0
     overlap_images: int = 0
+    tested_images: int = 0
     cautions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -95,7 +98,7 @@ class Examples:
         is_chosen[self.chosen] = True
         waiting: list[npt.NDArray[np.uint8]] = []
         start = number = 0
-        for images in _read_all(self.sources, batch_size):
+        for images in read_all(self.sources, batch_size):
             stop = start + len(images)
             waiting.append(images[is_chosen[start:stop]])
             start, number = stop, number + len(waiting[-1])
@@ -238,9 +241,14 @@ def _check_fingerprint(
         )
 
 
-def _read_all(
+def read_all(
     sources: Sequence[data_source.DataSource], batch_size: int
 ) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yields the images of sources, one after the other, in batches.
+
+    Raises:
+        ValueError: If records are damaged; names the file.
+    """
     for source in sources:
         with _naming_damage(source):
             ds = data_source.image_batches(source, batch_size)

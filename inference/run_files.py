@@ -17,6 +17,7 @@ from training.loop import early_stopping
 from training.workdir import atomic
 from training.workdir import directory as directory_lib
 from training.workdir import files
+from training.workdir import metrics_file
 from training.workdir import run_record
 
 Weights = Literal["best", "last"]
@@ -167,6 +168,14 @@ def find_epoch(
     if best.best_epoch is None:
         return int(info["epochs"])
     return int(epochs[best.best_epoch]["epoch"])
+
+
+def read_epochs(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the metrics of each epoch."""
+    try:
+        return metrics_file.read_metrics(path)
+    except (OSError, ValueError) as error:
+        raise damaged(path / files.METRICS_FILE, error) from error
 
 
 def read_flags(path: pathlib.Path) -> dict[str, str]:

@@ -21,7 +21,6 @@ import pipeline
 from training import config as config_lib
 from training.loop import compilation
 from training.workdir import files
-from training.workdir import metrics_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,7 +142,7 @@ def open_run(
         class_names = tuple(map(str, info["class_names"]))
         network = str(info["model"])
         augment = run_files.read_augment(path, info["preprocessing"])
-        epochs = metrics_file.read_metrics(path)
+        epochs = run_files.read_epochs(path)
         epoch = run_files.find_epoch(weights, info, record["settings"], epochs)
         info["dataset"]["name"]
     except (KeyError, TypeError, AttributeError) as error:

@@ -9,7 +9,6 @@ import pathlib
 import subprocess
 import sys
 import time
-from typing import Any
 
 import optuna
 

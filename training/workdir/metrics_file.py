@@ -31,7 +31,11 @@ def write_metrics(
 
 
 def read_metrics(directory: str | pathlib.Path) -> list[dict[str, Any]]:
-    """Returns what `write_metrics` wrote so far; null is None."""
+    """Returns what `write_metrics` wrote so far; null is None.
+
+    Raises:
+        ValueError: If a line is no JSON.
+    """
     path = pathlib.Path(directory, files.METRICS_FILE)
     if not path.exists():
         return []
