@@ -44,6 +44,9 @@ _COLUMNS = (
     *("mean", "std", "digest"),
 )
 
+# What spreadsheets take for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+
 
 def write(
     directory: epath.PathLike,
@@ -202,7 +205,13 @@ def _to_cell(text: str) -> str:
 
     See https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def from_cell(text: str) -> str:
+    """Returns the name that a cell of `files.csv` stands for."""
+    is_quoted = text[:1] == "'" and text[1:].startswith(_FORMULA_STARTS)
+    return text[1:] if is_quoted else text
 
 
 def _describe_dataset(info, source):

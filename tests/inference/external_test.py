@@ -1,0 +1,142 @@
+"""A folder that a run never saw: prepared alike, without what it has seen."""
+
+import shutil
+
+from PIL import Image
+import numpy as np
+import pytest
+
+from inference import examples as examples_lib
+from inference import external
+from inference import scoring
+from tests.helpers import image_trees
+from tests.helpers import trained_runs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four new films of each class."""
+    names = [f"normal/IM-900{i}-0001.png" for i in range(4)]
+    names += [f"pneumonia/person900{i}_virus_{i}.png" for i in range(4)]
+    trained_runs.write_films(tmp_path / "new", names, seed=9)
+    return tmp_path / "new"
+
+
+def open_folder(run, folder):
+    return external.open_folder(run, folder, folder.parent / "external")
+
+
+def test_folder_is_one_set_in_the_image_shape_of_the_run(run, folder):
+    examples = open_folder(run, folder)
+    scores = scoring.score(run, examples, batch_size=3)
+    assert len(scores.keys) == 8 and not examples.excluded
+    assert np.bincount(scores.labels).tolist() == [4, 4]
+    images = np.concatenate(list(examples.batches(3)))
+    for key, image in zip(examples.keys, images):
+        with Image.open(folder / key) as film:
+            resized = film.resize((64, 64), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(image[..., 0], np.asarray(resized))
+        assert examples.rows[key]["height"] == "72"
+
+
+def test_splits_of_a_folder_are_joined(run, tmp_path):
+    trained_runs.write_tree(tmp_path / "new", {"train": 3, "test": 2})
+    # Other films, of the same names.
+    shutil.rmtree(tmp_path / "new" / "test")
+    trained_runs.write_films(
+        tmp_path / "new" / "test",
+        [f"normal/IM-1{i:03}-0001.png" for i in range(2)]
+        + [f"pneumonia/person1{i:03}_virus_{i}.png" for i in range(2)],
+        seed=77,
+    )
+    examples = open_folder(run, tmp_path / "new")
+    assert len(set(examples.keys)) == 10
+    assert "test/normal/IM-1000-0001.png" in examples.keys
+
+
+def test_films_that_the_run_has_seen_are_left_out(run, trained, folder):
+    films = trained[0] / "films"
+    shutil.copy(
+        films / "train/normal/IM-1003-0001.png", folder / "normal/copied.png"
+    )
+    with Image.open(
+        films / "validation/pneumonia/person2004_virus_4.png"
+    ) as film:
+        film.save(folder / "pneumonia/again.jpeg", quality=90)
+    shutil.copy(
+        films / "test/normal/IM-3001-0001.png", folder / "normal/tested.png"
+    )
+    examples = open_folder(run, folder)
+    reasons = {each.key: each.reason for each in examples.excluded}
+    assert set(reasons) == {"normal/copied.png", "pneumonia/again.jpeg"}
+    assert "run's train split (normal/IM-1003" in reasons["normal/copied.png"]
+    assert "nearly that of validation/pneumonia/person2004" in (
+        reasons["pneumonia/again.jpeg"]
+    )
+    assert len(examples) == len(examples.rows) == 9
+    assert examples.tested_images == 1
+    assert any("own test split: 1 images" in c for c in examples.cautions)
+    images = np.concatenate(list(examples.batches(2)))
+    assert len(images) == 9
+    # What is left keeps its own image.
+    (place,) = np.flatnonzero(examples.keys == "normal/tested.png")
+    tested = examples_lib.open_split(run, "test")
+    np.testing.assert_array_equal(
+        images[place], tested.read_images(["normal/IM-3001-0001.png"])[0]
+    )
+
+
+def test_fingerprint_does_not_depend_on_what_a_run_has_seen(
+    run, trained, folder
+):
+    films = trained[0] / "films"
+    shutil.copy(
+        films / "train/normal/IM-1003-0001.png", folder / "normal/copied.png"
+    )
+    with_copy = open_folder(run, folder)
+    (folder / "normal/copied.png").unlink()
+    without = open_folder(run, folder)
+    assert with_copy.keys.tolist() == without.keys.tolist()
+    assert with_copy.fingerprint != without.fingerprint
+
+
+def test_patients_with_names_of_the_training_are_counted(run, tmp_path):
+    names = [f"normal/IM-{n}-0002.png" for n in (1001, 1001, 9001, 9002, 9003)]
+    names[1] = "normal/IM-1001-0003.png"
+    names += [f"pneumonia/person900{i}_virus_{i}.png" for i in range(3)]
+    trained_runs.write_films(tmp_path / "new", names, seed=12)
+    examples = open_folder(run, tmp_path / "new")
+    assert (examples.overlap_patients, examples.overlap_images) == (1, 2)
+    assert any("training: 2 images" in c for c in examples.cautions)
+
+
+def test_folder_that_holds_nothing_new_is_refused(run, trained):
+    films = trained[0] / "films" / "validation"
+    with pytest.raises(ValueError, match="All 22 images.*known to the run"):
+        external.open_folder(run, films, trained[0] / "external")
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["normal/a.png"], "No folder for the class 'pneumonia'"),
+        (["cat/a.png", "dog/a.png"], "Found in .*new: cat, dog"),
+        (
+            ["normal/a.png", "pneumonia/b.png", "covid/c.png"],
+            "Unknown class folder: .*covid",
+        ),
+        ([], "No folders in .*new"),
+    ],
+)
+def test_folder_of_other_classes_is_refused(names, message, run, tmp_path):
+    (tmp_path / "new").mkdir()
+    image_trees.write_images(tmp_path / "new", names)
+    with pytest.raises(ValueError, match=f"classes normal, pneum.*{message}"):
+        open_folder(run, tmp_path / "new")
+
+
+def test_folder_that_does_not_exist_is_refused(run, tmp_path):
+    with pytest.raises(
+        ValueError, match="existing directory.*images_dir=.*new"
+    ):
+        open_folder(run, tmp_path / "new")
