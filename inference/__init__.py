@@ -1,0 +1,1 @@
+"""From a run or files to scores: what happens after training."""
