@@ -137,7 +137,9 @@ def overlay(
         )
     colours = matplotlib.colormaps["inferno"](activation_map)[..., :3] * 255
     share = _OPACITY * np.asarray(activation_map, np.float64)[..., np.newaxis]
-    mixed = (1 - share) * pixels[..., :3] + share * colours
+    mixed: npt.NDArray[np.float64] = (1 - share) * pixels[
+        ..., :3
+    ] + share * colours
     return np.rint(mixed).astype(np.uint8)
 
 
@@ -280,6 +282,7 @@ def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
 def _upsample(place_sums: Any, size: Sequence[int]) -> npt.NDArray[np.float32]:
     """Returns maps of the size of the images, 0 to 1."""
     positive = tf.nn.relu(place_sums)[..., tf.newaxis]
-    maps = tf.image.resize(positive, size, method="bilinear")[..., 0].numpy()
-    highest = maps.max(axis=(1, 2), keepdims=True)
-    return np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0)
+    maps = tf.image.resize(positive, size, method="bilinear")[..., 0]
+    # Where nothing speaks for the class the highest is 0, and the map stays so.
+    highest = tf.reduce_max(maps, axis=(1, 2), keepdims=True)
+    return np.asarray(tf.math.divide_no_nan(maps, highest))

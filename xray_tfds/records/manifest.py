@@ -44,6 +44,9 @@ _COLUMNS = (
     *("mean", "std", "digest"),
 )
 
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+
 
 def write(
     directory: epath.PathLike,
@@ -202,7 +205,14 @@ def _to_cell(text: str) -> str:
 
     See https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def from_cell(text: str) -> str:
+    """Returns the text of a cell of `files.csv` as it was."""
+    return (
+        text[1:] if text[:1] == "'" and text[1:2] in _FORMULA_STARTS else text
+    )
 
 
 def _describe_dataset(info, source):
