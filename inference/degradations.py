@@ -29,7 +29,7 @@ from xray_tfds import parallel
 Pixels = films_lib.Pixels
 _Apply = Callable[[Pixels, np.random.Generator], Pixels]
 
-_BLUR_SHARE = 0.005
+_BLUR_SHARE = 0.01
 # A grain of the noise is this share of the shorter side, and at least a pixel:
 # finer grain would be averaged away where a large film is made small.
 _GRAINS_A_SIDE = 256
@@ -266,7 +266,7 @@ DEGRADATIONS = (
     ),
     Degradation(
         "blur",
-        "Blurred by a Gaussian, its standard deviation 0.5 % of the shorter"
+        "Blurred by a Gaussian, its standard deviation 1 % of the shorter"
         " side.",
         _with_image(_blur),
     ),
