@@ -34,7 +34,7 @@ from evaluation.scores import Scores
 def headline(
     scores: Scores,
     *,
-    threshold: float | None,
+    decided: npt.NDArray[np.int64],
     prevalence: float | None = None,
     seed: int = 0,
     num_rounds: int = bootstrap.NUM_ROUNDS,
@@ -43,8 +43,7 @@ def headline(
 
     Args:
         scores: Of any number of examples, also none.
-        threshold: With two classes, from which probability on class 1 is
-            decided on. With more it is None: the likeliest class is.
+        decided: int64 `[n]`, the classes that are decided on: `decide`.
         prevalence: With two classes, the share of class 1 where the network
             is to work, for the predictive values there.
         seed: Of the bootstrap.
@@ -57,7 +56,7 @@ def headline(
     return _all_figures(
         scores.labels,
         scores.probabilities,
-        decide(scores, threshold),
+        decided,
         scores.patients,
         prevalence=prevalence,
         seed=seed,
@@ -155,7 +154,7 @@ def figures_at(
 
     Args:
         scores: Of any number of examples.
-        threshold: As in `headline`.
+        threshold: As in `decide`.
     """
     num_classes = len(scores.class_names)
     shares = shares_lib.of_decisions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
@@ -23,19 +24,6 @@ from pipeline import data_source
 Split = Literal["train", "validation", "test"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Excluded:
-    """An image that is left out, and why.
-
-    Attributes:
-        key: Its own.
-        reason: A sentence.
-    """
-
-    key: str
-    reason: str
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
     """Examples with their images, in one order, which never changes.
@@ -48,17 +36,16 @@ class Examples:
         labels: int64 `[n]`.
         class_names: In the order of the labels.
         sources: Where the images are, one after the other.
-        chosen: int64 `[n]`, which of the images of all sources these are,
-            ascending.
         rows: What the build says of the original files, by key: width, height,
             format, digest and more, as text. Without those of which it says
             nothing.
         fingerprint: Of the films, however they were prepared.
         directory: Of the records.
         images_dir: The folder; None for a split of the run's own records.
-        excluded: What was left out because the run knows it.
-        overlap_patients: How many patients the run was trained on.
-        overlap_images: How many of these images are theirs.
+        seen: Key of each image that training or validation of the run holds,
+            and where, as a sentence.
+        overlap_patients: How many patients have the name of one in training.
+        overlap_images: How many of these images are theirs, or seen.
         tested_images: How many of these images are in the test split of the
             run's own records, which to score them is to open.
         cautions: Sentences.
@@ -70,12 +57,11 @@ class Examples:
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     sources: tuple[data_source.DataSource, ...]
-    chosen: npt.NDArray[np.int64]
     rows: dict[str, records.Row]
     fingerprint: str
     directory: str
     images_dir: str | None = None
-    excluded: tuple[Excluded, ...] = ()
+    seen: Mapping[str, str] = dataclasses.field(default_factory=dict)
     overlap_patients: int = 0
     overlap_images: int = 0
     tested_images: int = 0
@@ -89,25 +75,12 @@ class Examples:
         """Yields the images in order, uint8 `[batch, height, width, channels]`.
 
         Args:
-            batch_size: Size of all batches but the last.
+            batch_size: Size of all batches but the last of a source.
 
         Raises:
             ValueError: If records are damaged; names the file.
         """
-        is_chosen = np.zeros(sum(s.num_examples for s in self.sources), bool)
-        is_chosen[self.chosen] = True
-        waiting: list[npt.NDArray[np.uint8]] = []
-        start = number = 0
-        for images in read_all(self.sources, batch_size):
-            stop = start + len(images)
-            waiting.append(images[is_chosen[start:stop]])
-            start, number = stop, number + len(waiting[-1])
-            if number >= batch_size:
-                joined = np.concatenate(waiting)
-                yield joined[:batch_size]
-                waiting, number = [joined[batch_size:]], number - batch_size
-        if number:
-            yield np.concatenate(waiting)
+        yield from read_all(self.sources, batch_size)
 
     def read_images(
         self, keys: Sequence[str], batch_size: int = 64
@@ -147,12 +120,7 @@ def open_split(
             run, or damaged.
     """
     builder = records.open_builder(run, data_dir)
-    if split not in builder.info.splits:
-        found = ", ".join(builder.info.splits) or "none"
-        raise ValueError(
-            f"The records in {builder.data_dir} have no split {split}. Splits "
-            f"found: {found}. Received: split={split}"
-        )
+    check_split(builder, split)
     source = open_source(run, builder, split)
     _check_fingerprint(run, builder, source)
     columns = source.read_columns()
@@ -169,12 +137,21 @@ def open_split(
         labels=columns.labels,
         class_names=source.class_names,
         sources=(source,),
-        chosen=np.arange(len(keys)),
         rows=rows_by_key(keys, rows),
         fingerprint=records.source_fingerprint(rows)
         or pipeline.fingerprint(source),
         directory=str(builder.data_dir),
     )
+
+
+def check_split(builder: tfds.core.DatasetBuilder, split: Split) -> None:
+    """Raises ValueError where records have no such split."""
+    if split not in builder.info.splits:
+        found = ", ".join(builder.info.splits) or "none"
+        raise ValueError(
+            f"The records in {builder.data_dir} have no split {split}. Splits "
+            f"found: {found}. Received: split={split}"
+        )
 
 
 def open_source(

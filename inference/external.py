@@ -1,8 +1,9 @@
 """A labelled folder that a run never saw: the external test.
 
 It is prepared with the options of the run's own records, so that its films are
-decoded, resized and judged as theirs were. Films that the run has learned from
-are left out: a score on them says nothing about new ones.
+decoded, resized and judged as theirs were. Whether the run has never seen them
+is not believed but looked up: copies of its films, by bytes or by a perceptual
+hash, are named.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class _Folder:
 def open_folder(
     run: runs.Run,
     images_dir: str | pathlib.Path,
-    data_dir: str | pathlib.Path,
     *,
+    data_dir: str | pathlib.Path | None = None,
     records_dir: str | pathlib.Path | None = None,
 ) -> examples_lib.Examples:
     """Prepares a labelled folder as a run's records were, as one set.
@@ -59,51 +60,47 @@ def open_folder(
         run: The run.
         images_dir: Folder of class folders, with or without folders of splits
             above them.
-        data_dir: Where its records are kept.
+        data_dir: Where its records are kept; None for beside those of the run.
         records_dir: Where those of the run are now, as `data_dir` for
             `records.open_builder`.
 
     Raises:
-        ValueError: If the folder cannot be prepared so, or holds nothing that
-            is new to the run; or if the run's own records are not there.
+        ValueError: If the folder cannot be prepared so, or the run's own
+            records are not there.
     """
     images_dir = pathlib.Path(images_dir).expanduser()
     own = records.open_builder(run, records_dir)
+    if data_dir is None:
+        # <data_dir>/<folder>-<fingerprint>/<name>/<config>/<version>
+        data_dir = pathlib.Path(own.data_dir).parents[3]
     folder = _prepare(run, images_dir, data_dir)
     own_rows = records.read_rows(own.data_dir)
-    reasons = _find_known(run, own, own_rows, folder)
-    chosen = np.flatnonzero([key not in reasons for key in folder.keys])
-    if not len(chosen):
-        first, reason = next(iter(reasons.items()))
-        raise ValueError(
-            f"All {len(folder.keys)} images of the folder are known to the "
-            f"run, so that nothing can be learned from them: {first}: {reason} "
-            f"Name another folder. Received: images_dir={images_dir}"
-        )
-    overlap = _find_overlap(folder.patients[chosen], own_rows)
-    num_overlap = int(overlap.sum())
-    num_tested = _count_tested(folder, chosen, own_rows)
+    seen = _find_seen(run, own, own_rows, folder)
+    is_seen = np.array([key in seen for key in folder.keys], np.bool_)
+    overlap = _find_overlap(folder.patients, own_rows)
+    num_patients = len(np.unique(folder.patients[overlap]))
     return examples_lib.Examples(
         name=images_dir.resolve().name,
-        keys=np.array(folder.keys, np.str_)[chosen],
-        patients=folder.patients[chosen],
-        labels=folder.labels[chosen],
+        keys=np.array(folder.keys, np.str_),
+        patients=folder.patients,
+        labels=folder.labels,
         class_names=run.class_names,
         sources=folder.sources,
-        chosen=chosen,
-        rows={k: r for k, r in folder.rows.items() if k not in reasons},
+        rows=folder.rows,
         fingerprint=folder.fingerprint,
         directory=str(folder.builder.data_dir),
         images_dir=str(images_dir),
-        excluded=tuple(
-            examples_lib.Excluded(key, reason)
-            for key, reason in reasons.items()
-        ),
-        overlap_patients=len(np.unique(folder.patients[chosen][overlap])),
-        overlap_images=num_overlap,
-        tested_images=num_tested,
-        cautions=_find_cautions(num_overlap, num_tested),
+        seen=seen,
+        overlap_patients=num_patients,
+        overlap_images=int(np.sum(overlap | is_seen)),
+        tested_images=_count_tested(folder, own_rows),
+        cautions=_find_cautions(len(seen), int(overlap.sum()), len(overlap)),
     )
+
+
+def is_ours(run: runs.Run) -> bool:
+    """Whether the records of a run were prepared by `xray_tfds`."""
+    return "harmonize" in run.dataset
 
 
 def builder_options(run: runs.Run) -> dict[str, Any]:
@@ -114,7 +111,7 @@ def builder_options(run: runs.Run) -> dict[str, Any]:
     """
     fields = {field.name for field in dataclasses.fields(xray_tfds.XrayConfig)}
     found = {k: v for k, v in run.dataset.items() if k in fields - {"name"}}
-    if "harmonize" not in found:
+    if not is_ours(run):
         raise ValueError(
             f"The images of the run in {run.workdir} were not prepared by "
             "xray_tfds, so that others cannot be prepared as they were. "
@@ -174,7 +171,7 @@ def _prepare(
     )
 
 
-def _find_known(
+def _find_seen(
     run: runs.Run,
     own: tfds.core.DatasetBuilder,
     own_rows: Sequence[records.Row],
@@ -244,29 +241,26 @@ def _find_overlap(
     return overlap
 
 
-def _count_tested(
-    folder: _Folder,
-    chosen: npt.NDArray[np.int64],
-    own_rows: Sequence[records.Row],
-) -> int:
+def _count_tested(folder: _Folder, own_rows: Sequence[records.Row]) -> int:
     """Returns how many examples are in the test split of a run's records."""
     tested = {row["digest"] for row in own_rows if row["split"] == "test"}
-    keys = [folder.keys[place] for place in chosen]
-    return sum(
-        folder.rows[k]["digest"] in tested for k in keys if k in folder.rows
-    )
+    return sum(row["digest"] in tested for row in folder.rows.values())
 
 
-def _find_cautions(num_overlap: int, num_tested: int) -> tuple[str, ...]:
+def _find_cautions(
+    num_seen: int, num_overlap: int, num_images: int
+) -> tuple[str, ...]:
     cautions = []
+    if num_seen:
+        cautions.append(
+            f"The run has seen {num_seen:,} of these {num_images:,} images, or "
+            "copies of them, in training or validation: on them it says "
+            "nothing about new films. The slices tell both kinds apart."
+        )
     if num_overlap:
         cautions.append(
-            f"Of patients with the names of patients in training: {num_overlap}"
-            " images. If these are the same people, the figures are too good."
-        )
-    if num_tested:
-        cautions.append(
-            f"Also in the run's own test split: {num_tested} images. To score "
-            "them is to open it."
+            f"{num_overlap:,} of these {num_images:,} images are of patients "
+            "with the names of patients in training. If these are the same "
+            "people, the figures are too good."
         )
     return tuple(cautions)

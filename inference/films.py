@@ -27,7 +27,6 @@ from xray_tfds.curate import examine
 from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images as images_lib
 from xray_tfds.decode import limits
-from xray_tfds.records import manifest
 from xray_tfds.source import errors as source_errors
 from xray_tfds.source import layouts
 from xray_tfds.source import source_files
@@ -179,7 +178,7 @@ def _locate(
         splits = {}
     files = []
     for row in rows:
-        name = manifest.from_cell(row["filename"])
+        name = row["filename"]
         path = splits.get(row["given_split"] or None, root) / name
         if not path.exists():
             path = root / name

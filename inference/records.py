@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import tensorflow_datasets as tfds
 
+from disk import cells
 from inference import runs
 from xray_tfds.records import manifest
 
@@ -90,7 +91,7 @@ def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
         for row in listed:
             if any(row[name] is None for name in needed):
                 raise ValueError("a row is cut off")
-            row["filename"] = manifest.from_cell(row["filename"])
+            row["filename"] = cells.from_cell(row["filename"])
     except (csv.Error, KeyError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged: {error}. Restore it, or prepare the records "

@@ -51,15 +51,44 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
     )
 
 
-def find_model(path: pathlib.Path, weights: Weights) -> pathlib.Path:
-    """Returns the file of the model asked for; ValueError if it is missing."""
+def find_newest() -> pathlib.Path:
+    """Returns the run under `runs/` that was trained last.
+
+    Raises:
+        ValueError: If no run there has a model.
+    """
+    found = pathlib.Path(files.RUNS_DIR).glob(f"*/{files.MODEL_INFO_FILE}")
+    newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None:
+        raise ValueError(
+            "`workdir` must be the directory of a run of train.py, and there "
+            f"is none under {files.RUNS_DIR}/. Add --workdir=DIR."
+        )
+    return newest.parent
+
+
+def find_model(
+    path: pathlib.Path, weights: Weights | None
+) -> tuple[pathlib.Path, Weights]:
+    """Returns the file of a model, and which it is.
+
+    Args:
+        path: Directory of the run.
+        weights: None for the best if it is there, else the last.
+
+    Raises:
+        ValueError: If it is missing.
+    """
+    if weights is None:
+        best = (path / _FILES["best"]).is_file()
+        return find_model(path, "best" if best else "last")
     if weights not in _FILES:
         raise ValueError(
             "`model` must be one of best, last. Received: " f"model={weights}"
         )
     model_path = path / _FILES[weights]
     if model_path.is_file():
-        return model_path
+        return model_path, weights
     there = [name for name in _FILES if (path / _FILES[name]).is_file()]
     if not there:
         reason = (

@@ -14,7 +14,6 @@ from training.config import data
 from training.config import options
 from training.config import train
 
-
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
 
 
