@@ -19,7 +19,7 @@ from evaluation import bootstrap
 from evaluation import calibration
 from evaluation import curves
 from evaluation import figures
-from evaluation import thresholds
+from evaluation import thresholds as thresholds_lib
 from evaluation.scores import Scores
 
 Calibration = Literal["none", "temperature"]
@@ -39,12 +39,12 @@ class OperatingPoint:
         temperature: What logits are divided by; None without calibration.
     """
 
-    thresholds: tuple[thresholds.Threshold, ...]
-    asked: thresholds.Rule
+    thresholds: tuple[thresholds_lib.Threshold, ...]
+    asked: thresholds_lib.Rule
     temperature: calibration.Temperature | None
 
     @property
-    def chosen(self) -> thresholds.Threshold | None:
+    def chosen(self) -> thresholds_lib.Threshold | None:
         """The threshold that was asked for; None with more than two classes."""
         for each in self.thresholds:
             if each.rule == str(self.asked):
@@ -68,7 +68,7 @@ class OperatingPoint:
 def choose(
     validation: Scores,
     *,
-    rule: thresholds.Rule,
+    rule: thresholds_lib.Rule,
     calibrate: Calibration,
     num_rounds: int = bootstrap.NUM_ROUNDS,
     seed: int = 0,
@@ -85,15 +85,15 @@ def choose(
     Raises:
         ValueError: If the rule has no threshold there, or none is needed.
     """
-    chosen: tuple[thresholds.Threshold, ...] = ()
+    chosen: tuple[thresholds_lib.Threshold, ...] = ()
     if len(validation.class_names) == 2:
         chosen = tuple(
-            thresholds.choose(
+            thresholds_lib.choose(
                 each, validation, num_rounds=num_rounds, seed=seed
             )
-            for each in thresholds.side_by_side(rule)
+            for each in thresholds_lib.side_by_side(rule)
         )
-    elif rule != thresholds.HALF:
+    elif rule != thresholds_lib.HALF:
         raise ValueError(
             "`threshold` needs two classes; with more, the likeliest class is "
             f"decided on. Leave out --threshold. Received: threshold={rule}, "
@@ -103,8 +103,8 @@ def choose(
     point = OperatingPoint(chosen, rule, fitted)
     if point.chosen is not None and math.isnan(point.chosen.value):
         raise ValueError(
-            f"`threshold` cannot be chosen on validation: {point.chosen.reason} "
-            f"Name another rule. Received: threshold={rule}"
+            f"`threshold` cannot be chosen on validation: "
+            f"{point.chosen.reason} Name another rule. Received: threshold={rule}"
         )
     return point
 
@@ -140,7 +140,8 @@ def assess(
     if prevalence is not None and not is_binary:
         raise ValueError(
             "`prevalence` needs two classes. Leave out --prevalence. Received: "
-            f"prevalence={prevalence}, class_names={','.join(scores.class_names)}"
+            f"prevalence={prevalence}, "
+            f"class_names={','.join(scores.class_names)}"
         )
     calibrated = dataclasses.replace(
         scores, probabilities=point.calibrate(scores.probabilities)
@@ -203,7 +204,7 @@ def _threshold_table(
     return {**_threshold(point.chosen), "table": table}
 
 
-def _threshold(threshold: thresholds.Threshold) -> dict[str, Any]:
+def _threshold(threshold: thresholds_lib.Threshold) -> dict[str, Any]:
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in dataclasses.asdict(threshold).items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 import io
 from typing import Any
 
@@ -72,14 +71,13 @@ def _maps(
     run: runs_lib.Run,
     images: npt.NDArray[np.uint8],
     classes: npt.NDArray[np.int64],
-) -> Sequence[npt.NDArray[np.float32]]:
+) -> npt.NDArray[np.float32]:
     fed = pipeline.augment_features(
         {"image": images, "params": {}}, run.augment, run.statistics
     )
-    maps: Sequence[npt.NDArray[np.float32]] = activation_maps.activation_maps(
+    return activation_maps.activation_maps(
         run.model, np.asarray(fed, np.float32), classes
     )
-    return maps
 
 
 def _case(

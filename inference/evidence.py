@@ -164,7 +164,7 @@ def _measure(
     models: list[openings.Model],
     subject: ensemble_lib.Subject,
 ) -> dict[str, Any]:
-    """Returns what is measured beside the scores, of images and other models."""
+    """Returns what the images and other models say beside the scores."""
     ensemble, point = models[0]
     scores = subject.scores
     train, evaluated = _features(ensemble.runs[0], subject)

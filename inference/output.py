@@ -36,7 +36,7 @@ def choose_directory(
         ValueError: If it holds something, or is none.
     """
     if config.output_dir is None:
-        name = config.split
+        name: str = config.split
         if config.images_dir is not None:
             name = pathlib.Path(config.images_dir).resolve().name
         stamp = now.astimezone().strftime("%Y%m%d-%H%M%S")

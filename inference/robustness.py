@@ -40,25 +40,10 @@ def measure(
         order = np.argsort(examples.keys, kind="stable")
         for name, sums in _score(ensemble, indices, examples, films).items():
             totals[name] = totals.get(name, 0) + sums[order]
-    rows = []
-    for each in degradations.DEGRADATIONS:
-        scores = dataclasses.replace(
-            subject.scores, probabilities=totals[each.name] / len(ensemble.runs)
-        )
-        auc = figures.auc_figure(
-            scores.labels, scores.probabilities, scores.patients
-        )
-        rates = figures.figures_at(scores, threshold)
-        rows.append(
-            {
-                "name": each.name,
-                "description": each.description,
-                "auc": auc.as_json(),
-                "sensitivity": None,
-                "specificity": None,
-                **{rate.name: rate.as_json() for rate in rates},
-            }
-        )
+    rows = [
+        _row(each, subject, totals[each.name] / len(ensemble.runs), threshold)
+        for each in degradations.DEGRADATIONS
+    ]
     known = [row for row in rows if row["auc"]["value"] is not None]
     worst = min(known, key=lambda row: row["auc"]["value"], default=None)
     return {
@@ -66,6 +51,27 @@ def measure(
         "reason": reason or None,
         "rows": rows,
         "worst": worst and {"name": worst["name"], "auc": worst["auc"]},
+    }
+
+
+def _row(
+    degradation: degradations.Degradation,
+    subject: ensemble_lib.Subject,
+    probabilities: npt.NDArray[np.float64],
+    threshold: float | None,
+) -> dict[str, Any]:
+    scores = dataclasses.replace(subject.scores, probabilities=probabilities)
+    auc = figures.auc_figure(
+        scores.labels, scores.probabilities, scores.patients
+    )
+    rates = figures.figures_at(scores, threshold)
+    return {
+        "name": degradation.name,
+        "description": degradation.description,
+        "auc": auc.as_json(),
+        "sensitivity": None,
+        "specificity": None,
+        **{rate.name: rate.as_json() for rate in rates},
     }
 
 
