@@ -26,9 +26,10 @@ from evaluation import scores as scores_lib
 LOWEST = 0.05
 HIGHEST = 20.0
 
-# Distance of 1 from the next smaller float32. A network that says 0 or 1 has
-# rounded; taken at its word, one error would have an infinite loss.
-_RESOLUTION = 2.0**-24
+# A float32 of 0 was less than the one, of 1 more than the other: half way to
+# its neighbour. Taken at its word, one error would have an infinite loss.
+_ZERO = 2.0**-150
+_ONE = 1 - 2.0**-25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,32 +66,19 @@ def fit(scores: scores_lib.Scores) -> Temperature:
             "Not calibrated: no image of validation is classified wrongly, and"
             " then the lower the temperature, the likelier the labels.",
         )
-    return _most_likely(_log_losses(labels, probabilities))
-
-
-def _log_losses(
-    labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Returns `[n, num_classes - 1]`, by how much others exceed the true logit.
-
-    The loss of an image at temperature 1 is log(1 + the sum of their exp).
-    """
-    clipped = np.clip(probabilities, _RESOLUTION, 1 - _RESOLUTION)
-    if probabilities.shape[1] == 2:
-        # As in `apply`: of the positive class alone.
-        clipped[:, 0] = 1 - clipped[:, 1]
-    logits = np.log(clipped)
-    is_true = np.eye(logits.shape[1], dtype=bool)[labels]
-    excess = logits[~is_true].reshape(len(labels), -1)
-    return np.asarray(excess - logits[is_true][:, np.newaxis])
+    logits = _logits(probabilities)
+    own = np.take_along_axis(logits, labels[:, np.newaxis], axis=1)
+    return _most_likely(logits - own)
 
 
 def _most_likely(excess: npt.NDArray[np.float64]) -> Temperature:
+    """Returns the temperature of the lowest log loss.
+
+    Args:
+        excess: `[n, num_classes]`, logits less that of the true class.
+    """
     from scipy import optimize
     from scipy import special
-
-    # A column for the true class.
-    excess = np.pad(excess, ((0, 0), (1, 0)))
 
     def loss(log_temperature: float) -> float:
         scaled = excess * math.exp(-log_temperature)
@@ -115,7 +103,7 @@ def apply(
     """Returns calibrated probabilities.
 
     Args:
-        probabilities: `[n, num_classes]`; 0 and 1 stay what they are.
+        probabilities: `[n, num_classes]`; 0 and 1 are what float32 rounds so.
         temperature: Above 0.
 
     Returns:
@@ -126,12 +114,20 @@ def apply(
 
     if temperature == 1:
         return probabilities.astype(np.float64)
-    if probabilities.shape[1] == 2:
-        scaled = special.logit(probabilities[:, 1]) / temperature
-        return np.stack([special.expit(-scaled), special.expit(scaled)], axis=1)
-    with np.errstate(divide="ignore"):  # The logarithm of 0.
-        logits = np.log(probabilities)
-    return np.asarray(special.softmax(logits / temperature, axis=1))
+    scaled = _logits(probabilities) / temperature
+    return np.asarray(special.softmax(scaled, axis=1))
+
+
+def _logits(
+    probabilities: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Returns float64 `[n, num_classes]`, finite; with two the first is 0."""
+    clipped = np.clip(probabilities.astype(np.float64), _ZERO, _ONE)
+    if clipped.shape[1] > 2:
+        return np.asarray(np.log(clipped))
+    positive = clipped[:, 1]
+    log_odds = np.log(positive) - np.log1p(-positive)
+    return np.stack([np.zeros_like(log_odds), log_odds], axis=1)
 
 
 def bins(

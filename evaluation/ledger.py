@@ -253,7 +253,9 @@ def _problem_between(places: Sequence[ledger_file.Place]) -> str | None:
                 if known[other].get(line.entry["id"]) != line.entry:
                     return (
                         f"The opening of {line.entry['time']} that is in"
-                        f" {place.path} was changed in or removed from"
-                        f" {os.path.join(other, ledger_file.FILE)}."
+                        f" {place.path} is not, or not so, in"
+                        f" {os.path.join(other, ledger_file.FILE)}: it was"
+                        " removed or changed there, or that directory was made"
+                        " anew."
                     )
     return None

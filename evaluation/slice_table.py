@@ -56,8 +56,7 @@ def read(path: str, keys: Sequence[str]) -> list[slices.Column]:
     if not found:
         raise ValueError(
             f"`slices` must name images that are evaluated, such as {keys[0]}."
-            f" Received: {path}, where none of {len(rows)} rows does, for"
-            f" example {rows[0][1]!r:.80}"
+            f" Received: {path}, where none of {len(rows)} rows does."
         )
     nothing = 0, ("",) * len(names)
     table = [found.get(key, nothing)[1] for key in keys]

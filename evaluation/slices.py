@@ -130,7 +130,7 @@ def column_of(name: str, values: Sequence[str]) -> Column:
     return dataclasses.replace(
         column,
         values=np.where(column.values == "", NOT_STATED, column.values),
-        order=(*column.order, NOT_STATED),
+        order=tuple(dict.fromkeys((*column.order, NOT_STATED))),
     )
 
 

@@ -155,7 +155,7 @@ def test_removed_ledger_is_told_by_the_other_place(places, which, count):
     places[which].mkdir()
     result = ledger.read(places, _DATA)
     assert result.openings == count
-    assert "removed from" in result.problem
+    assert f"not so, in {places[which]}" in result.problem
     assert not ledger.append(places, _opening()).intact
 
 

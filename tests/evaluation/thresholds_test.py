@@ -3,6 +3,8 @@
 import dataclasses
 import itertools
 import math
+import subprocess
+import sys
 
 import hypothesis
 import numpy as np
@@ -12,6 +14,7 @@ from sklearn import metrics as sklearn_metrics
 from evaluation import bootstrap
 from evaluation import threshold_store
 from evaluation import thresholds
+from tests.helpers import processes
 from tests.helpers import synthetic_scores
 
 _RULES = ["youden", "sensitivity>=0.95", "specificity>=0.9", "sensitivity>=1"]
@@ -229,3 +232,19 @@ def test_damaged_threshold_is_refused(change, rng):
     for damaged in (None, [], {}):
         with pytest.raises(ValueError, match="cannot be read"):
             threshold_store.from_json(damaged, **made_of)
+
+
+def test_rule_is_checked_without_libraries_that_take_seconds():
+    program = (
+        "import sys; from evaluation import thresholds;"
+        "thresholds.parse('youden');"
+        "print({'scipy', 'sklearn', 'tensorflow'} & set(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=processes.ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.strip() == "set()"
