@@ -72,8 +72,8 @@ def _metrics(results: words.Results) -> list[dict[str, Any]]:
         {
             "type": _METRICS[figure["name"]],
             "value": figure["value"],
-            "name": f"{words.title(figure['name'])}, 95 % interval"
-            f" {words.interval(figure)}",
+            "name": f"{words.title(figure['name'])}"
+            f" {words.interval(figure)}".rstrip(),
         }
         for figure in results["figures"]
         if figure["name"] in _METRICS and figure["value"] is not None
@@ -91,6 +91,7 @@ def _environment() -> jinja2.Environment:
             "md": lambda value: markupsafe.Markup(_escape(value)),
             "plain": lambda value: markupsafe.Markup(" ".join(value.split())),
             "yaml": lambda value: markupsafe.Markup(_yaml(value)),
+            "number": words.number,
             "title": words.title,
             "with_interval": lambda each: markupsafe.Markup(
                 words.with_interval(each)

@@ -55,10 +55,14 @@ def strongest_null(results: words.Results) -> words.Fig | None:
 
 
 def worst_degradation(results: words.Results) -> words.Fig | None:
-    """Returns the row of the lowest AUC."""
-    rows = (results["robustness"] or {}).get("rows") or ()
-    known = [row for row in rows if row["auc"]["value"] is not None]
-    return min(known, key=lambda row: row["auc"]["value"], default=None)
+    """Returns the row of the degradation that is the worst for the AUC."""
+    robustness = results["robustness"] or {}
+    name = (robustness.get("worst") or {}).get("name")
+    rows: list[words.Fig] = robustness.get("rows") or []
+    for row in rows:
+        if row["name"] == name and row["auc"]["value"] is not None:
+            return row
+    return None
 
 
 def _shift(results: words.Results) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from typing import NamedTuple
 from typing import TYPE_CHECKING
 
+from evaluation import plots
 from pages import charts
 from pages import data_urls
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 # Width and height in inches.
 _SQUARE = (3.8, 3.5)
-_SMALL = (3.8, 2.5)
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -113,8 +113,8 @@ def draw_reliability(states: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
             )
             axes.vlines(
                 x,
-                [each["freq_low"] for each in known],
-                [each["freq_high"] for each in known],
+                _gaps([each["freq_low"] for each in known]),
+                _gaps([each["freq_high"] for each in known]),
                 color=color,
                 alpha=0.45,
             )
@@ -204,38 +204,16 @@ def draw_forest(
     return _draw(draw, (5.0, height), frame=frame, tight=True)
 
 
-def draw_training(records: Sequence[Mapping[str, Any]], quantity: str) -> str:
+def draw_training(records: Sequence[Mapping[str, Any]], name: str) -> str:
     """Draws a metric of training and validation against the epoch.
 
     Args:
-        records: One an epoch, in order, with `epoch`, the metric and the same
-            with the prefix `val_`; None leaves a gap.
-        quantity: Such as "loss".
+        records: As `plots.draw_metric` takes them.
+        name: Such as "loss".
     """
-    epochs = [record["epoch"] for record in records]
-
-    def draw(axes: axes_lib.Axes) -> None:
-        for place, (prefix, name) in enumerate(
-            (("", "training"), ("val_", "validation"))
-        ):
-            color, line = charts.series_style(place)
-            values = [record.get(prefix + quantity) for record in records]
-            axes.plot(
-                epochs,
-                _gaps(values),
-                color=color,
-                linestyle=line,
-                linewidth=1.6,
-                marker="o" if len(records) < 30 else None,
-                markersize=3.5,
-                label=name,
-            )
-        axes.set_xlabel("epoch")
-        axes.locator_params(axis="x", integer=True)
-        axes.grid()
-        axes.legend(frameon=False)
-
-    return _draw(draw, _SMALL)
+    return _draw(
+        lambda axes: plots.draw_metric(axes, records, name), (3.8, 2.5)
+    )
 
 
 def _draw_curves(

@@ -102,15 +102,10 @@ def _spelt(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _methods(results: words.Results) -> dict[str, list[str]]:
-    """Returns, for each method in the tables of results, its reasons."""
-    found: dict[str, list[str]] = {}
-    shown = [results["figures"], results["per_class"]]
-    for figure in words.walk(shown):
-        reasons = found.setdefault(figure["method"], [])
-        if figure["reason"] and figure["reason"] not in reasons:
-            reasons.append(figure["reason"])
-    return {name: found[name] for name in words.METHODS if name in found}
+def _methods(results: words.Results) -> list[str]:
+    """Returns the methods of the intervals on the page."""
+    used = {figure["method"] for figure in words.walk(results)} - {"none"}
+    return [name for name in words.METHODS if name in used]
 
 
 def _cells(results: words.Results) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ def measure(page, directory, *, width):
     console = re.findall(r"CONSOLE[^\n]*", result.stderr)
     # The browser itself has no origin, and asks its maker this and that.
     requests = re.findall(
-        r'"initiator":"(?!not an origin)[^{}]*"url":"((?:https?|wss?):[^"]*)"',
+        r'"initiator":"(?!not an origin).*"url":"((?:https?|wss?):[^"]*)"',
         log.read_text(),
     )
     return {

@@ -10,6 +10,7 @@ from evaluation import report
 from evaluation.report import page
 from evaluation.report import words
 from tests.helpers import browser
+from tests.helpers import evaluation_parts
 from tests.helpers import evaluation_results
 from tests.helpers import report_inputs
 
@@ -26,7 +27,7 @@ def fixture_results():
     return evaluation_results.make_binary(
         split="test",
         names=("normal", "pneumonia"),
-        comparison=evaluation_results.make_comparison(
+        comparison=evaluation_parts.make_comparison(
             evaluation_results.make_binary()["figures"]
         ),
     )
@@ -92,15 +93,18 @@ def test_cases_without_probabilities_are_listed_too(results):
 
 
 def test_method_of_each_interval_is_marked_with_its_reason(results, text):
-    legend = re.search(r'<dl id="methods".*?</dl>', text, re.S)[0]
+    legend = re.search(r'<p id="methods".*?</p>', text, re.S)[0]
+    reasons = re.search("Why these intervals.*?</dl>", text, re.S)[0]
     for figure in results["figures"]:
         mark, name = words.METHODS[figure["method"]]
         assert f"<strong>{mark}</strong> {name}" in legend
-        assert html.escape(figure["reason"]) in legend
+        title = html.escape(words.title(figure["name"]))
+        reason = html.escape(figure["reason"])
+        assert f"<dt>{title}</dt><dd>{reason}</dd>" in reasons
 
 
 def test_cautions_come_before_the_verdict_and_all_is_said(results):
-    shift = evaluation_results.make_shift(("normal", "pneumonia"), (0.9, 0.5))
+    shift = evaluation_parts.make_shift(("normal", "pneumonia"), (0.9, 0.5))
     results = evaluation_results.complete({**results, "shift": shift})
     text = page.render(results)
     read = report_inputs.Page(text).text
@@ -125,7 +129,7 @@ def test_hostile_names_are_text_and_nothing_else(hostile):
             }
         ],
         provenance={
-            **evaluation_results.PROVENANCE,
+            **evaluation_parts.PROVENANCE,
             **{"homepage": f"javascript:{hostile}", "license": hostile},
         },
     )
