@@ -27,7 +27,6 @@ from xray_tfds.curate import examine
 from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images as images_lib
 from xray_tfds.decode import limits
-from xray_tfds.records import manifest
 from xray_tfds.source import errors as source_errors
 from xray_tfds.source import layouts
 from xray_tfds.source import source_files
@@ -84,8 +83,8 @@ def find(
 
     Args:
         keys: Of the examples.
-        rows: Of the build's `files.csv`, one for each key; `None` if the
-            records come without.
+        rows: Of the build's `files.csv`, one for each key, names as the files
+            have them; `None` if the records come without.
         images_dir: The folder that the records were built of, if it is known.
         config: How the records were made of it, if that is known.
         stored: Returns the records' pixels in the order of the keys, uint8
@@ -179,7 +178,7 @@ def _locate(
         splits = {}
     files = []
     for row in rows:
-        name = manifest.from_cell(row["filename"])
+        name = row["filename"]
         path = splits.get(row["given_split"] or None, root) / name
         if not path.exists():
             path = root / name

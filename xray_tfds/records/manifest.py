@@ -44,9 +44,6 @@ _COLUMNS = (
     *("mean", "std", "digest"),
 )
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
-
 
 def write(
     directory: epath.PathLike,
@@ -205,14 +202,7 @@ def _to_cell(text: str) -> str:
 
     See https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def from_cell(text: str) -> str:
-    """Returns the text of a cell of `files.csv` as it was."""
-    return (
-        text[1:] if text[:1] == "'" and text[1:2] in _FORMULA_STARTS else text
-    )
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _describe_dataset(info, source):
