@@ -141,7 +141,7 @@ def cross_validate(
             )
         # With few, unequal patients a fold may get none.
         if len(test):
-            model = _make_model(features.shape[1])
+            model = make_model(features.shape[1])
             model.fit(features[train], targets[train])
             values = model.decision_function(features[test])
             if num_classes == 2:
@@ -150,7 +150,12 @@ def cross_validate(
     return scores
 
 
-def _make_model(num_features: int) -> pipeline.Pipeline:
+def make_model(num_features: int) -> pipeline.Pipeline:
+    """Returns the model, not fitted: for the classes 0, 1, ... in equal shares.
+
+    Args:
+        num_features: Of an example.
+    """
     steps = [preprocessing.StandardScaler()]
     if num_features <= _MAX_SQUARED:
         steps += [
