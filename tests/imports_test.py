@@ -36,7 +36,7 @@ _STATELESS = (
     "tf.random.stateless",
 )
 
-# The seeded generator of the synthetic sample, the bootstrap and noise on films.
+# The seeded generator: of the sample, the bootstrap, and noise on films.
 _SEEDED = (
     "np.random.default_rng",
     "np.random.Generator",
