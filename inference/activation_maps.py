@@ -85,6 +85,8 @@ def activation_maps(
     Returns:
         float32 `[n, height, width]`. The most telling place of each image is 1;
         what speaks for other classes is 0, which an image may be everywhere.
+        Of images so small that the features have a single place the map is
+        constant.
 
     Raises:
         ValueError: If the images or classes are not those of the model, or it

@@ -74,7 +74,7 @@ class NotFoundError(ValueError):
 
 def find(
     keys: Sequence[str],
-    rows: Sequence[Mapping[str, str]] | None,
+    rows: Sequence[Mapping[str, str] | None],
     images_dir: str | None,
     config: config_lib.XrayConfig | None,
     stored: Callable[[], Iterable[Pixels]],
@@ -83,8 +83,8 @@ def find(
 
     Args:
         keys: Of the examples.
-        rows: Of the build's `files.csv`, one for each key; `None` if the
-            records come without.
+        rows: Of the build's `files.csv`, one for each key, names as the files
+            have them; `None` for a key that it does not list.
         images_dir: The folder that the records were built of, if it is known.
         config: How the records were made of it, if that is known.
         stored: Returns the records' pixels in the order of the keys, uint8
@@ -92,11 +92,12 @@ def find(
             are not all there.
     """
     try:
-        if rows is None or images_dir is None or config is None:
+        known = [row for row in rows if row is not None]
+        if len(known) < len(keys) or images_dir is None or config is None:
             raise NotFoundError(
                 "the records do not say which files they were made of"
             )
-        films = open_originals(keys, rows, images_dir, config)
+        films = open_originals(keys, known, images_dir, config)
     except NotFoundError as error:
         films = open_records(keys, stored())
         return dataclasses.replace(

@@ -103,7 +103,9 @@ def make_nulls(
         np.hstack([each.containers, _one_hot(each.kinds, categories)])
         for each in (train, evaluated)
     ]
-    is_known = all(np.isfinite(each).any() for each in containers)
+    is_known = all(
+        np.isfinite(each.containers).any() for each in (train, evaluated)
+    )
     return (
         _make_null(
             "8x8 thumbnail",

@@ -36,13 +36,13 @@ _STATELESS = (
     "tf.random.stateless",
 )
 
-# The seeded generator of the synthetic sample and of the bootstrap.
+# The seeded generator: of the sample, the bootstrap, and noise on films.
 _SEEDED = (
     "np.random.default_rng",
     "np.random.Generator",
     "np.random.SeedSequence",
 )
-_MAY_DRAW = ("evaluation", "xray_tfds")
+_MAY_DRAW = ("evaluation", "inference", "xray_tfds")
 
 
 def _files(package):

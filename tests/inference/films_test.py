@@ -158,8 +158,7 @@ def test_files_that_a_table_names_are_found_from_the_root(case, tmp_path):
     arguments, _ = case
     root = tmp_path / "films"
     shutil.move(root / "val" / "normal" / "a.png", root / "-a.png")
-    # As `files.csv` has a name that a spreadsheet would take for a formula.
-    arguments[1][0]["filename"] = "'-a.png"
+    arguments[1][0]["filename"] = "-a.png"
     assert films_lib.find(*arguments).measured_on == "originals"
 
 
@@ -179,8 +178,8 @@ def spoil_no_folder_known(arguments, root):
     arguments[2] = None
 
 
-def spoil_no_table(arguments, root):
-    arguments[1] = None
+def spoil_no_row(arguments, root):
+    arguments[1][1] = None
 
 
 def spoil_no_options(arguments, root):
@@ -194,7 +193,7 @@ def spoil_no_options(arguments, root):
         (spoil_one_gone, "1 of 2 files are gone .* first pneumonia/b.png"),
         (spoil_one_changed, "have changed since .* first pneumonia/b.png"),
         (spoil_no_folder_known, "do not say which files"),
-        (spoil_no_table, "do not say which files"),
+        (spoil_no_row, "do not say which files"),
         (spoil_no_options, "do not say which files"),
     ],
 )
