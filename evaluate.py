@@ -17,6 +17,7 @@ import sys
 
 from absl import app
 from absl import flags
+from absl import logging
 
 from inference import config as config_lib
 from training import errors
@@ -33,6 +34,8 @@ def main(argv: list[str]) -> int:
         given = flags_lib.read_given(flags.FLAGS, config_lib.OPTIONS)
         config = config_lib.make(given)
         quiet_import.import_tensorflow()
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.ERROR)
         # What needs TensorFlow: a mistyped flag does not wait for it.
         from inference import evidence
 

@@ -224,9 +224,15 @@ def _confusion(
             own = np.flatnonzero(
                 (scores.labels == label) & (decided == decision)
             )
-            surest = np.argsort(-scores.probabilities[own, decision])
-            keys = scores.keys[own[surest[:_MOST_CASES]]].tolist()
-            cases[f"{label},{decision}"] = keys
+            surest = own[np.argsort(-scores.probabilities[own, decision])]
+            column = 1 if num_classes == 2 else decision
+            cases[f"{label},{decision}"] = [
+                {
+                    "key": str(scores.keys[place]),
+                    "probability": float(scores.probabilities[place, column]),
+                }
+                for place in surest[:_MOST_CASES]
+            ]
     return {"counts": counts.tolist(), "cases": cases}
 
 

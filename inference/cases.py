@@ -36,8 +36,8 @@ def show(
 
     Returns:
         "errors" and "hits", the surest first; each with `key`, `label`,
-        `decision`, `probability` (of the class decided on), `image` and `map`,
-        a data URL each.
+        `decision`, `probability` (of class 1; with more than two classes of
+        that decided on), `image` and `map`, a data URL each.
     """
     scores = subject.scores
     sureness = scores.probabilities[np.arange(len(decided)), decided]
@@ -83,19 +83,19 @@ def _maps(
 def _case(
     scores: scores_lib.Scores,
     decided: npt.NDArray[np.int64],
-    sureness: npt.NDArray[np.float64],
     place: int,
     image: npt.NDArray[np.uint8],
     activation_map: npt.NDArray[np.float32],
 ) -> dict[str, Any]:
     buffer = io.BytesIO()
     films.to_image(image).save(buffer, "PNG")
+    column = 1 if len(scores.class_names) == 2 else decided[place]
     shown = image[..., 0] if image.shape[-1] == 1 else image
     return {
         "key": str(scores.keys[place]),
         "label": scores.class_names[scores.labels[place]],
         "decision": scores.class_names[decided[place]],
-        "probability": float(sureness[place]),
+        "probability": float(scores.probabilities[place, column]),
         "image": data_urls.thumbnail(buffer.getvalue(), max_side=_MAX_SIDE),
         "map": activation_maps.overlay_url(shown, activation_map),
     }

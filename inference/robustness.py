@@ -44,7 +44,8 @@ def measure(
         _row(each, subject, totals[each.name] / len(ensemble.runs), threshold)
         for each in degradations.DEGRADATIONS
     ]
-    known = [row for row in rows if row["auc"]["value"] is not None]
+    # The first is the film as it is.
+    known = [row for row in rows[1:] if row["auc"]["value"] is not None]
     worst = min(known, key=lambda row: row["auc"]["value"], default=None)
     return {
         "measured_on": measured_on,
@@ -79,15 +80,12 @@ def _find_films(
     run: runs_lib.Run, examples: examples_lib.Examples
 ) -> films_lib.Films:
     keys = examples.keys.tolist()
-    rows = None
-    if all(key in examples.rows for key in keys):
-        rows = [examples.rows[key] for key in keys]
     config = None
     if external.is_ours(run):
         config = xray_tfds.XrayConfig(**external.builder_options(run))
     return films_lib.find(
         keys,
-        rows,
+        [examples.rows.get(key) for key in keys],
         examples.images_dir or run.flags.get("images_dir"),
         config,
         lambda: examples.batches(_BATCH_SIZE),
