@@ -95,6 +95,9 @@ def _openings(results: words.Results) -> list[str]:
     return found
 
 
+_SINGULAR = (["1 patient"], ["1 image"])
+
+
 def _overlap(results: words.Results) -> list[str]:
     overlap = results["data"]["overlap"] or {}
     shared = [
@@ -106,7 +109,7 @@ def _overlap(results: words.Results) -> list[str]:
         return []
     return [
         f"{words.join(shared)} of this set"
-        f" {'was' if shared == ['1 patient'] else 'were'} also in training:"
+        f" {'was' if shared in _SINGULAR else 'were'} also in training:"
         " on what it has seen, a network scores better than on new patients."
     ]
 

@@ -108,6 +108,14 @@ def test_method_of_each_interval_is_marked_with_its_reason(results, text):
         assert f"<dt>{title}</dt><dd>{reason}</dd>" in reasons
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_choice_on_the_evaluated_images_is_admitted(split):
+    text = page.render(evaluation_results.make_binary(40, split=split))
+    flatters = "on these very images, which flatters it" in text
+    assert flatters == (split == "validation")
+    assert ("never on what is evaluated" in text) == (split == "test")
+
+
 def test_cautions_come_before_the_verdict_and_all_is_said(results):
     shift = evaluation_parts.make_shift(("normal", "pneumonia"), (0.9, 0.5))
     results = evaluation_results.complete({**results, "shift": shift})
