@@ -95,6 +95,9 @@ def _openings(results: words.Results) -> list[str]:
     return found
 
 
+_SINGULAR = (["1 patient"], ["1 image"])
+
+
 def _overlap(results: words.Results) -> list[str]:
     overlap = results["data"]["overlap"] or {}
     shared = [
@@ -106,7 +109,7 @@ def _overlap(results: words.Results) -> list[str]:
         return []
     return [
         f"{words.join(shared)} of this set"
-        f" {'was' if shared == ['1 patient'] else 'were'} also in training:"
+        f" {'was' if shared in _SINGULAR else 'were'} also in training:"
         " on what it has seen, a network scores better than on new patients."
     ]
 
@@ -129,8 +132,8 @@ def _few_patients(results: words.Results) -> list[str]:
     if not few:
         return []
     return [
-        f"Few patients: {words.join(few)}. Below {MIN_PATIENTS} of a class a"
-        " figure says little about the next hospital."
+        f"Few patients: {words.join(few)}. Figures of fewer than {MIN_PATIENTS}"
+        " of a class are imprecise."
     ]
 
 
@@ -148,8 +151,8 @@ def _nulls(results: words.Results) -> list[str]:
     gain = words.with_interval(difference)
     if difference["low"] is not None and difference["low"] <= 0:
         return [
-            f"The null model {reached}: that the network is better is not"
-            f" shown (difference {gain})."
+            f"The null model {reached}: it is not shown that the network is"
+            f" better (difference {gain})."
         ]
     if difference["value"] < LITTLE_GAIN:
         return [

@@ -96,9 +96,9 @@ def selection(results: words.Results) -> tuple[str, str] | None:
         return None
     return (
         "data",
-        f"All files of the source but {build['num_excluded']:,} that were"
-        f" excluded, and {len(results['data']['excluded'] or ()):,} of the"
-        " evaluated images; the reasons are listed.",
+        f"All files of the source but {build['num_excluded']:,};"
+        f" {len(results['data']['excluded'] or ()):,} images of this set were"
+        " left out of the evaluation. The reasons are listed.",
     )
 
 

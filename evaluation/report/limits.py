@@ -34,7 +34,7 @@ def find(results: words.Results) -> list[str]:
         )
     if split != "external":
         limits.append(
-            "Images of another source were not tried: --images_dir=DIR does."
+            "Images from another source were not tried: --images_dir=DIR does."
         )
     for key, text in (
         ("nulls", "Null models were not measured."),

@@ -146,9 +146,11 @@ def _against(results: words.Results) -> str:
         )
     reasons += _null(results) + _degradation(results)
     if results["data"]["split"] != "external":
-        reasons.append("no image of another source was tried")
+        reasons.append("no images from another source were tried")
     if reasons:
-        return f"Against it speaks that {'; that '.join(reasons)}."
+        *first, last = [f"because {reason}" for reason in reasons]
+        told = "; ".join([*first, f"and {last}"]) if first else last
+        return f"Doubt remains {told}."
     if results["nulls"] and results["robustness"]:
         return (
             "Nothing that was measured speaks against it: no null model does"

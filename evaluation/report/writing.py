@@ -30,9 +30,17 @@ def write_report(
     """
     directory = pathlib.Path(output_dir)
     texts = {CARD_FILE: card.render(results), PAGE_FILE: page.render(results)}
-    for name, text in texts.items():
-        unfinished = directory / f".{name}.tmp"
-        # A file name need not be valid Unicode: its odd bytes are spelt out.
-        unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
-        unfinished.replace(directory / name)
+    unfinished = {name: directory / f".{name}.tmp" for name in texts}
+    try:
+        for name, text in texts.items():
+            # A file name need not be valid Unicode: its odd bytes are spelt
+            # out.
+            unfinished[name].write_bytes(
+                text.encode("utf-8", "backslashreplace")
+            )
+        for name, path in unfinished.items():
+            path.replace(directory / name)
+    finally:
+        for path in unfinished.values():
+            path.unlink(missing_ok=True)
     return directory / PAGE_FILE

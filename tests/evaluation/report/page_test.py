@@ -1,5 +1,6 @@
 """The page: every number is the results' own, harmless, read by a browser."""
 
+import functools
 import html
 import json
 import re
@@ -15,11 +16,16 @@ from tests.helpers import evaluation_results
 from tests.helpers import report_inputs
 
 _HOSTILE = (
-    "<script>alert(1)</script>",
-    '"><img src=https://evil.example/x onerror=alert(1)>',
-    "{{ 7 * 7 }}{% raw %}",
-    "a|b *c* $d_e$ \u202ef",
+    '<script>alert(1)</script>"><img src=https://evil.example/x onerror=a(1)>'
+    "{{ 7 * 7 }}{% raw %} a|b *c* $d_e$ \u202ef"
 )
+
+
+@functools.cache
+def _rendered(make):
+    """Returns results and their page."""
+    results = getattr(evaluation_results, f"make_{make}")()
+    return results, page.render(results)
 
 
 @pytest.fixture(scope="module", name="results")
@@ -46,8 +52,8 @@ def _data(text):
 
 @pytest.mark.parametrize("make", ["binary", "multiclass"])
 def test_every_figure_stands_on_the_page_as_it_is_in_the_results(make):
-    results = getattr(evaluation_results, f"make_{make}")()
-    on_page = set(_data(page.render(results)))
+    results, text = _rendered(make)
+    on_page = set(_data(text))
     for value, shown in on_page:
         assert shown == f"{value:.3f}"
     values = {value for value, _ in on_page}
@@ -55,7 +61,6 @@ def test_every_figure_stands_on_the_page_as_it_is_in_the_results(make):
     assert len(figures) > 60
     for figure in figures:
         ends = (figure["low"], figure["value"], figure["high"])
-        # Of a part of the set, three figures are shown.
         assert set(ends) <= values, figure
 
 
@@ -103,6 +108,14 @@ def test_method_of_each_interval_is_marked_with_its_reason(results, text):
         assert f"<dt>{title}</dt><dd>{reason}</dd>" in reasons
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_choice_on_the_evaluated_images_is_admitted(split):
+    text = page.render(evaluation_results.make_binary(40, split=split))
+    flatters = "on these very images, which flatters it" in text
+    assert flatters == (split == "validation")
+    assert ("never on what is evaluated" in text) == (split == "test")
+
+
 def test_cautions_come_before_the_verdict_and_all_is_said(results):
     shift = evaluation_parts.make_shift(("normal", "pneumonia"), (0.9, 0.5))
     results = evaluation_results.complete({**results, "shift": shift})
@@ -114,8 +127,8 @@ def test_cautions_come_before_the_verdict_and_all_is_said(results):
     assert text.index('id="cautions"') < text.index('id="verdict"')
 
 
-@pytest.mark.parametrize("hostile", _HOSTILE)
-def test_hostile_names_are_text_and_nothing_else(hostile):
+def test_hostile_names_are_text_and_nothing_else():
+    hostile = _HOSTILE
     results = evaluation_results.make_binary(
         40,
         names=(hostile, "pneumonia"),
@@ -145,8 +158,7 @@ def test_hostile_names_are_text_and_nothing_else(hostile):
 
 @pytest.mark.parametrize("make", ["binary", "multiclass", "minimal"])
 def test_page_needs_nothing_else(make):
-    results = getattr(evaluation_results, f"make_{make}")()
-    text = page.render(results)
+    _, text = _rendered(make)
     report_inputs.assert_harmless(text)
     loaded = re.sub(r'<a href="https?://[^"]*"', "", text)
     for attribute in re.findall(r'(?:src|href)="([^"]*)"', loaded):
@@ -165,6 +177,14 @@ def test_every_section_of_the_table_of_contents_is_there(text):
         if tag == "a" and attributes["href"].startswith("#")
     }
     assert anchors <= set(ids)
+
+
+@pytest.mark.parametrize("make", ["binary", "multiclass", "minimal"])
+def test_answers_to_claim_lead_to_a_place_on_the_page(make):
+    results, text = _rendered(make)
+    ids = set(re.findall(r'id="([^"]*)"', text))
+    places = {item["where"] for item in results["claim"]} - {None}
+    assert places and places <= ids
 
 
 def test_page_of_many_scores_is_below_two_megabytes(tmp_path):
@@ -188,6 +208,15 @@ def test_report_is_written_whole_or_not_at_all(results, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     report.write_report(results, tmp_path)
     assert path.read_bytes() == before
+
+
+def test_nothing_is_left_behind_where_the_page_cannot_be_written(
+    results, tmp_path
+):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OSError):
+        report.write_report(results, tmp_path)
+    assert not list(tmp_path.glob(".*"))
 
 
 @browser.needs_chromium
