@@ -123,7 +123,7 @@ def open_split(
     check_split(builder, split)
     source = open_source(run, builder, split)
     _check_fingerprint(run, builder, source)
-    columns = source.read_columns()
+    columns = read_columns(source)
     keys = unique_keys(columns.filenames)
     rows = [
         row
@@ -175,6 +175,16 @@ def open_source(
             f"{expected}."
         )
     return source
+
+
+def read_columns(source: data_source.DataSource) -> data_source.Columns:
+    """Returns labels, names and patients of all examples of a split.
+
+    Raises:
+        ValueError: If records are damaged; names the file.
+    """
+    with _naming_damage(source):
+        return source.read_columns()
 
 
 def unique_keys(filenames: Sequence[str]) -> list[str]:

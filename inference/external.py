@@ -144,7 +144,7 @@ def _prepare(
         ) from error
     splits = [name for name in _SPLITS if name in builder.info.splits]
     sources = [examples_lib.open_source(run, builder, name) for name in splits]
-    columns = [source.read_columns() for source in sources]
+    columns = [examples_lib.read_columns(source) for source in sources]
     rows = records.read_rows(builder.data_dir)
     by_key: dict[str, records.Row] = {}
     keys: list[str] = []
@@ -209,7 +209,7 @@ def _find_near(
     names = [
         f"{source.name}/{name}"
         for source in sources
-        for name in source.read_columns().filenames
+        for name in examples_lib.read_columns(source).filenames
     ]
     signatures = np.concatenate([_sign(sources), _sign(folder.sources)])
     near: dict[str, str] = {}

@@ -47,7 +47,8 @@ def train(root, workdir, **fields):
     """Trains on the records below `root`; returns what it was scored by.
 
     Returns:
-        Triples of labels, scores and weights, of each validation in order.
+        Triples of labels, scores and weights, of the validation after each
+        epoch.
     """
     builder = xray_tfds.prepare(
         root / "films", root / "records", image_size=SIZE
@@ -55,7 +56,9 @@ def train(root, workdir, **fields):
     options = {
         "epochs": 2,
         "batch_size": BATCH_SIZE,
+        # With seed 0 the units of so small a network die.
         "learning_rate": 0.001,
+        "seed": 3,
         "augment": pipeline.AugmentConfig(rescale=1 / 255, vertical_flip=True),
     }
     config = config_lib.TrainConfig(workdir=str(workdir), **(options | fields))
@@ -69,7 +72,10 @@ def train(root, workdir, **fields):
         loop.train_and_evaluate(
             config,
             builder,
-            flagfile=f"--images_dir={root / 'films'}\n--seed=0\n"
+            flagfile=f"--images_dir={root / 'films'}\n--seed=3\n"
             f"--data_dir={root / 'records'}\n--nofeaturewise_center\n",
         )
-    return scored[1::2]
+    size = 2 * COUNTS["validation"]
+    validations = [each for each in scored if len(each[0]) == size]
+    # The callbacks' logs are computed from the same.
+    return validations[:: len(validations) // config.epochs]

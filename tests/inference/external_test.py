@@ -1,5 +1,6 @@
 """A folder that a run never saw: prepared alike, without what it has seen."""
 
+import dataclasses
 import shutil
 
 from PIL import Image
@@ -40,18 +41,20 @@ def test_folder_is_one_set_in_the_image_shape_of_the_run(run, folder):
 
 
 def test_splits_of_a_folder_are_joined(run, tmp_path):
-    trained_runs.write_tree(tmp_path / "new", {"train": 3, "test": 2})
-    # Other films, of the same names.
-    shutil.rmtree(tmp_path / "new" / "test")
-    trained_runs.write_films(
-        tmp_path / "new" / "test",
-        [f"normal/IM-1{i:03}-0001.png" for i in range(2)]
-        + [f"pneumonia/person1{i:03}_virus_{i}.png" for i in range(2)],
-        seed=77,
+    names = [f"normal/IM-800{i}-0001.png" for i in range(3)]
+    names += [f"pneumonia/person800{i}_virus_{i}.png" for i in range(3)]
+    for seed, split in enumerate(("train", "validation"), start=70):
+        trained_runs.write_films(tmp_path / "new" / split, names, seed)
+    # The films of both have the same names, which a patient has in one split.
+    own = run.info["dataset"] | {"on_leak": "error"}
+    examples = open_folder(
+        dataclasses.replace(run, info=run.info | {"dataset": own}),
+        tmp_path / "new",
     )
-    examples = open_folder(run, tmp_path / "new")
-    assert len(set(examples.keys)) == 10
-    assert "test/normal/IM-1000-0001.png" in examples.keys
+    assert sorted(examples.keys) == [
+        f"{split}/{name}" for split in ("train", "validation") for name in names
+    ]
+    assert len(np.concatenate(list(examples.batches(5)))) == 12
 
 
 def test_films_that_the_run_has_seen_are_left_out(run, trained, folder):
