@@ -65,6 +65,7 @@ def describe_data(
         "train": _count(train.labels, train.patients, names),
         "excluded": _excluded(examples),
         "overlap": {
+            "seen": len(examples.seen),
             "images": examples.overlap_images,
             "patients": examples.overlap_patients,
         },

@@ -87,7 +87,7 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
         "flags": description.describe_flags(config),
         "versions": description.read_versions(),
     }
-    results["cautions"] = [*subject.first.cautions, *cautions.find(results)]
+    results["cautions"] = cautions.find(results)
     results["verdict"] = verdict.sentences(results)
     results["claim"] = claim.answer(results)
     path = output.write(
@@ -136,6 +136,8 @@ def _open_subject(
                 "Add --final if this is that moment. Received: "
                 f"images_dir={images_dir}"
             )
+        if examples.tested_images:
+            openings.note_test(models)
         ledger = openings.note_folder(examples, models)
         return (
             ensemble.score(lambda run: external.open_folder(run, images_dir)),

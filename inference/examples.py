@@ -45,10 +45,9 @@ class Examples:
         seen: Key of each image that training or validation of the run holds,
             and where, as a sentence.
         overlap_patients: How many patients have the name of one in training.
-        overlap_images: How many of these images are theirs, or seen.
+        overlap_images: How many of these images are theirs.
         tested_images: How many of these images are in the test split of the
             run's own records, which to score them is to open.
-        cautions: Sentences.
     """
 
     name: str
@@ -65,7 +64,6 @@ class Examples:
     overlap_patients: int = 0
     overlap_images: int = 0
     tested_images: int = 0
-    cautions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many there are."""

@@ -76,7 +76,6 @@ def open_folder(
     folder = _prepare(run, images_dir, data_dir)
     own_rows = records.read_rows(own.data_dir)
     seen = _find_seen(run, own, own_rows, folder)
-    is_seen = np.array([key in seen for key in folder.keys], np.bool_)
     overlap = _find_overlap(folder.patients, own_rows)
     num_patients = len(np.unique(folder.patients[overlap]))
     return examples_lib.Examples(
@@ -92,9 +91,8 @@ def open_folder(
         images_dir=str(images_dir),
         seen=seen,
         overlap_patients=num_patients,
-        overlap_images=int(np.sum(overlap | is_seen)),
+        overlap_images=int(np.sum(overlap)),
         tested_images=_count_tested(folder, own_rows),
-        cautions=_find_cautions(len(seen), int(overlap.sum()), len(overlap)),
     )
 
 
@@ -245,22 +243,3 @@ def _count_tested(folder: _Folder, own_rows: Sequence[records.Row]) -> int:
     """Returns how many examples are in the test split of a run's records."""
     tested = {row["digest"] for row in own_rows if row["split"] == "test"}
     return sum(row["digest"] in tested for row in folder.rows.values())
-
-
-def _find_cautions(
-    num_seen: int, num_overlap: int, num_images: int
-) -> tuple[str, ...]:
-    cautions = []
-    if num_seen:
-        cautions.append(
-            f"The run has seen {num_seen:,} of these {num_images:,} images, or "
-            "copies of them, in training or validation: on them it says "
-            "nothing about new films. The slices tell both kinds apart."
-        )
-    if num_overlap:
-        cautions.append(
-            f"{num_overlap:,} of these {num_images:,} images are of patients "
-            "with the names of patients in training. If these are the same "
-            "people, the figures are too good."
-        )
-    return tuple(cautions)

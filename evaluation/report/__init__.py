@@ -20,7 +20,9 @@ JSON, what was not measured is null):
               "classes": [{"name", "num_images", "num_patients"}],
               "train": {"num_images", "num_patients", "classes"},
               "excluded": [{"key", "reason"}],
-              "overlap": {"patients": int, "images": int}},
+              "overlap": {"seen": images that training or validation
+                          holds, "patients" and "images" of patients with
+                          the names of patients in training: int}},
      "threshold": {"rule", "value", "low", "high", "chosen_on": "validation" or
                    "fixed", "table": [{"rule", "value", "low", "high",
                    "sensitivity": FIG, "specificity": FIG, "is_chosen"}]},

@@ -95,23 +95,23 @@ def _openings(results: words.Results) -> list[str]:
     return found
 
 
-_SINGULAR = (["1 patient"], ["1 image"])
-
-
 def _overlap(results: words.Results) -> list[str]:
     overlap = results["data"]["overlap"] or {}
-    shared = [
-        words.count(overlap[key], noun)
-        for key, noun in (("patients", "patient"), ("images", "image"))
-        if overlap.get(key)
-    ]
-    if not shared:
-        return []
-    return [
-        f"{words.join(shared)} of this set"
-        f" {'was' if shared in _SINGULAR else 'were'} also in training:"
-        " on what it has seen, a network scores better than on new patients."
-    ]
+    number = results["data"]["num_images"]
+    found = []
+    if overlap.get("seen"):
+        found.append(
+            f"The run has seen {overlap['seen']:,} of these {number:,} images,"
+            " or copies of them, in training or validation: on them a network"
+            " scores better than on new ones."
+        )
+    if overlap.get("patients"):
+        found.append(
+            f"{overlap['images']:,} of these {number:,} images are of patients"
+            " with the names of patients in training. If these are the same"
+            " people, the figures are too good."
+        )
+    return found
 
 
 def _missing(results: words.Results) -> list[str]:

@@ -158,6 +158,7 @@ def disjoint(results: words.Results) -> tuple[str, str] | None:
         return None
     return (
         "data",
-        f"By patient: {overlap['patients']:,} patients and"
-        f" {overlap['images']:,} images of this set were in training.",
+        f"By patient: {overlap['patients']:,} patients of this set have the"
+        f" names of patients in training, and {overlap['seen']:,} of its images"
+        " were in training or validation.",
     )

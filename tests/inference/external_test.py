@@ -1,4 +1,4 @@
-"""A folder that a run never saw: prepared alike, without what it has seen."""
+"""A folder that a run never saw: prepared alike, and what it has seen named."""
 
 import dataclasses
 import shutil
@@ -24,13 +24,15 @@ def folder(tmp_path):
 
 
 def open_folder(run, folder):
-    return external.open_folder(run, folder, folder.parent / "external")
+    return external.open_folder(
+        run, folder, data_dir=folder.parent / "external"
+    )
 
 
 def test_folder_is_one_set_in_the_image_shape_of_the_run(run, folder):
     examples = open_folder(run, folder)
     scores = scoring.score(run, examples, batch_size=3)
-    assert len(scores.keys) == 8 and not examples.excluded
+    assert len(scores.keys) == 8 and not examples.seen
     assert np.bincount(scores.labels).tolist() == [4, 4]
     images = np.concatenate(list(examples.batches(3)))
     for key, image in zip(examples.keys, images):
@@ -57,7 +59,7 @@ def test_splits_of_a_folder_are_joined(run, tmp_path):
     assert len(np.concatenate(list(examples.batches(5)))) == 12
 
 
-def test_films_that_the_run_has_seen_are_left_out(run, trained, folder):
+def test_films_that_the_run_has_seen_are_named(run, trained, folder):
     films = trained[0] / "films"
     shutil.copy(
         films / "train/normal/IM-1003-0001.png", folder / "normal/copied.png"
@@ -70,37 +72,21 @@ def test_films_that_the_run_has_seen_are_left_out(run, trained, folder):
         films / "test/normal/IM-3001-0001.png", folder / "normal/tested.png"
     )
     examples = open_folder(run, folder)
-    reasons = {each.key: each.reason for each in examples.excluded}
+    reasons = examples.seen
     assert set(reasons) == {"normal/copied.png", "pneumonia/again.jpeg"}
     assert "run's train split (normal/IM-1003" in reasons["normal/copied.png"]
     assert "nearly that of validation/pneumonia/person2004" in (
         reasons["pneumonia/again.jpeg"]
     )
-    assert len(examples) == len(examples.rows) == 9
+    assert len(examples) == len(examples.rows) == 11
     assert examples.tested_images == 1
-    assert any("own test split: 1 images" in c for c in examples.cautions)
     images = np.concatenate(list(examples.batches(2)))
-    assert len(images) == 9
-    # What is left keeps its own image.
+    assert len(images) == 11
     (place,) = np.flatnonzero(examples.keys == "normal/tested.png")
     tested = examples_lib.open_split(run, "test")
     np.testing.assert_array_equal(
         images[place], tested.read_images(["normal/IM-3001-0001.png"])[0]
     )
-
-
-def test_fingerprint_does_not_depend_on_what_a_run_has_seen(
-    run, trained, folder
-):
-    films = trained[0] / "films"
-    shutil.copy(
-        films / "train/normal/IM-1003-0001.png", folder / "normal/copied.png"
-    )
-    with_copy = open_folder(run, folder)
-    (folder / "normal/copied.png").unlink()
-    without = open_folder(run, folder)
-    assert with_copy.keys.tolist() == without.keys.tolist()
-    assert with_copy.fingerprint != without.fingerprint
 
 
 def test_patients_with_names_of_the_training_are_counted(run, tmp_path):
@@ -110,13 +96,14 @@ def test_patients_with_names_of_the_training_are_counted(run, tmp_path):
     trained_runs.write_films(tmp_path / "new", names, seed=12)
     examples = open_folder(run, tmp_path / "new")
     assert (examples.overlap_patients, examples.overlap_images) == (1, 2)
-    assert any("training: 2 images" in c for c in examples.cautions)
 
 
-def test_folder_that_holds_nothing_new_is_refused(run, trained):
+def test_folder_may_hold_nothing_new(run, trained):
     films = trained[0] / "films" / "validation"
-    with pytest.raises(ValueError, match="All 22 images.*known to the run"):
-        external.open_folder(run, films, trained[0] / "external")
+    examples = external.open_folder(
+        run, films, data_dir=trained[0] / "external"
+    )
+    assert set(examples.seen) == set(examples.keys.tolist())
 
 
 @pytest.mark.parametrize(

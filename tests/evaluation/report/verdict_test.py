@@ -81,7 +81,7 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
     results["shift"] = evaluation_parts.make_shift(
         ("normal", "pneumonia"), (0.5, auc)
     )
-    results["data"]["overlap"] = {"patients": 4, "images": 9}
+    results["data"]["overlap"] = {"seen": 2, "patients": 4, "images": 9}
     first = cautions.find(results)[0]
     assert ("class pneumonia" in first) == is_flagged
     assert "4 patients and 9 images" in _said(results)
