@@ -138,11 +138,10 @@ def _against(results: words.Results) -> str:
         f" {words.number(each['auc'])})"
         for each in cautions.shifted(results)
     ]
-    shared = (results["data"]["overlap"] or {}).get("patients")
-    if shared:
+    seen = (results["data"]["overlap"] or {}).get("seen")
+    if seen:
         reasons.append(
-            f"{words.count(shared, 'patient')} of this set"
-            f" {'was' if shared == 1 else 'were'} in training, too"
+            f"the run has seen {words.count(seen, 'image')} of this set before"
         )
     reasons += _null(results) + _degradation(results)
     if results["data"]["split"] != "external":

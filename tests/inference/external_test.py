@@ -100,9 +100,8 @@ def test_patients_with_names_of_the_training_are_counted(run, tmp_path):
 
 def test_folder_may_hold_nothing_new(run, trained):
     films = trained[0] / "films" / "validation"
-    examples = external.open_folder(
-        run, films, data_dir=trained[0] / "external"
-    )
+    place = trained[0] / "external"
+    examples = external.open_folder(run, films, data_dir=place)
     assert set(examples.seen) == set(examples.keys.tolist())
 
 

@@ -84,7 +84,8 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
     results["data"]["overlap"] = {"seen": 2, "patients": 4, "images": 9}
     first = cautions.find(results)[0]
     assert ("class pneumonia" in first) == is_flagged
-    assert "4 patients and 9 images" in _said(results)
+    assert "has seen 2 of these" in _said(results)
+    assert "9 of these" in _said(results)
 
 
 def test_openings_and_tampering_are_told(results):
