@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import math
+from typing import Any
 
 import numpy as np
 from numpy import typing as npt
@@ -56,7 +57,8 @@ def figure(
     name: str,
     value: float,
     draws: npt.NDArray[np.float64],
-    patients: npt.NDArray[np.str_],
+    labels: npt.NDArray[Any],
+    patients: npt.NDArray[Any],
     missing: str,
 ) -> figure_lib.Figure:
     """Returns a figure with the interval of its draws.
@@ -65,6 +67,7 @@ def figure(
         name: Of the figure.
         value: Of the data.
         draws: `[num_rounds]`, of the resamples; NaN is left out.
+        labels: `[n]`, of the data.
         patients: `[n]`, of the data.
         missing: Why there is no value, as a sentence, if it is NaN.
     """
@@ -78,7 +81,7 @@ def figure(
     if not len(valid) or np.ptp(valid) < _NO_SPREAD:
         reason = "There is no interval: all resamples of patients are alike."
         return figure_lib.missing(name, reason, value)
-    low, high = interval(valid, num_patients)
+    low, high = interval(valid, value, tail_of(labels, patients))
     reason = f"Bootstrap of {num_patients} patients, {len(draws)} rounds."
     if lost := len(draws) - len(valid):
         reason += f" {lost} of them have no value and are left out."
@@ -86,26 +89,48 @@ def figure(
 
 
 def interval(
-    draws: npt.NDArray[np.float64], num_patients: int
+    draws: npt.NDArray[np.float64], value: float, tail: float
 ) -> tuple[float, float]:
-    """Returns the ends of the 95 % interval of a resampled figure.
+    """Returns the ends of the interval of what has been resampled.
 
-    Percentiles, expanded as far as Student's t of so many patients is wider
-    than the normal distribution: plain ones are too narrow for few (Hesterberg
-    2015, The American Statistician 69:371).
+    They are percentiles, moved by twice the bias of the median (Efron 1987,
+    JASA 82:171): of figures that cannot be above 1 resamples are too low.
 
     Args:
         draws: `[num_rounds]`, without NaN.
-        num_patients: That have been drawn; at least 2.
+        value: Of the data.
+        tail: Probability beyond each end, as from `tail_of`.
     """
     from scipy import special
 
-    tail = (1 - figure_lib.CONFIDENCE) / 2
-    student = special.stdtrit(num_patients - 1, tail)
-    factor = math.sqrt(num_patients / (num_patients - 1))
-    expanded = float(special.ndtr(factor * student))
-    low, high = np.quantile(draws, [expanded, 1 - expanded])
+    below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
+    # Further out the interval would not contain the value.
+    bias = special.ndtri(np.clip(below, 0.05, 0.95))
+    z = special.ndtri(tail)
+    shares = special.ndtr([2 * bias + z, 2 * bias - z])
+    low, high = np.quantile(draws, shares)
     return float(low), float(high)
+
+
+def tail_of(labels: npt.NDArray[Any], patients: npt.NDArray[Any]) -> float:
+    """Returns the probability beyond each end of a 95 % interval.
+
+    It is less than 2.5 %, as far as Student's t of so few patients is wider
+    than the normal distribution: percentiles are too narrow (Hesterberg 2015,
+    The American Statistician 69:371). The smallest class counts.
+
+    Args:
+        labels: `[n]`.
+        patients: `[n]`.
+    """
+    from scipy import special
+
+    count = min(
+        len(np.unique(patients[labels == label])) for label in np.unique(labels)
+    )
+    count = max(2, count)
+    student = special.stdtrit(count - 1, (1 - figure_lib.CONFIDENCE) / 2)
+    return float(special.ndtr(math.sqrt(count / (count - 1)) * student))
 
 
 def draw_values(

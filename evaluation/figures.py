@@ -5,12 +5,13 @@ which and why (`benchmarks/interval_coverage.py` has the coverage of each):
 
 - AUC: DeLong's on the logit scale, clustered by patient (`auc`).
 - Shares, such as the sensitivity: Wilson's (`intervals`).
+- Predictive values at another prevalence: from Wilson's intervals of
+  sensitivity and specificity (`shares`).
 - All others: the bootstrap of patients (`bootstrap`). Where no resample differs
   from the data, for instance without an error, it would be a point; then the
-  figure is computed from the ends of Wilson's intervals of sensitivity and
-  specificity, if it can be.
+  figure is computed from the ends of Wilson's intervals, if it can be.
 
-What the bootstrap says stands in the reason of the first two as well.
+What the bootstrap says stands in the reason of the others as well.
 """
 
 from __future__ import annotations
@@ -188,6 +189,7 @@ def calibration_figure(
         "calibration_error",
         value,
         draws,
+        scores.labels,
         scores.patients,
         shares_lib.why_missing("calibration_error"),
     )
@@ -218,7 +220,12 @@ def _all_figures(
         draws |= weighted.at_prevalence(draws, prevalence)
     resampled = {
         name: bootstrap.figure(
-            name, value, draws[name], patients, shares_lib.why_missing(name)
+            name,
+            value,
+            draws[name],
+            labels,
+            patients,
+            shares_lib.why_missing(name),
         )
         for name, value in values.items()
     }
@@ -229,13 +236,13 @@ def _all_figures(
         ),
     }
     if "sensitivity" in closed:
+        if prevalence is not None:
+            closed |= shares_lib.at_prevalence(closed, prevalence)
         positives = int(np.sum(labels == 1))
         counts = (len(labels) - positives, positives)
         for name, one in resampled.items():
-            if one.method == "none" and name not in closed:
-                resampled[name] = shares_lib.from_ends(
-                    one, closed, counts, prevalence
-                )
+            if one.method == "none":
+                resampled[name] = shares_lib.from_ends(one, closed, counts)
     return [
         (
             _with_both(closed[name], resampled[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 
 import numpy as np
 from numpy import typing as npt
@@ -71,11 +72,91 @@ def of_decisions(
     }
 
 
+def at_prevalence(
+    shares: Mapping[str, figure_lib.Figure], prevalence: float
+) -> dict[str, figure_lib.Figure]:
+    """Returns the predictive values at another prevalence.
+
+    They follow from the ratio of two shares, whose interval follows from
+    theirs: the method of variance estimates recovery (Donner and Zou 2012,
+    Statistical Methods in Medical Research 21:347).
+
+    Args:
+        shares: With "sensitivity" and "specificity".
+        prevalence: Share of class 1, between 0 and 1.
+    """
+    sensitivity, specificity = shares["sensitivity"], shares["specificity"]
+    odds = prevalence / (1 - prevalence)
+    values = weighted.at_prevalence(
+        {"sensitivity": sensitivity.value, "specificity": specificity.value},
+        prevalence,
+    )
+    return {
+        name: _predictive_value(name, float(values[name]), false, true, factor)
+        for name, false, true, factor in (
+            ("ppv_at_prevalence", specificity, sensitivity, 1 / odds),
+            ("npv_at_prevalence", sensitivity, specificity, odds),
+        )
+    }
+
+
+def _predictive_value(
+    name: str,
+    value: float,
+    opposite: figure_lib.Figure,
+    own: figure_lib.Figure,
+    odds: float,
+) -> figure_lib.Figure:
+    """Returns 1 / (1 + odds * (1 - opposite) / own) with its interval."""
+    if math.isnan(value):
+        return figure_lib.missing(name, why_missing(name))
+    if "none" in (opposite.method, own.method):
+        reason = "There is no interval: sensitivity or specificity has none."
+        return figure_lib.missing(name, reason, value)
+    low, high = _ratio_interval(
+        (1 - opposite.value, 1 - opposite.high, 1 - opposite.low),
+        (own.value, own.low, own.high),
+    )
+    return figure_lib.Figure(
+        name,
+        value,
+        1 / (1 + odds * high),
+        1 / (1 + odds * low),
+        "wilson",
+        "From Wilson's intervals of sensitivity and specificity, by variance"
+        " estimates recovery.",
+    )
+
+
+def _ratio_interval(
+    above: tuple[float, float, float], below: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Returns the interval of a ratio of two independent shares.
+
+    Args:
+        above: The numerator: value, lower end, upper end.
+        below: The denominator; not 0 if the numerator is.
+    """
+    value, low, high = above
+    other, other_low, other_high = below
+    product = value * other
+
+    def root(end: float, other_end: float) -> float:
+        ends = end * (2 * value - end) * other_end * (2 * other - other_end)
+        return math.sqrt(max(0.0, product**2 - ends))
+
+    smallest = product + root(low, other_high)
+    ratio_low = low * (2 * value - low) / smallest if smallest else 0.0
+    largest = other_low * (2 * other - other_low)
+    if largest <= 0:
+        return ratio_low, math.inf
+    return ratio_low, (product + root(high, other_low)) / largest
+
+
 def from_ends(
     one: figure_lib.Figure,
     shares: Mapping[str, figure_lib.Figure],
     counts: tuple[int, int],
-    prevalence: float | None,
 ) -> figure_lib.Figure:
     """Bounds a figure that no resample has moved, by sensitivity, specificity.
 
@@ -83,7 +164,6 @@ def from_ends(
         one: A figure without an interval.
         shares: With "sensitivity" and "specificity".
         counts: Examples of class 0 and of class 1.
-        prevalence: Of class 1, for the predictive values at it.
 
     Returns:
         The figure with an interval, or as it was if it does not follow from
@@ -98,8 +178,6 @@ def from_ends(
         )
         confusion = rates * np.array(counts)[:, np.newaxis]
         there = weighted.rates(confusion[np.newaxis])
-        if prevalence is not None:
-            there |= weighted.at_prevalence(there, prevalence)
         ends.append(float(there.get(one.name, np.full(1, np.nan))[0]))
     if np.isnan([one.value, *ends]).any():
         return one
