@@ -177,6 +177,7 @@ def _differences(
             name,
             values[0][name] - values[1][name],
             draws[0][name] - draws[1][name],
+            pair[0].labels,
             pair[0].patients,
             "One of the two models has no value.",
         )

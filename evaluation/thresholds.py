@@ -251,7 +251,7 @@ def _cuts(
         if rule.kind == "sensitivity":
             return np.asarray(np.argmax(hits / positives >= rule.bound, axis=1))
         reached = (negatives - false_alarms) / negatives >= rule.bound
-    # From the last on backwards: the first cut always reaches it.
+    # It falls from 1, so these are the first ones; the last of them is it.
     return np.asarray(np.sum(reached, axis=1) - 1)
 
 

@@ -67,11 +67,13 @@ def test_temperature_has_the_lowest_log_loss_of_several_classes(rng):
 @pytest.mark.parametrize("temperature", [0.5, 1, 3.0, 20.0])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_order_of_two_classes_stays(temperature, dtype, rng):
-    logits = np.concatenate([rng.normal(0, 4, 500), [40.0, -95.0, -120.0]])
+    logits = np.concatenate([rng.normal(0, 4, 500), [40.0, 30.0, -95.0]])
     if dtype == np.float64:
         logits[500:] = 17.0, 17.1, -300.0
-    positive = special.expit(logits).astype(dtype)
-    probabilities = np.stack([1 - positive, positive], axis=1)
+    # As a softmax has them: where class 1 has 1, class 0 still differs.
+    probabilities = special.expit(np.stack([-logits, logits], axis=1))
+    probabilities = probabilities.astype(dtype)
+    positive = probabilities[:, 1]
     calibrated = calibration.apply(probabilities, temperature)
     assert np.allclose(calibrated.sum(axis=1), 1, atol=1e-12)
     _, before = np.unique(positive, return_inverse=True)

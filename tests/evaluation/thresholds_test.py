@@ -123,8 +123,9 @@ def test_bound_is_reached_that_only_a_quotient_meets():
     assert np.sum(scores.positive[labels == 1] >= value) == 7
 
 
-def test_neighbouring_floats_are_still_parted():
-    lower = 0.3
+# Of one of two neighbours the middle is rounded to the lower one.
+@pytest.mark.parametrize("lower", [0.5, np.nextafter(0.5, 1)])
+def test_neighbouring_floats_are_still_parted(lower):
     upper = np.nextafter(lower, 1)
     scores = synthetic_scores.of_positive([0, 1], [lower, upper])
     value = thresholds.choose(thresholds.YOUDEN, scores, num_rounds=1).value
