@@ -78,12 +78,25 @@ def kinds(keys: Sequence[str]) -> Column | None:
     )
 
 
-def folders(keys: Sequence[str]) -> Column | None:
-    """Returns the folders that files lie in; `None` if it is one for all."""
+def folders(
+    keys: Sequence[str], labels: npt.NDArray[np.int64]
+) -> Column | None:
+    """Returns the folders that files lie in.
+
+    Args:
+        keys: Names of files.
+        labels: int64 `[n]`, class indices.
+
+    Returns:
+        The column; `None` if it is one folder for all, or one for each class.
+    """
     column = _categories(
         "folder", [posixpath.dirname(key) or "." for key in keys]
     )
-    return column if len(column.order) > 1 else None
+    num_classes = len(np.unique(labels))
+    pairs = set(zip(column.values.tolist(), labels.tolist()))
+    is_class = len(column.order) == num_classes == len(pairs)
+    return None if len(column.order) == 1 or is_class else column
 
 
 def sizes(

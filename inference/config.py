@@ -41,10 +41,8 @@ class EvaluateConfig:
         "model, the mean of their probabilities. If left out, the run under "
         "runs/ that was trained last.",
     )
-    model: Literal["best", "last"] | None = RUN.option(
-        None,
-        "Weights after the best epoch or after the last; if left out, the "
-        "best where the run has kept them.",
+    model: Literal["best", "last"] = RUN.option(
+        "best", "Weights after the best epoch, or after the last."
     )
     split: Literal["validation", "test"] = RUN.option(
         "validation", "Which split of the run's records; test needs --final."

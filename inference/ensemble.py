@@ -56,7 +56,7 @@ class Ensemble:
         self,
         workdirs: Sequence[str],
         *,
-        weights: run_files.Weights | None = None,
+        weights: run_files.Weights = "best",
     ) -> None:
         """Opens the runs.
 

@@ -217,7 +217,7 @@ def _columns(
         np.array([float(row.get(name) or "nan") for row in rows])
         for name in ("width", "height")
     )
-    found = [slices.kinds(keys), slices.folders(keys)]
+    found = [slices.kinds(keys), slices.folders(keys, subject.scores.labels)]
     columns = [column for column in found if column is not None]
     columns += slices.sizes(widths, heights)
     seen = subject.first.seen

@@ -67,28 +67,15 @@ def find_newest() -> pathlib.Path:
     return newest.parent
 
 
-def find_model(
-    path: pathlib.Path, weights: Weights | None
-) -> tuple[pathlib.Path, Weights]:
-    """Returns the file of a model, and which it is.
-
-    Args:
-        path: Directory of the run.
-        weights: None for the best if it is there, else the last.
-
-    Raises:
-        ValueError: If it is missing.
-    """
-    if weights is None:
-        best = (path / _FILES["best"]).is_file()
-        return find_model(path, "best" if best else "last")
+def find_model(path: pathlib.Path, weights: Weights) -> pathlib.Path:
+    """Returns the file of the model asked for; ValueError if it is missing."""
     if weights not in _FILES:
         raise ValueError(
             "`model` must be one of best, last. Received: " f"model={weights}"
         )
     model_path = path / _FILES[weights]
     if model_path.is_file():
-        return model_path, weights
+        return model_path
     there = [name for name in _FILES if (path / _FILES[name]).is_file()]
     if not there:
         reason = (

@@ -119,14 +119,14 @@ class Run:
 
 
 def open_run(
-    workdir: str | pathlib.Path, *, weights: run_files.Weights | None = None
+    workdir: str | pathlib.Path, *, weights: run_files.Weights = "best"
 ) -> Run:
     """Opens the directory of a run; no code in it is run, nothing is written.
 
     Args:
         workdir: As of `train.py`.
         weights: "best" for the model of the best epoch, "last" for that of the
-            last; None for the best if it is there, else the last.
+            last.
 
     Raises:
         ValueError: If it is no directory of a run, the run has no such model,
@@ -134,7 +134,7 @@ def open_run(
     """
     path = pathlib.Path(workdir).expanduser()
     record = run_files.read_record(path)
-    model_path, weights = run_files.find_model(path, weights)
+    model_path = run_files.find_model(path, weights)
     info = run_files.read_info(path)
     try:
         height, width = info["image_size"]
