@@ -4,8 +4,9 @@
 
 Draws test sets from a world whose true figures are known, computes all figures
 with their intervals, and counts how often each contains the truth: it should be
-95 %, give or take 3 points of 200 sets. Patients have one image each, or 1 to 10 that are alike. Beside the
-intervals that stand in tables are those that take each image for a patient.
+95 %, give or take 3 points of 200 sets. Patients have one image each, or 1 to
+10 that are alike. Beside the intervals that stand in tables are those that take
+each image for a patient.
 """
 
 import argparse
