@@ -27,7 +27,7 @@ _MAX_BYTES = 2**25
 
 
 def weight_chunks(
-    patients: npt.NDArray[np.str_],
+    patients: npt.NDArray[Any],
     *,
     num_rounds: int = NUM_ROUNDS,
     seed: int = 0,
@@ -137,7 +137,7 @@ def draw_values(
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
     decided: npt.NDArray[np.int64],
-    patients: npt.NDArray[np.str_],
+    patients: npt.NDArray[Any],
     *,
     num_rounds: int = NUM_ROUNDS,
     seed: int = 0,
@@ -192,7 +192,7 @@ def draw_values(
 def draw_calibration_errors(
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
-    patients: npt.NDArray[np.str_],
+    patients: npt.NDArray[Any],
     *,
     num_rounds: int = NUM_ROUNDS,
     seed: int = 0,

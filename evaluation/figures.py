@@ -205,12 +205,14 @@ def _all_figures(
     num_rounds: int,
 ) -> list[figure_lib.Figure]:
     """Returns the figures of some labels and decisions, as `headline`."""
-    values = metrics.values(labels, probabilities, decided, patients)
+    # Names are slow to sort, and they are sorted for each figure.
+    _, clusters = np.unique(patients, return_inverse=True)
+    values = metrics.values(labels, probabilities, decided, clusters)
     draws = bootstrap.draw_values(
         labels,
         probabilities,
         decided,
-        patients,
+        clusters,
         num_rounds=num_rounds,
         seed=seed,
     )
@@ -223,15 +225,15 @@ def _all_figures(
             value,
             draws[name],
             labels,
-            patients,
+            clusters,
             shares_lib.why_missing(name),
         )
         for name, value in values.items()
     }
     closed = {
-        "auc": auc_figure(labels, probabilities, patients),
+        "auc": auc_figure(labels, probabilities, clusters),
         **shares_lib.of_decisions(
-            labels, decided, patients, probabilities.shape[1]
+            labels, decided, clusters, probabilities.shape[1]
         ),
     }
     if "sensitivity" in closed:

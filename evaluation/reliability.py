@@ -52,7 +52,7 @@ def equal_bins(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
         return np.zeros(0, np.intp)
     inner = np.linspace(0, 1, num_bins + 1)[1:-1]
     edges = np.unique(np.quantile(probabilities, inner, method="lower"))
-    bins = np.searchsorted(edges, probabilities, side="right")
+    bins = np.searchsorted(edges, probabilities)
     return np.unique(bins, return_inverse=True)[1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import math
+from typing import Any
 
 import numpy as np
 from numpy import typing as npt
@@ -41,7 +42,7 @@ def why_missing(name: str) -> str:
 def of_decisions(
     labels: npt.NDArray[np.int64],
     decided: npt.NDArray[np.int64],
-    patients: npt.NDArray[np.str_],
+    patients: npt.NDArray[Any],
     num_classes: int,
 ) -> dict[str, figure_lib.Figure]:
     """Returns the figures that are shares.

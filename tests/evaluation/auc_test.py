@@ -65,6 +65,21 @@ def test_published_differences(ovarian, name, difference, low, high, p_value):
     assert (figure.name, figure.method) == ("auc_difference", "delong")
 
 
+def test_published_area_of_ratings():
+    """109 CT images rated 1 to 5 (Hanley and McNeil 1982, Radiology 143:29).
+
+    Stata's manual of `roctab` has area, error and interval, not on the logit
+    scale.
+    """
+    ratings = [[33, 6, 6, 11, 2], [3, 2, 2, 11, 33]]
+    labels = np.repeat([0, 1], np.sum(ratings, axis=1))
+    scores = np.concatenate([np.repeat(np.arange(5), row) for row in ratings])
+    auc, variance = auc_lib.clustered_auc(labels, scores, np.arange(109))
+    half = 1.959964 * math.sqrt(variance)
+    found = [auc, math.sqrt(variance), auc - half, auc + half]
+    assert found == pytest.approx([0.8932, 0.0307, 0.83295, 0.95339], abs=5e-5)
+
+
 def _wins(positive, scores):
     """Returns `[positives, negatives]`: 1, or .5 for a tie, or 0."""
     above, below = scores[positive][:, np.newaxis], scores[~positive]
