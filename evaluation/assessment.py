@@ -149,7 +149,11 @@ def assess(
     decided = figures.decide(scores, point.threshold)
     options: dict[str, Any] = {"num_rounds": num_rounds, "seed": seed}
     found = figures.headline(
-        calibrated, decided=decided, prevalence=prevalence, **options
+        scores,
+        threshold=point.threshold,
+        calibrated=calibrated.probabilities,
+        prevalence=prevalence,
+        **options,
     )
     return {
         "threshold": _threshold_table(scores, point),

@@ -35,7 +35,8 @@ from evaluation.scores import Scores
 def headline(
     scores: Scores,
     *,
-    decided: npt.NDArray[np.int64],
+    threshold: float | None,
+    calibrated: npt.NDArray[np.float64] | None = None,
     prevalence: float | None = None,
     seed: int = 0,
     num_rounds: int = bootstrap.NUM_ROUNDS,
@@ -44,7 +45,10 @@ def headline(
 
     Args:
         scores: Of any number of examples, also none.
-        decided: int64 `[n]`, the classes that are decided on: `decide`.
+        threshold: With two classes, from which probability on class 1 is
+            decided on. With more it is None: the likeliest class is.
+        calibrated: float64 `[n, num_classes]`, probabilities to be judged in
+            the place of those that decide.
         prevalence: With two classes, the share of class 1 where the network
             is to work, for the predictive values there.
         seed: Of the bootstrap.
@@ -56,8 +60,8 @@ def headline(
     """
     return _all_figures(
         scores.labels,
-        scores.probabilities,
-        decided,
+        scores.probabilities if calibrated is None else calibrated,
+        decide(scores, threshold),
         scores.patients,
         prevalence=prevalence,
         seed=seed,

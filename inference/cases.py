@@ -56,7 +56,7 @@ def show(
     maps = _maps(ensemble.runs[0], images, decided[places])
     drawn = iter(zip(places, images, maps))
     return {
-        name: [_case(scores, decided, sureness, *next(drawn)) for _ in of_kind]
+        name: [_case(scores, decided, *next(drawn)) for _ in of_kind]
         for name, of_kind in chosen.items()
     }
 

@@ -67,13 +67,16 @@ def test_folder_of_one_class_has_no_auc(rng):
     scores = synthetic_scores.make(rng)
     names = np.array(["normal", "pneumonia"])
     keys = [f"{names[k]}/{i}.png" for i, k in enumerate(scores.labels)]
-    rows = _rows([slices.folders(keys)], scores)
+    # One folder for each class says no more than the class.
+    assert slices.folders(keys, scores.labels) is None
+    keys[0] = "elsewhere/0.png"
+    rows = _rows([slices.folders(keys, scores.labels)], scores)
     figures = _figures(rows["folder", "normal"])
     assert figures["auc"]["value"] is None
     assert figures["auc"]["reason"].startswith("No patients of class pneumonia")
     assert figures["sensitivity"]["value"] is None
     assert figures["specificity"]["value"] is not None
-    assert slices.folders(["a.png", "b.png"]) is None
+    assert slices.folders(["a.png", "b.png"], np.array([0, 1])) is None
 
 
 def test_sizes_are_cut_at_their_tertiles():
