@@ -103,8 +103,9 @@ def choose(
     point = OperatingPoint(chosen, rule, fitted)
     if point.chosen is not None and math.isnan(point.chosen.value):
         raise ValueError(
-            f"`threshold` cannot be chosen on validation: "
-            f"{point.chosen.reason} Name another rule. Received: threshold={rule}"
+            "`threshold` cannot be chosen on validation: "
+            f"{point.chosen.reason} Name another rule. Received: "
+            f"threshold={rule}"
         )
     return point
 
