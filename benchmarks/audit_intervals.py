@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from xray_tfds.audit import separability
+from evaluation import separability
 
 # Number of patients, number of features, distance of the classes' means in
 # standard deviations of the patients.

@@ -9,6 +9,25 @@ from typing import Literal
 
 CONFIDENCE = 0.95
 
+# Of all figures, as they stand in tables.
+NAMES = (
+    "auc",
+    "average_precision",
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "npv",
+    "ppv_at_prevalence",
+    "npv_at_prevalence",
+    "f1",
+    "matthews",
+    "brier",
+    "log_loss",
+    "calibration_error",
+)
+
 Method = Literal["delong", "wilson", "bootstrap", "none"]
 
 
@@ -44,3 +63,14 @@ class Figure:
             )
             for name, value in dataclasses.asdict(self).items()
         }
+
+
+def missing(name: str, reason: str, value: float = math.nan) -> Figure:
+    """Returns a figure without an interval.
+
+    Args:
+        name: What it is.
+        reason: Why, as a sentence.
+        value: The estimate, if there is one.
+    """
+    return Figure(name, value, math.nan, math.nan, "none", reason)

@@ -1,5 +1,8 @@
 """Exact metrics over the full score vector, by scikit-learn.
 
+`accuracy` and `auc` are what a run shows after each epoch; `values` are all
+figures of a report; ours is what scikit-learn lacks (`reliability`).
+
 `keras.metrics.AUC` bins scores into 200 thresholds and, on softmax outputs
 with one-hot labels, pools both columns: on real films it reads .05 low. Here
 the area under the ROC curve is that of `sklearn.metrics.roc_auc_score`. What
@@ -11,15 +14,19 @@ scikit-learn takes a second to import, so it is imported by the first call.
     probabilities = model.predict(images)          # [N, K]
     metrics.auc(labels, probabilities)             # labels: ints [N]
     metrics.accuracy(labels, probabilities)
+    metrics.values(labels, probabilities, decided, patients)
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 import warnings
 
 import numpy as np
 from numpy import typing as npt
+
+from evaluation import reliability
 
 
 def accuracy(
@@ -82,6 +89,129 @@ def auc(
     columns = [1] if num_classes == 2 else range(num_classes)
     areas = [_binary_auc(labels == k, scores[:, k]) for k in columns]
     return float(np.mean(areas))
+
+
+def values(
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float64],
+    decided: npt.NDArray[np.int64],
+    patients: npt.NDArray[Any],
+) -> dict[str, float]:
+    """Returns all figures, NaN where one has no value.
+
+    With two classes class 1 is the positive one. With more, AUC, average
+    precision, sensitivity, specificity, predictive values and F1 are the mean
+    over the classes, each against the rest.
+
+    Args:
+        labels: `[n]`, class indices.
+        probabilities: `[n, num_classes]`, finite.
+        decided: `[n]`, the classes that are decided on.
+        patients: `[n]`, for the calibration error.
+    """
+    num_classes = probabilities.shape[1]
+    chosen = [1] if num_classes == 2 else list(range(num_classes))
+    per_class = [
+        _one_vs_rest(labels == k, probabilities[:, k], decided == k)
+        for k in chosen
+    ]
+    means = {
+        name: float(np.mean([one[name] for one in per_class]))
+        for name in per_class[0]
+    }
+    return {
+        **means,
+        **_overall(labels, decided, num_classes),
+        **_probabilistic(labels, probabilities),
+        "calibration_error": reliability.calibration_error(
+            labels, probabilities, patients
+        ),
+    }
+
+
+def _one_vs_rest(
+    positive: npt.NDArray[np.bool_],
+    scores: npt.NDArray[np.float64],
+    decided: npt.NDArray[np.bool_],
+) -> dict[str, float]:
+    """Returns the figures of one class against the rest."""
+    from sklearn import metrics
+
+    auc_value = average_precision = math.nan
+    if positive.any() and not positive.all():
+        auc_value = _binary_auc(positive, scores)
+        average_precision = metrics.average_precision_score(positive, scores)
+    counts = np.zeros((2, 2), np.int64)
+    if len(positive):
+        counts = metrics.confusion_matrix(positive, decided, labels=[0, 1])
+    (rejected, alarms), (missed, hits) = counts.tolist()
+    return {
+        "auc": auc_value,
+        "average_precision": float(average_precision),
+        "sensitivity": _ratio(hits, hits + missed),
+        "specificity": _ratio(rejected, rejected + alarms),
+        "ppv": _ratio(hits, hits + alarms),
+        "npv": _ratio(rejected, rejected + missed),
+        "f1": _ratio(2 * hits, 2 * hits + alarms + missed),
+    }
+
+
+def _overall(
+    labels: npt.NDArray[np.int64],
+    decided: npt.NDArray[np.int64],
+    num_classes: int,
+) -> dict[str, float]:
+    """Returns the figures of the decisions on all classes."""
+    from sklearn import metrics
+
+    present = len(np.unique(labels))
+    scorers = {
+        "accuracy": (metrics.accuracy_score, 1),
+        "balanced_accuracy": (metrics.balanced_accuracy_score, num_classes),
+        # 0 where all decisions are the same.
+        "matthews": (metrics.matthews_corrcoef, 2),
+    }
+    with warnings.catch_warnings():
+        # That a class without examples is decided on is no news.
+        warnings.simplefilter("ignore", UserWarning)
+        return {
+            name: (
+                float(score(labels, decided)) if present >= least else math.nan
+            )
+            for name, (score, least) in scorers.items()
+        }
+
+
+def _probabilistic(
+    labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]
+) -> dict[str, float]:
+    """Returns the figures of the probabilities themselves."""
+    from sklearn import metrics
+
+    num_classes = probabilities.shape[1]
+    if not len(labels):
+        return dict.fromkeys(("brier", "log_loss"), math.nan)
+    if num_classes == 2:
+        brier = metrics.brier_score_loss(
+            labels, probabilities[:, 1], pos_label=1
+        )
+        probabilities = probabilities[:, 1]
+    else:
+        # Brier 1950, Monthly Weather Review 78:1; scikit-learn has it since
+        # 1.7, and for two classes the half of it.
+        errors = np.eye(num_classes)[labels] - probabilities
+        brier = np.mean(np.sum(errors**2, axis=1))
+    with warnings.catch_warnings():
+        # In float32 the rows do not sum to 1 as exactly as is asked for.
+        warnings.simplefilter("ignore", UserWarning)
+        loss = metrics.log_loss(
+            labels, probabilities, labels=list(range(num_classes))
+        )
+    return {"brier": float(brier), "log_loss": float(loss)}
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else math.nan
 
 
 def _binary_auc(

@@ -18,6 +18,7 @@ from numpy import typing as npt
 from pages import charts
 
 if TYPE_CHECKING:
+    from matplotlib import axes as axes_lib
     from matplotlib import figure
 
 _PANELS = (("loss", "loss"), ("accuracy", "accuracy"), ("auc", "AUC"))
@@ -34,26 +35,41 @@ def plot_curves(
             and the same with a `val_` prefix; NaN leaves a gap.
         path: Where to write the picture, format by suffix.
     """
-    epochs = [record["epoch"] for record in records]
 
     def draw(fig: figure.Figure) -> None:
         for axes, (name, title) in zip(fig.subplots(1, len(_PANELS)), _PANELS):
-            for index, (prefix, label) in enumerate(_CURVES):
-                axes.plot(
-                    epochs,
-                    [record[prefix + name] for record in records],
-                    color=charts.SERIES_COLORS[index],
-                    marker="o",
-                    markersize=4,
-                    label=label,
-                )
+            draw_metric(axes, records, name)
             axes.set_title(title)
-            axes.set_xlabel("epoch")
-            axes.locator_params(axis="x", integer=True)
-            axes.grid()
-            axes.legend()
 
     _save(path, draw, (12, 3.8), layout="constrained")
+
+
+def draw_metric(
+    axes: axes_lib.Axes, records: Sequence[Mapping[str, Any]], name: str
+) -> None:
+    """Draws a metric of training and validation against the epoch.
+
+    Args:
+        axes: Where to draw.
+        records: One an epoch, in order, with `epoch`, the metric and the same
+            with a `val_` prefix; NaN, or None, leaves a gap.
+        name: Of the metric, such as "loss".
+    """
+    epochs = [record["epoch"] for record in records]
+    for index, (prefix, label) in enumerate(_CURVES):
+        values = [record[prefix + name] for record in records]
+        axes.plot(
+            epochs,
+            [math.nan if value is None else value for value in values],
+            color=charts.SERIES_COLORS[index],
+            marker="o",
+            markersize=4,
+            label=label,
+        )
+    axes.set_xlabel("epoch")
+    axes.locator_params(axis="x", integer=True)
+    axes.grid()
+    axes.legend()
 
 
 def plot_contact_sheet(

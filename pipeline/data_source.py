@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import NamedTuple
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -11,6 +12,20 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import batching as batching_lib
+
+
+class Columns(NamedTuple):
+    """What is known of the examples of a split, but for their images.
+
+    Attributes:
+        labels: int64 `[num_examples]`.
+        filenames: Paths relative to the split's directory.
+        patients: Key of each example's patient.
+    """
+
+    labels: npt.NDArray[np.int64]
+    filenames: tuple[str, ...]
+    patients: tuple[str, ...]
 
 
 @runtime_checkable
@@ -94,6 +109,12 @@ class DataSource(Protocol):
         """Returns how many examples each class has, `[num_classes]`.
 
         Reads all records if the labels are not in memory.
+        """
+
+    def read_columns(self) -> Columns:
+        """Returns all but the images, by the numbers of the examples.
+
+        Reads all records if they are not in memory, but decodes no image.
         """
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import batching as batching_lib
+from pipeline import data_source
 from pipeline import fingerprints
 
 
@@ -131,6 +132,10 @@ class Split:
     def count_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.count_labels`."""
         return np.bincount(self.labels, minlength=len(self.class_names))
+
+    def read_columns(self) -> data_source.Columns:
+        """As `DataSource.read_columns`."""
+        return data_source.Columns(self.labels, self.filenames, self.patients)
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""

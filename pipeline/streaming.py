@@ -7,9 +7,10 @@ are read in a random order, several at once, and shuffled within a window.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 import logging
 from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from pipeline import batching as batching_lib
+from pipeline import data_source
 from pipeline import fingerprints
 from pipeline import records
 from pipeline import xla
@@ -31,6 +33,9 @@ _READ_AT_ONCE = 1024
 # shuffled copy, the next, being read, and what buffers and the allocator hold
 # (`benchmarks/memory.py`).
 _WINDOWS_IN_MEMORY = 4
+
+# Numbers of examples, and their records as bytes.
+_Part: TypeAlias = "tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]"
 
 
 class _RecordSplit:
@@ -67,13 +72,33 @@ class _RecordSplit:
         """As `DataSource.check_records`."""
         records.check_shards(self._builder, self.name, read=True)
 
-    def _filenames(
-        self, index: tf.Tensor, serialized: Iterable[bytes]
+    def read_columns(self) -> data_source.Columns:
+        """As `DataSource.read_columns`."""
+        labels: list[npt.NDArray[np.int64]] = []
+        filenames: list[str] = []
+        patients: list[str] = []
+        for index, serialized in self._read_in_order():
+            labels.append(_parse(serialized, "label", tf.int64))
+            filenames += self._texts("filename", index, serialized)
+            patients += self._texts("patient", index, serialized)
+        return data_source.Columns(
+            np.concatenate(labels), tuple(filenames), tuple(patients)
+        )
+
+    def _read_in_order(self) -> Iterator[_Part]:
+        """Yields numbers and records of all examples, in parts."""
+        raise NotImplementedError
+
+    def _texts(
+        self,
+        name: str,
+        index: npt.NDArray[np.int64],
+        serialized: npt.NDArray[np.object_],
     ) -> tuple[str, ...]:
-        if "filename" not in self._features:
-            return tuple(f"example {number}" for number in index.numpy())
-        names = _parse(serialized, "filename", tf.string)
-        return tuple(name.decode() for name in names)
+        """Returns a text of each record; of other datasets, a number."""
+        if name not in self._features:
+            return tuple(f"example {number}" for number in index)
+        return tuple(t.decode() for t in _parse(serialized, name, tf.string))
 
     def _decode(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Decodes string `[n]` to uint8 `[n, ...]` and int64 `[n]`."""
@@ -124,12 +149,12 @@ class ArrayRecordSplit(_RecordSplit):
     def read_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.read_labels`; reads them once."""
         if self._labels is None:
-            batches = []
-            for start in range(0, self.num_examples, _READ_AT_ONCE):
-                stop = min(start + _READ_AT_ONCE, self.num_examples)
-                serialized = self._read(np.arange(start, stop))
-                batches.append(_parse(serialized, "label", tf.int64))
-            self._labels = np.concatenate(batches)
+            self._labels = np.concatenate(
+                [
+                    _parse(serialized, "label", tf.int64)
+                    for _, serialized in self._read_in_order()
+                ]
+            )
         return self._labels
 
     def count_labels(self) -> npt.NDArray[np.int64]:
@@ -139,7 +164,14 @@ class ArrayRecordSplit(_RecordSplit):
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""
         del payload
-        return self._filenames(index, self._read(index.numpy()))
+        numbers = index.numpy()
+        return self._texts("filename", numbers, self._read(numbers))
+
+    def _read_in_order(self) -> Iterator[_Part]:
+        for start in range(0, self.num_examples, _READ_AT_ONCE):
+            stop = min(start + _READ_AT_ONCE, self.num_examples)
+            index = np.arange(start, stop)
+            yield index, self._read(index)
 
     def _read(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
         return np.array(self._source.__getitems__(index.tolist()), object)
@@ -230,11 +262,10 @@ class TFRecordSplit(_RecordSplit):
 
     def count_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.count_labels`."""
-        batches = self._read_shards().batch(_READ_AT_ONCE)
         labels = np.concatenate(
             [
                 _parse(serialized, "label", tf.int64)
-                for _, serialized in batches.as_numpy_iterator()
+                for _, serialized in self._read_in_order()
             ]
         )
         return np.bincount(labels, minlength=len(self.class_names))
@@ -242,7 +273,11 @@ class TFRecordSplit(_RecordSplit):
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""
         (serialized,) = payload
-        return self._filenames(index, serialized.numpy())
+        return self._texts("filename", index.numpy(), serialized.numpy())
+
+    def _read_in_order(self) -> Iterator[_Part]:
+        batches = self._read_shards().batch(_READ_AT_ONCE)
+        yield from batches.as_numpy_iterator()
 
     def _read_shards(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """Returns a dataset of (number, record), by number or shuffled."""
@@ -281,7 +316,7 @@ class TFRecordSplit(_RecordSplit):
 
 
 def _parse(
-    serialized: Iterable[bytes], name: str, dtype: tf.DType
+    serialized: npt.NDArray[np.object_], name: str, dtype: tf.DType
 ) -> npt.NDArray[Any]:
     """Returns one feature of serialized examples, `[num_examples]`."""
     spec = {name: tf.io.FixedLenFeature([], dtype)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
-import errno
 import hashlib
 import os
 import pathlib
@@ -91,20 +90,3 @@ def hash_file(path: pathlib.Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def sync_directory(path: pathlib.Path) -> None:
-    """Forces the names in a directory to disk, where a system can.
-
-    Windows opens no directories, and some network drives refuse to sync them.
-    """
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

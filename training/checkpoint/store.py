@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from disk import sync
 from training import errors
 from training.checkpoint import hashed_files
 from training.workdir import format_version
@@ -146,9 +147,9 @@ class CheckpointStore:
         hashed_files.write_file(
             temporary / _SUMS_FILE, lambda file: file.write(sums.encode())
         )
-        hashed_files.sync_directory(temporary)
+        sync.sync_directory(temporary)
         os.rename(temporary, self._directory / name)
-        hashed_files.sync_directory(self._directory)
+        sync.sync_directory(self._directory)
 
     def _remove_leftovers(self) -> None:
         """Removes what killed processes were about to write."""

@@ -14,7 +14,6 @@ from training.config import data
 from training.config import options
 from training.config import train
 
-
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
 
 
@@ -128,3 +127,24 @@ def write(flag_values: Any) -> str:
             if option.in_flagfile and flag.value is not None:
                 lines.append(flag.serialize())
     return "\n".join(lines) + "\n"
+
+
+def parse_flagfile(text: str) -> dict[str, str]:
+    """Returns the flags in the text of a flag file, as `write` made it.
+
+    Args:
+        text: Of the file; what is no flag of an option is left out.
+
+    Returns:
+        Text of each flag by name, for `options.parse_group`.
+    """
+    names = {option.name for option in options.ALL}
+    given: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("--").partition("=")
+        if not equals:
+            value = "true" if name in names else "false"
+            name = name if name in names else name.removeprefix("no")
+        if line.startswith("--") and name in names:
+            given[name] = value
+    return given

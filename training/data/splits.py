@@ -24,12 +24,14 @@ class Splits:
         train: Split to learn from.
         validation: Split to validate on, of the same classes.
         metadata: How the images were prepared, by name; empty if unknown.
+        directory: Of the records; None for images that came from elsewhere.
     """
 
     name: str
     train: data_source.DataSource
     validation: data_source.DataSource
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+    directory: str | None = None
 
     def __post_init__(self) -> None:
         """Checks that the splits are of one kind."""
@@ -113,6 +115,7 @@ def load_splits(
         train=train,
         validation=validation,
         metadata=dict(data.info.metadata or {}),
+        directory=os.path.abspath(data.data_dir),
     )
 
 

@@ -53,6 +53,21 @@ def load_initial_weights(model: keras.Model, path: str | pathlib.Path) -> str:
     )
 
 
+def load_saved_weights(model: keras.Model, path: pathlib.Path) -> None:
+    """Gives a network all the weights of a `.keras` file of its own kind.
+
+    Args:
+        model: As `build_model` returns it.
+        path: A model that a run has saved.
+
+    Raises:
+        ValueError: If a weight is missing, left over or of another shape.
+    """
+    with weight_arrays.open_arrays(path) as arrays:
+        _check_count(model, path, arrays)
+        _read(model, path, arrays, model.name)
+
+
 def _load_published(
     model: keras.Model, path: pathlib.Path, arrays: weight_arrays.Arrays
 ) -> str:
@@ -71,11 +86,7 @@ def _load_published(
 def _load_saved(
     model: keras.Model, path: pathlib.Path, arrays: weight_arrays.Arrays
 ) -> str:
-    found, expected = _count(arrays), len(model.weights)
-    if found != expected:
-        # Keras looks for what it needs and not at what is left.
-        reason = f"it has {expected} arrays, the file {found}"
-        raise _misfit(path, model.name, reason)
+    _check_count(model, path, arrays)
     head = model.layers[-1]
     if not _has_other_classes(arrays, head):
         _read(model, path, arrays, model.name)
@@ -114,6 +125,19 @@ def _has_other_classes(
     return (
         found is not None and found[:-1] == expected[:-1] and found != expected
     )
+
+
+def _check_count(
+    model: keras.Model, path: pathlib.Path, arrays: weight_arrays.Arrays
+) -> None:
+    """Raises unless a file has as many arrays as a network.
+
+    Keras looks for what it needs and not at what is left.
+    """
+    found, expected = _count(arrays), len(model.weights)
+    if found != expected:
+        reason = f"it has {expected} arrays, the file {found}"
+        raise _misfit(path, model.name, reason)
 
 
 def _count(arrays: weight_arrays.Arrays) -> int:

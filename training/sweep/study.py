@@ -21,6 +21,7 @@ from training.sweep import results
 from training.sweep import space as space_lib
 from training.sweep import trials
 from training.workdir import directory as directory_lib
+from training.workdir import metrics_file
 
 _STUDY_FILE = "study.db"
 _STUDY_NAME = "sweep"
@@ -184,7 +185,7 @@ class _Sweep:
         # Its last epochs are what others are compared with.
         is_hopeless()
         metric = self._options.metric
-        records = trials.read_records(workdir)
+        records = metrics_file.read_metrics(workdir)
         defined = [record for record in records if record[metric] is not None]
         if not defined:
             raise trials.Failed(f"failed, {metric} was never defined")
@@ -197,7 +198,7 @@ class _Sweep:
         Of several seeds, the first that comes to an epoch stands for all.
         """
         known = self._study.trials[trial.number].intermediate_values
-        for record in trials.read_records(workdir):
+        for record in metrics_file.read_metrics(workdir):
             if record["epoch"] not in known:
                 value = record[self._options.metric]
                 value = math.nan if value is None else value

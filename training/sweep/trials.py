@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 import contextlib
-import json
 import pathlib
 import subprocess
 import sys
 import time
-from typing import Any
 
 import optuna
 
 from training import children as children_lib
 from training.workdir import directory as directory_lib
-from training.workdir import files
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "train.py"
 LOG_FILE = "output.log"
@@ -85,12 +82,3 @@ def train(
         lines = log_file.read_text("utf-8", errors="replace").split("\n")
         last = next((line for line in reversed(lines) if line.strip()), "")
         raise Failed(f"failed, status {process.returncode}: {last.strip()}")
-
-
-def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the metrics of a run's epochs so far."""
-    path = workdir / files.METRICS_FILE
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]

@@ -63,6 +63,7 @@ def save_model_info(
         "preprocessing": _plain(augment.without_augmentation()),
         "statistics": files.STATISTICS_FILE if inputs.statistics else None,
         "dataset": {"name": splits.name, **splits.metadata},
+        "records": splits.directory,
         **progress,
         "versions": {
             "python": platform.python_version(),
@@ -121,8 +122,17 @@ def _plots() -> types.ModuleType:
 
 def _plain(augment: pipeline.AugmentConfig) -> dict[str, Any]:
     """Returns the fields of an `AugmentConfig` as JSON has them."""
-    values = dataclasses.asdict(augment)
+    values = {
+        field.name: getattr(augment, field.name)
+        for field in dataclasses.fields(augment)
+        # They have a file of their own.
+        if field.name != "statistics"
+    }
     return {
-        name: getattr(value, "__qualname__", value)
+        name: (
+            getattr(value, "__qualname__", repr(value))
+            if callable(value)
+            else value
+        )
         for name, value in values.items()
     }

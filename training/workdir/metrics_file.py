@@ -30,6 +30,19 @@ def write_metrics(
         temporary.write_text(text, encoding="utf-8")
 
 
+def read_metrics(directory: str | pathlib.Path) -> list[dict[str, Any]]:
+    """Returns what `write_metrics` wrote so far; null is None.
+
+    Raises:
+        ValueError: If a line is no JSON.
+    """
+    path = pathlib.Path(directory, files.METRICS_FILE)
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record with None for the numbers that JSON does not have."""
     return {name: _finite_or_none(value) for name, value in record.items()}

@@ -12,12 +12,13 @@ from etils import epath
 import numpy as np
 import sklearn
 
+from evaluation import figure
+from evaluation import separability
 from xray_tfds import config as config_lib
 from xray_tfds import version
 from xray_tfds.audit import features
 from xray_tfds.audit import metadata
 from xray_tfds.audit import samples as samples_lib
-from xray_tfds.audit import separability
 from xray_tfds.audit import words
 from xray_tfds.curate import split_assignment
 from xray_tfds.records import manifest
@@ -271,7 +272,7 @@ def _describe(kind, samples, parts, seed):
             for name, reason in samples.skipped
         ],
         "flag_above": words.FLAG_ABOVE,
-        "confidence": separability.CONFIDENCE,
+        "confidence": figure.CONFIDENCE,
         "seed": seed,
         "parts": parts,
         "summary": words.summarize(parts),

@@ -65,12 +65,25 @@ def measure(
             len(data), *grey.size, luma_sum=luma, chroma_sum=chroma
         ),
         kind=f"{file_format} {mode}",
-        border=_ring(_shrink(grey, BORDER_GRID)),
+        border=border_of(grey),
         # Euclidean distances of these are Hellinger's, in which a rare bin
         # counts: on the lesson's films .94 instead of .82 of AUC.
         histogram=np.sqrt(shares),
-        thumbnail=_shrink(grey, THUMBNAIL_SIZE).ravel(),
+        thumbnail=thumbnail_of(grey),
     )
+
+
+def border_of(grey: Image.Image) -> np.ndarray:
+    """Returns float64 `[124]`, grey values of the image's outermost ring."""
+    grid = _shrink(grey, BORDER_GRID)
+    inner = np.zeros(grid.shape, bool)
+    inner[1:-1, 1:-1] = True
+    return grid[~inner]
+
+
+def thumbnail_of(grey: Image.Image) -> np.ndarray:
+    """Returns float64 `[64]`, grey values of the image in 8x8 pixels."""
+    return _shrink(grey, THUMBNAIL_SIZE).ravel()
 
 
 def describe_container(
@@ -120,9 +133,3 @@ def _shrink(grey, size):
     """Returns float64 `[size, size]`: means of equal areas of the image."""
     small = grey.resize((size, size), Image.Resampling.BOX)
     return np.asarray(small, np.float64)
-
-
-def _ring(grid):
-    inner = np.zeros(grid.shape, bool)
-    inner[1:-1, 1:-1] = True
-    return grid[~inner]

@@ -8,7 +8,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xray_tfds.audit import separability
+    from evaluation import separability
 
 # Above this AUC a part is flagged. A convention: chance is .5, and nothing but
 # the lungs should add a tenth to it.

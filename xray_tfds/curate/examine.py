@@ -224,15 +224,18 @@ def _sign(film, record, config):
     signature of the film but for a tenth of the distance at which films are
     distinguished, and saves an eighth of the time that decoding takes.
     """
-    shows_all = config.harmonize == "none" and not config.keep_aspect_ratio
-    if (
-        shows_all
+    return duplicates.signature(record if shows_film(config) else film)
+
+
+def shows_film(config: config_lib.XrayConfig) -> bool:
+    """Whether a record stands in for its film in the search for duplicates."""
+    return (
+        config.harmonize == "none"
+        and not config.keep_aspect_ratio
         and config.interpolation != "nearest"
         and min(config.image_size) >= _MIN_SIGNED_SIZE
         and config.color_mode == "grayscale"
-    ):
-        film = record
-    return duplicates.signature(film)
+    )
 
 
 def make_example(

@@ -19,6 +19,7 @@ from etils import epath
 import numpy as np
 import tensorflow_datasets as tfds
 
+from disk import cells
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.decode import errors as decode_errors
@@ -120,7 +121,7 @@ def lists_files(
         except decode_errors.BadFile:
             continue
         size = "" if stamp is None else str(stamp.size)
-        found[file.split or "", _to_cell(file.filename)] = size
+        found[file.split or "", cells.to_cell(file.filename)] = size
     # The size of a remote file is not known.
     return listed.keys() == found.keys() and all(
         found[name] in ("", size) for name, size in listed.items()
@@ -168,14 +169,14 @@ def _to_csv(
         known = bool(each.format)
         writer.writerow(
             {
-                "filename": _to_cell(each.file.filename),
+                "filename": cells.to_cell(each.file.filename),
                 "given_split": each.file.split or "",
                 "split": "" if reason else curation.split[index],
-                "label": _to_cell(each.file.label),
-                "patient": _to_cell(each.patient.key),
+                "label": cells.to_cell(each.file.label),
+                "patient": cells.to_cell(each.patient.key),
                 "status": "excluded" if reason else "kept",
                 "reason": reason,
-                "detail": _to_cell(curation.detail[index]),
+                "detail": cells.to_cell(curation.detail[index]),
                 "format": each.format,
                 "mode": each.mode,
                 "width": each.width if known else "",
@@ -189,20 +190,12 @@ def _to_csv(
     for ignored in examination.source.ignored:
         writer.writerow(
             {
-                "filename": _to_cell(ignored.filename),
+                "filename": cells.to_cell(ignored.filename),
                 "status": "ignored",
                 "reason": ignored.reason,
             }
         )
     return buffer.getvalue()
-
-
-def _to_cell(text: str) -> str:
-    """Returns a text that no spreadsheet takes for a formula.
-
-    See https://owasp.org/www-community/attacks/CSV_Injection.
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _describe_dataset(info, source):

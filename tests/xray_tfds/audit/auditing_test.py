@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from evaluation import separability
 from tests.helpers import image_trees
 from xray_tfds.audit import __main__ as command
 from xray_tfds.audit import auditing
 from xray_tfds.audit import features
-from xray_tfds.audit import separability
 from xray_tfds.audit import words
 
 _METADATA = image_trees.REAL_IMAGES / "container_metadata.csv"

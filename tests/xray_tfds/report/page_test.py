@@ -3,12 +3,12 @@
 import collections
 import itertools
 import shutil
-import subprocess
 
 from PIL import Image
 import numpy as np
 import pytest
 
+from tests.helpers import browser
 from tests.helpers import report_inputs
 from xray_tfds import report
 from xray_tfds.report import __main__ as command
@@ -16,10 +16,6 @@ from xray_tfds.report import content as content_lib
 from xray_tfds.report import page
 from xray_tfds.report import reading
 
-_CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser"))),
-    shutil.which("google-chrome"),
-)
 _HOSTILE = (
     "<script>alert(1)</script>.png",
     '"><img src=https://evil.example/x onerror=alert(1)>.png',
@@ -157,26 +153,17 @@ def test_negative_number_of_samples_is_refused(dataset):
         report.write_report(dataset, num_samples=-1)
 
 
-@pytest.mark.skipif(not _CHROMIUM, reason="no Chromium is installed")
+@browser.needs_chromium
 def test_page_opens_in_a_browser(dataset, rows, tmp_path):
     report_inputs.write(
         dataset, report_inputs.make_facts(), rows, num_samples=1
     )
     picture = tmp_path / "page.png"
-    result = subprocess.run(
-        [
-            _CHROMIUM,
-            *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-            *("--disable-background-networking", "--disable-sync"),
-            *("--disable-component-update", "--hide-scrollbars"),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"--screenshot={picture}",
-            "--window-size=500,1600",
-            (dataset / "build_report/report.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
+    result = browser.run(
+        tmp_path,
+        f"--screenshot={picture}",
+        "--window-size=500,1600",
+        (dataset / "build_report/report.html").as_uri(),
     )
     assert picture.exists(), result.stderr
     pixels = np.asarray(Image.open(picture).convert("RGB"))

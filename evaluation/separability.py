@@ -3,33 +3,30 @@
 Each image is scored by a model that has seen no image of its patient. The AUC
 is that of all these scores, and its interval has three ingredients:
 
-- The variance is DeLong's, clustered by patient (Obuchowski 1997, Biometrics
-  53:567): thirty films of one child are not thirty witnesses. No resampling,
-  so that equal data give equal intervals, in a fraction of a bootstrap's time.
+- The variance is DeLong's, clustered by patient (`auc`). No resampling, so
+  that equal data give equal intervals, in a fraction of a bootstrap's time.
 - It takes the scores as given, though the k models were fitted to the same
   patients. Nadeau and Bengio (2003, Machine Learning 52:239) correct for that:
   times 1 + k / (k - 1), 2.25 for five folds. Of intervals without it 79 to 92 %
   contain what they should instead of 95 %, with it 95 to 99 %
   (`benchmarks/audit_intervals.py`, 60 and 300 patients).
 - It is symmetric in log(AUC / (1 - AUC)), so that it stays within 0 and 1.
-
-Where all pairs are ranked correctly there is no variance. Then the bound is the
-exact one for as many independent pairs as the smaller class has patients.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import statistics
+from typing import Any
 
 import numpy as np
+from numpy import typing as npt
 from sklearn import linear_model
 from sklearn import model_selection
 from sklearn import pipeline
 from sklearn import preprocessing
 
-CONFIDENCE = 0.95
+from evaluation import auc as auc_lib
+
 MAX_FOLDS = 5
 
 # Strength of the ridge on standardized features. On the real films .01 to 1
@@ -66,9 +63,9 @@ class Estimate:
 
 
 def estimate_auc(
-    features: np.ndarray,
-    targets: np.ndarray,
-    groups: np.ndarray,
+    features: npt.NDArray[Any],
+    targets: npt.NDArray[Any],
+    groups: npt.NDArray[Any],
     *,
     seed: int = 0,
 ) -> Estimate:
@@ -84,8 +81,8 @@ def estimate_auc(
         NotMeasurableError: If a class has fewer than two patients.
     """
     _, targets = np.unique(targets, return_inverse=True)
-    smallest = min(_patients_of_classes(targets, groups))
     num_classes = int(targets.max()) + 1
+    smallest = auc_lib.smallest_class(targets, groups, num_classes)
     if num_classes < 2 or smallest < 2:
         raise NotMeasurableError(
             "cross-validation needs two patients of each class, and there "
@@ -97,28 +94,21 @@ def estimate_auc(
     scores = cross_validate(
         features, targets, groups, num_folds=num_folds, seed=seed
     )
-    auc, variance = clustered_auc(targets, scores, groups)
-    low, high = interval(
+    auc, variance = auc_lib.clustered_auc(targets, scores, groups)
+    low, high = auc_lib.interval(
         auc, variance * (1 + num_folds / (num_folds - 1)), smallest
     )
     return Estimate(auc, low, high, num_folds)
 
 
-def _patients_of_classes(targets, groups):
-    """Returns the number of patients of each class."""
-    return [
-        len(np.unique(groups[targets == label])) for label in np.unique(targets)
-    ]
-
-
 def cross_validate(
-    features: np.ndarray,
-    targets: np.ndarray,
-    groups: np.ndarray,
+    features: npt.NDArray[Any],
+    targets: npt.NDArray[Any],
+    groups: npt.NDArray[Any],
     *,
     num_folds: int,
     seed: int = 0,
-) -> np.ndarray:
+) -> npt.NDArray[np.float64]:
     """Scores every image by a model that has not seen its patient.
 
     The model is a logistic regression with balanced classes: the share of the
@@ -151,7 +141,7 @@ def cross_validate(
             )
         # With few, unequal patients a fold may get none.
         if len(test):
-            model = _make_model(features.shape[1])
+            model = make_model(features.shape[1])
             model.fit(features[train], targets[train])
             values = model.decision_function(features[test])
             if num_classes == 2:
@@ -160,7 +150,12 @@ def cross_validate(
     return scores
 
 
-def _make_model(num_features):
+def make_model(num_features: int) -> pipeline.Pipeline:
+    """Returns the model, not fitted: for the classes 0, 1, ... in equal shares.
+
+    Args:
+        num_features: Of an example.
+    """
     steps = [preprocessing.StandardScaler()]
     if num_features <= _MAX_SQUARED:
         steps += [
@@ -173,81 +168,3 @@ def _make_model(num_features):
         )
     )
     return pipeline.make_pipeline(*steps)
-
-
-def clustered_auc(
-    targets: np.ndarray, scores: np.ndarray, groups: np.ndarray
-) -> tuple[float, float]:
-    """Returns the AUC and its variance, clustered.
-
-    Args:
-        targets: int `[n]`, class indices from 0.
-        scores: float `[n, classes]`.
-        groups: str `[n]`; images of different groups are independent.
-
-    Returns:
-        `(auc, variance)`; with more than two classes of the mean over them,
-        each against all others.
-    """
-    num_classes = scores.shape[1]
-    # The two columns of two classes say the same.
-    labels = [1] if num_classes == 2 else range(num_classes)
-    _, clusters = np.unique(groups, return_inverse=True)
-    aucs, totals = [], []
-    for label in labels:
-        auc, total = _cluster_influences(
-            targets == label, scores[:, label], clusters
-        )
-        aucs.append(auc)
-        totals.append(total)
-    return float(np.mean(aucs)), float(np.sum(np.mean(totals, axis=0) ** 2))
-
-
-def _cluster_influences(positive, scores, clusters):
-    """Returns an AUC, and by how much each cluster has moved it.
-
-    DeLong's components: the share of the other class that an image is ranked
-    correctly against, ties counting half, less the AUC, by class size. They
-    are summed within clusters, where Obuchowski sums their products.
-    """
-    components = np.empty(len(scores))
-    for own, sign in ((positive, 1), (~positive, -1)):
-        others = np.sort(sign * scores[~own])
-        mine = sign * scores[own]
-        below = np.searchsorted(others, mine, side="left")
-        not_above = np.searchsorted(others, mine, side="right")
-        components[own] = (below + not_above) / (2 * len(others))
-    auc = components[positive].mean()
-    influences = np.zeros(clusters.max() + 1)
-    for own in (positive, ~positive):
-        deviations = np.zeros(len(scores))
-        deviations[own] = (components[own] - auc) / own.sum()
-        sums = np.bincount(clusters, deviations)
-        # The number of clusters less one: a degree of freedom goes to the mean.
-        count = len(np.unique(clusters[own]))
-        influences += sums * math.sqrt(count / (count - 1))
-    return auc, influences
-
-
-def interval(
-    auc: float, variance: float, num_independent: int
-) -> tuple[float, float]:
-    """Returns the ends of the confidence interval of an AUC.
-
-    Args:
-        auc: 0 to 1.
-        variance: Of the AUC.
-        num_independent: Patients of the smallest class, for the AUC 0 and 1.
-    """
-    if auc in (0.0, 1.0):
-        # All of n independent pairs are ranked alike with probability AUC**n.
-        bound = ((1 - CONFIDENCE) / 2) ** (1 / num_independent)
-        return (bound, 1.0) if auc else (0.0, 1 - bound)
-    z = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    middle = math.log(auc / (1 - auc))
-    half = z * math.sqrt(variance) / (auc * (1 - auc))
-    # The logistic function, in a form that does not overflow.
-    low, high = (
-        0.5 + 0.5 * math.tanh(x / 2) for x in (middle - half, middle + half)
-    )
-    return low, high

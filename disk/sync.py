@@ -1,0 +1,45 @@
+"""What is on disk although the machine stops in the next moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+
+
+def sync_directory(path: str | pathlib.Path) -> None:
+    """Forces the names in a directory to disk, where a system can.
+
+    Windows opens no directories, and some network drives refuse to sync them.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def append(path: str | pathlib.Path, data: bytes) -> None:
+    """Adds to the end of a file, which is made if need be."""
+    with open(path, "ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_directory(pathlib.Path(path).parent)
+
+
+def replace(path: str | pathlib.Path, data: bytes) -> None:
+    """Puts a file in place, whole or not at all; one process at a time."""
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}.new")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_directory(path.parent)

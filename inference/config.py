@@ -1,0 +1,141 @@
+"""What is evaluated, and how."""
+
+from collections.abc import Mapping
+import dataclasses
+import os
+from typing import Any
+from typing import Literal
+
+from evaluation import thresholds
+from pipeline import checks
+from pipeline import options
+from training.config import options as train_options
+
+RUN = options.Group("What is evaluated", scope="process")
+FIGURES = options.Group("How", scope="process")
+OUTPUT = options.Group("Output", scope="process")
+
+
+def _check_threshold(name: str, value: Any) -> str:
+    thresholds.parse(str(value))
+    return str(value)
+
+
+def _check_prevalence(name: str, value: Any) -> float:
+    if not 0 < checks.number(name, value) < 1:
+        raise ValueError(
+            f"`{name}` must be a share between 0 and 1, such as 0.05. "
+            f"Received: {name}={value}"
+        )
+    return float(value)
+
+
+@options.documented
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """What `evaluate.py` does."""
+
+    workdir: tuple[str, ...] | None = RUN.option(
+        None,
+        "Directory of a run; several, comma-separated, are evaluated as one "
+        "model, the mean of their probabilities. If left out, the run under "
+        "runs/ that was trained last.",
+    )
+    model: Literal["best", "last"] = RUN.option(
+        "best", "Weights after the best epoch, or after the last."
+    )
+    split: Literal["validation", "test"] = RUN.option(
+        "validation", "Which split of the run's records; test needs --final."
+    )
+    final: bool = RUN.option(
+        False,
+        "Opens the test split, which is noted in a ledger: nothing may be "
+        "chosen by what it says.",
+    )
+    images_dir: str | None = RUN.option(
+        None,
+        "Instead of a split: a labelled folder that the run has never seen, "
+        "prepared as the run's own images were.",
+        kind="path",
+    )
+    threshold: str = FIGURES.option(
+        "0.5",
+        "Probability from which the second of two classes is decided for: a "
+        "number, youden, sensitivity>=0.95 or specificity>=0.9. It is chosen "
+        "on validation, whatever is evaluated.",
+        check=_check_threshold,
+    )
+    calibrate: Literal["none", "temperature"] = FIGURES.option(
+        "none", "How probabilities are calibrated, fitted on validation."
+    )
+    prevalence: float | None = FIGURES.option(
+        None,
+        "Share of the second class where the model is to be used: predictive "
+        "values are also given for it.",
+        check=checks.optional(_check_prevalence),
+    )
+    compare: str | None = FIGURES.option(
+        None,
+        "Directory of another run, scored on the same examples.",
+        kind="path",
+    )
+    slices: str | None = FIGURES.option(
+        None,
+        "CSV with a column filename; each further column divides the "
+        "examples, and each part gets figures of its own.",
+        kind="path",
+    )
+    output_dir: str | None = OUTPUT.option(
+        None,
+        "Where the report goes; evaluation/NAME-DATE in the (first) run's "
+        "directory if left out.",
+        kind="path",
+    )
+
+    def __post_init__(self) -> None:
+        options.check_fields(self)
+        if self.split == "test" and not self.final:
+            raise ValueError(
+                "The test split is opened once, when nothing is left to be "
+                "chosen: whoever looks at it and then changes anything has no "
+                "test split any more. Each opening is noted in a ledger, "
+                "which every report cites. Add --final if this is that "
+                "moment; else leave out --split=test."
+            )
+        if self.images_dir is not None and self.split == "test":
+            raise ValueError(
+                "`images_dir` stands instead of a split. Leave out either "
+                f"--split or --images_dir. Received: split={self.split}, "
+                f"images_dir={self.images_dir}"
+            )
+        for name in ("images_dir", "compare"):
+            value = getattr(self, name)
+            if value is not None and not os.path.isdir(value):
+                raise ValueError(
+                    f"`{name}` must be an existing directory. Received: "
+                    f"{name}={value}"
+                )
+        if self.slices is not None and not os.path.isfile(self.slices):
+            raise ValueError(
+                "`slices` must be an existing file. Received: "
+                f"slices={self.slices}"
+            )
+
+
+OPTIONS = tuple(options.options_of(EvaluateConfig).values())
+GROUPS = {
+    group.title: tuple(option for option in OPTIONS if option.group == group)
+    for group in (RUN, FIGURES, OUTPUT)
+}
+
+
+def make(given: Mapping[str, Any]) -> EvaluateConfig:
+    """Returns the configuration that flags stand for.
+
+    Args:
+        given: What the flags hold, by name, without those left out.
+
+    Raises:
+        ValueError: If a value is not what its option takes.
+    """
+    return EvaluateConfig(**train_options.parse_group(OPTIONS, given))

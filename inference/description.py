@@ -1,0 +1,148 @@
+"""What an evaluation says of model and data before any figure."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import pathlib
+import platform
+from typing import Any
+
+import numpy as np
+from numpy import typing as npt
+
+from inference import config as config_lib
+from inference import ensemble as ensemble_lib
+from inference import examples as examples_lib
+from inference import null_features
+from inference import records
+from pipeline import options
+from xray_tfds import version
+from xray_tfds.records import manifest
+
+_LIBRARIES = (
+    *("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy"),
+    *("scikit-learn", "pillow"),
+)
+
+
+def describe_model(ensemble: ensemble_lib.Ensemble) -> dict[str, Any]:
+    """Returns `model` of `metrics.json`."""
+    return {
+        "runs": [
+            {
+                "workdir": str(run.workdir),
+                "weights": run.weights,
+                "sha256": run.sha256,
+                "epoch": run.epoch,
+                "network": run.network,
+                "num_parameters": run.num_parameters,
+                "settings": run.settings,
+            }
+            for run in ensemble.runs
+        ],
+        "is_ensemble": len(ensemble.runs) > 1,
+    }
+
+
+def describe_data(
+    examples: examples_lib.Examples, train: null_features.ImageFeatures
+) -> dict[str, Any]:
+    """Returns `data` of `metrics.json`.
+
+    Args:
+        examples: That are evaluated.
+        train: That the network was trained on.
+    """
+    names = examples.class_names
+    is_folder = examples.images_dir is not None
+    return {
+        "name": examples.name if is_folder else _dataset_name(examples),
+        "split": "external" if is_folder else examples.name,
+        "images_dir": examples.images_dir,
+        "fingerprint": examples.fingerprint,
+        **_count(examples.labels, examples.patients, names),
+        "train": _count(train.labels, train.patients, names),
+        "excluded": _excluded(examples),
+        "overlap": {
+            "seen": len(examples.seen),
+            "images": examples.overlap_images,
+            "patients": examples.overlap_patients,
+        },
+    }
+
+
+def _dataset_name(examples: examples_lib.Examples) -> str:
+    return "/".join(pathlib.PurePath(examples.directory).parts[-3:])
+
+
+def _count(
+    labels: npt.NDArray[np.int64],
+    patients: npt.NDArray[np.str_],
+    class_names: tuple[str, ...],
+) -> dict[str, Any]:
+    return {
+        "num_images": len(labels),
+        "num_patients": len(np.unique(patients)),
+        "classes": [
+            {
+                "name": name,
+                "num_images": int(np.sum(labels == index)),
+                "num_patients": len(np.unique(patients[labels == index])),
+            }
+            for index, name in enumerate(class_names)
+        ],
+    }
+
+
+def _excluded(examples: examples_lib.Examples) -> list[dict[str, str]]:
+    """Returns the files that the build has left out of what is evaluated."""
+    is_folder = examples.images_dir is not None
+    return [
+        {
+            "key": row["filename"],
+            "reason": ": ".join(filter(None, (row["reason"], row["detail"]))),
+        }
+        for row in records.read_rows(examples.directory)
+        if row["status"] == "excluded"
+        and (is_folder or row["given_split"] == examples.name)
+    ]
+
+
+def read_provenance(examples: examples_lib.Examples) -> dict[str, Any] | None:
+    """Returns what the build of the records has reported; None if nothing."""
+    folder = pathlib.Path(examples.directory, manifest.FOLDER)
+    for name in ("report.json", "facts.json"):
+        try:
+            found: dict[str, Any] = json.loads((folder / name).read_bytes())
+        except FileNotFoundError:
+            continue
+        except ValueError as error:
+            raise ValueError(
+                f"{folder / name} is damaged: {error}. Write it again: python "
+                f"-m xray_tfds.report {examples.directory}"
+            ) from error
+        return found
+    return None
+
+
+def describe_flags(config: config_lib.EvaluateConfig) -> dict[str, Any]:
+    """Returns `flags` of `metrics.json`: the options that were given."""
+    values = {
+        name: getattr(config, name)
+        for name, option in options.options_of(type(config)).items()
+        if getattr(config, name) != option.default
+    }
+    return {
+        name: ",".join(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
+
+
+def read_versions() -> dict[str, str]:
+    """Returns `versions` of `metrics.json`."""
+    return {
+        "xray_tfds": version.__version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }

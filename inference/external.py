@@ -1,0 +1,245 @@
+"""A labelled folder that a run never saw: the external test.
+
+It is prepared with the options of the run's own records, so that its films are
+decoded, resized and judged as theirs were. Whether the run has never seen them
+is not believed but looked up: copies of its films, by bytes or by a perceptual
+hash, are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import dataclasses
+import pathlib
+from typing import Any
+
+from PIL import Image
+import numpy as np
+from numpy import typing as npt
+import tensorflow_datasets as tfds
+
+from inference import examples as examples_lib
+from inference import records
+from inference import runs
+from pipeline import data_source
+import xray_tfds
+from xray_tfds.curate import duplicates
+from xray_tfds.curate import examine
+from xray_tfds.source import errors
+
+_SPLITS = ("train", "validation", "test")
+# What a run has seen: it learned from the one and was chosen by the other.
+_SEEN = ("train", "validation")
+
+_SIGN_AT_ONCE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class _Folder:
+    """All records of a folder, whatever splits they are in."""
+
+    builder: tfds.core.DatasetBuilder
+    sources: tuple[data_source.DataSource, ...]
+    keys: list[str]
+    patients: npt.NDArray[np.str_]
+    labels: npt.NDArray[np.int64]
+    rows: dict[str, records.Row]
+    fingerprint: str
+
+
+def open_folder(
+    run: runs.Run,
+    images_dir: str | pathlib.Path,
+    *,
+    data_dir: str | pathlib.Path | None = None,
+    records_dir: str | pathlib.Path | None = None,
+) -> examples_lib.Examples:
+    """Prepares a labelled folder as a run's records were, as one set.
+
+    Args:
+        run: The run.
+        images_dir: Folder of class folders, with or without folders of splits
+            above them.
+        data_dir: Where its records are kept; None for beside those of the run.
+        records_dir: Where those of the run are now, as `data_dir` for
+            `records.open_builder`.
+
+    Raises:
+        ValueError: If the folder cannot be prepared so, or the run's own
+            records are not there.
+    """
+    images_dir = pathlib.Path(images_dir).expanduser()
+    own = records.open_builder(run, records_dir)
+    if data_dir is None:
+        # <data_dir>/<folder>-<fingerprint>/<name>/<config>/<version>
+        data_dir = pathlib.Path(own.data_dir).parents[3]
+    folder = _prepare(run, images_dir, data_dir)
+    own_rows = records.read_rows(own.data_dir)
+    seen = _find_seen(run, own, own_rows, folder)
+    overlap = _find_overlap(folder.patients, own_rows)
+    num_patients = len(np.unique(folder.patients[overlap]))
+    return examples_lib.Examples(
+        name=images_dir.resolve().name,
+        keys=np.array(folder.keys, np.str_),
+        patients=folder.patients,
+        labels=folder.labels,
+        class_names=run.class_names,
+        sources=folder.sources,
+        rows=folder.rows,
+        fingerprint=folder.fingerprint,
+        directory=str(folder.builder.data_dir),
+        images_dir=str(images_dir),
+        seen=seen,
+        overlap_patients=num_patients,
+        overlap_images=int(np.sum(overlap)),
+        tested_images=_count_tested(folder, own_rows),
+    )
+
+
+def is_ours(run: runs.Run) -> bool:
+    """Whether the records of a run were prepared by `xray_tfds`."""
+    return "harmonize" in run.dataset
+
+
+def builder_options(run: runs.Run) -> dict[str, Any]:
+    """Returns the options that the records of a run were prepared with.
+
+    Raises:
+        ValueError: If another program prepared them.
+    """
+    fields = {field.name for field in dataclasses.fields(xray_tfds.XrayConfig)}
+    found = {k: v for k, v in run.dataset.items() if k in fields - {"name"}}
+    if not is_ours(run):
+        raise ValueError(
+            f"The images of the run in {run.workdir} were not prepared by "
+            "xray_tfds, so that others cannot be prepared as they were. "
+            f"Received: dataset={run.dataset['name']}"
+        )
+    # Of the run's own table only the digest is known, and none of its rows is
+    # about other files.
+    return {**found, "patients_csv": "", "on_leak": "allow"}
+
+
+def _prepare(
+    run: runs.Run, images_dir: pathlib.Path, data_dir: str | pathlib.Path
+) -> _Folder:
+    options = builder_options(run)
+    if not images_dir.is_dir():
+        raise ValueError(
+            "`images_dir` must be an existing directory. Received: "
+            f"images_dir={images_dir}"
+        )
+    try:
+        builder = xray_tfds.prepare(images_dir, data_dir, **options)
+    except ImportError as error:
+        # A library for files of the folder, which it names.
+        raise ValueError(str(error)) from error
+    except errors.SourceError as error:
+        raise ValueError(
+            "`images_dir` must be a folder that can be prepared as the run's "
+            f"own images were, with its classes {', '.join(run.class_names)}: "
+            f"{error}"
+        ) from error
+    splits = [name for name in _SPLITS if name in builder.info.splits]
+    sources = [examples_lib.open_source(run, builder, name) for name in splits]
+    columns = [examples_lib.read_columns(source) for source in sources]
+    rows = records.read_rows(builder.data_dir)
+    by_key: dict[str, records.Row] = {}
+    keys: list[str] = []
+    for split, column in zip(splits, columns):
+        own = [row for row in rows if row["split"] == split]
+        given = {row["given_split"] for row in own}
+        names = examples_lib.unique_keys(column.filenames)
+        # Splits that the folder itself has may have equal names.
+        prefix = "" if given == {""} else f"{split}/"
+        keys += [prefix + name for name in names]
+        found = examples_lib.rows_by_key(names, own)
+        by_key.update({prefix + name: row for name, row in found.items()})
+    return _Folder(
+        builder=builder,
+        sources=tuple(sources),
+        keys=keys,
+        patients=np.array([p for c in columns for p in c.patients], np.str_),
+        labels=np.concatenate([column.labels for column in columns]),
+        rows=by_key,
+        # Of all its files: what is left out depends on the run.
+        fingerprint=records.source_fingerprint(
+            row for row in rows if row["digest"]
+        ),
+    )
+
+
+def _find_seen(
+    run: runs.Run,
+    own: tfds.core.DatasetBuilder,
+    own_rows: Sequence[records.Row],
+    folder: _Folder,
+) -> dict[str, str]:
+    """Returns the keys of films that a run has seen, with the reason."""
+    seen = {
+        row["digest"]: f"{row['split']} split ({row['filename']})"
+        for row in own_rows
+        if row["split"] in _SEEN and row["digest"]
+    }
+    reasons = {}
+    for key in folder.keys:
+        digest = folder.rows.get(key, {}).get("digest")
+        if digest in seen:
+            reasons[key] = f"The file is in the run's {seen[digest]}."
+    config = xray_tfds.XrayConfig(**builder_options(run))
+    if examine.shows_film(config):
+        for key, of in _find_near(run, own, folder).items():
+            reasons.setdefault(
+                key, f"The film is nearly that of {of} in the run's records."
+            )
+    return reasons
+
+
+def _find_near(
+    run: runs.Run, own: tfds.core.DatasetBuilder, folder: _Folder
+) -> dict[str, str]:
+    """Returns the keys of films that are nearly ones of a run's, and which."""
+    sources = [
+        examples_lib.open_source(run, own, split)
+        for split in _SEEN
+        if split in own.info.splits
+    ]
+    names = [
+        f"{source.name}/{name}"
+        for source in sources
+        for name in examples_lib.read_columns(source).filenames
+    ]
+    signatures = np.concatenate([_sign(sources), _sign(folder.sources)])
+    near: dict[str, str] = {}
+    for first, second in duplicates.find_near_pairs(signatures).tolist():
+        if first < len(names) <= second:
+            near.setdefault(folder.keys[second - len(names)], names[first])
+    return near
+
+
+def _sign(
+    sources: Sequence[data_source.DataSource],
+) -> npt.NDArray[np.uint8]:
+    """Returns the signatures of all images, uint8 `[n, SIGNATURE_SIZE]`."""
+    signed = [
+        duplicates.signature(Image.fromarray(image[..., 0]))
+        for images in examples_lib.read_all(sources, _SIGN_AT_ONCE)
+        for image in images
+    ]
+    found: npt.NDArray[np.uint8] = np.frombuffer(b"".join(signed), np.uint8)
+    return found.reshape(len(signed), duplicates.SIGNATURE_SIZE)
+
+
+def _find_overlap(
+    patients: npt.NDArray[np.str_], own_rows: Sequence[records.Row]
+) -> npt.NDArray[np.bool_]:
+    """Returns which examples have the name of a patient of the training."""
+    known = {row["patient"] for row in own_rows if row["split"] == "train"}
+    overlap: npt.NDArray[np.bool_] = np.isin(patients, sorted(known))
+    return overlap
+
+
+def _count_tested(folder: _Folder, own_rows: Sequence[records.Row]) -> int:
+    """Returns how many examples are in the test split of a run's records."""
+    tested = {row["digest"] for row in own_rows if row["split"] == "test"}
+    return sum(row["digest"] in tested for row in folder.rows.values())

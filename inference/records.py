@@ -1,0 +1,141 @@
+"""The records of a run, and what their build says of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+import csv
+import hashlib
+import io
+import os
+import pathlib
+from typing import TypeAlias
+
+import tensorflow_datasets as tfds
+
+from disk import cells
+from inference import runs
+from xray_tfds.records import manifest
+
+# A row of `files.csv`, by column.
+Row: TypeAlias = "dict[str, str]"
+
+_RECORDS_FILE = "dataset_info.json"
+_DEFAULT_DATA_DIR = os.path.join("data", "records")
+_MOST_NAMED = 4
+
+
+def open_builder(
+    run: runs.Run, data_dir: str | pathlib.Path | None = None
+) -> tfds.core.DatasetBuilder:
+    """Opens the records that a run was trained on; reads no example.
+
+    Args:
+        run: The run.
+        data_dir: Where they are now, if they were moved: their own directory,
+            or one that was given to `train.py` as --data_dir.
+
+    Raises:
+        ValueError: If they are not found, or are others.
+    """
+    places = list(_places(run, data_dir))
+    for place in places:
+        if (place / _RECORDS_FILE).is_file():
+            break
+    else:
+        listed = ", ".join(map(str, places[:_MOST_NAMED])) or "no directory"
+        raise ValueError(
+            f"The records that the run in {run.workdir} was trained on are not "
+            f"there. Looked for: {listed}. Add --data_dir=DIR with the "
+            "directory where they are now, or prepare them again by the same "
+            "command of train.py."
+        )
+    try:
+        builder = tfds.builder_from_directory(place)
+        found = (builder.info.metadata or {}).get("fingerprint")
+        full_name = builder.info.full_name
+    except Exception as error:
+        # TFDS has many words for what it cannot read, and no error class.
+        raise ValueError(
+            f"{place} is damaged: one of its JSON files cannot be read. "
+            "Restore it, or prepare the records again."
+        ) from error
+    expected = run.dataset.get("fingerprint")
+    if full_name != run.dataset["name"] or found != expected:
+        raise ValueError(
+            f"The records in {place} ({full_name}, fingerprint "
+            f"{str(found)[:12]}) are not those that the run in {run.workdir} "
+            f"was trained on ({run.dataset['name']}, fingerprint "
+            f"{str(expected)[:12]}). Add --data_dir=DIR with the directory of "
+            "those."
+        )
+    return builder
+
+
+def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
+    """Returns what a build says of each file; nothing if it says nothing.
+
+    Args:
+        directory: Of the records.
+
+    Raises:
+        ValueError: If the table is damaged.
+    """
+    path = pathlib.Path(directory, manifest.FOLDER, manifest.FILES_FILE)
+    if not path.exists():
+        return []
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        listed = [row for row in rows if row["status"] != "ignored"]
+        needed = ("filename", "given_split", "split", "patient", "digest")
+        for row in listed:
+            if any(row[name] is None for name in needed):
+                raise ValueError("a row is cut off")
+            row["filename"] = cells.from_cell(row["filename"])
+    except (csv.Error, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Restore it, or prepare the records "
+            "again."
+        ) from error
+    return listed
+
+
+def source_fingerprint(rows: Iterable[Row]) -> str:
+    """Returns what identifies a set of films, however it was prepared.
+
+    Args:
+        rows: Of its files, in any order.
+
+    Returns:
+        64 hexadecimal digits, the SHA-256 of the files' own; empty if one of
+        the files has none, or there are none.
+    """
+    digests = sorted({row["digest"] for row in rows})
+    if not digests or not all(digests):
+        return ""
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _places(
+    run: runs.Run, data_dir: str | pathlib.Path | None
+) -> Iterable[pathlib.Path]:
+    """Yields where the records of a run may be."""
+    name = run.dataset["name"]
+    # As `xray_tfds.prepare` calls the directory of a folder's records.
+    suffix = f"-{str(run.dataset.get('fingerprint'))[:12]}"
+    if data_dir is None and run.info.get("records"):
+        yield pathlib.Path(run.info["records"])
+        return
+    flags = run.flags
+    root = pathlib.Path(data_dir or flags.get("data_dir") or _DEFAULT_DATA_DIR)
+    root = root.expanduser()
+    if data_dir is not None:
+        yield root
+    if "images_dir" in flags:
+        yield root / f"{pathlib.Path(flags['images_dir']).name}{suffix}" / name
+    yield root / name
+    # A folder of images may have another name by now.
+    if root.is_dir():
+        for path in sorted(root.iterdir()):
+            if path.name.endswith(suffix):
+                yield path / name

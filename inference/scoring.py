@@ -1,0 +1,116 @@
+"""Scores: what the network of a run says about examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+import dataclasses
+
+import numpy as np
+from numpy import typing as npt
+import tensorflow as tf
+
+from evaluation import scores as scores_lib
+from inference import examples as examples_lib
+from inference import runs
+
+# Called with the number of images done, and of all.
+Progress = Callable[[int, int], None]
+
+
+def score(
+    run: runs.Run,
+    examples: examples_lib.Examples,
+    *,
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+) -> scores_lib.Scores:
+    """Scores examples as training scored its validation.
+
+    Args:
+        run: Whose network.
+        examples: What it is shown.
+        batch_size: Images at a time; None for as many as in training, with
+            which scores are those of training bit for bit on the same device.
+        progress: Called after each batch.
+
+    Returns:
+        By key, in the order of the keys, wherever the images are.
+
+    Raises:
+        ValueError: If records are damaged, or a score is not finite.
+    """
+    if batch_size is None:
+        batch_size = int(run.settings.get("batch_size", 32))
+    parts = []
+    done = 0
+    for part in score_images(run, examples.batches(batch_size)):
+        parts.append(part)
+        done += len(part)
+        if progress is not None:
+            progress(done, len(examples))
+    order = np.argsort(examples.keys, kind="stable")
+    return scores_lib.Scores(
+        keys=examples.keys[order],
+        patients=examples.patients[order],
+        labels=examples.labels[order],
+        probabilities=np.concatenate(parts)[order],
+        class_names=examples.class_names,
+    )
+
+
+def score_images(
+    run: runs.Run, batches: Iterable[npt.NDArray[np.uint8]]
+) -> Iterator[npt.NDArray[np.float64]]:
+    """Yields the probabilities of each batch, float64 `[batch, num_classes]`.
+
+    Args:
+        run: Whose network.
+        batches: uint8 `[batch, height, width, channels]`, of the shape of the
+            run's records, of any size each.
+    """
+    for images in batches:
+        probabilities = run.predict(tf.constant(images))
+        yield probabilities.numpy().astype(np.float64)
+
+
+def mean(scores: Sequence[scores_lib.Scores]) -> scores_lib.Scores:
+    """Returns the scores of an ensemble: the mean of the probabilities.
+
+    Args:
+        scores: Of each network, of the same examples.
+
+    Raises:
+        ValueError: If the examples, their labels or the classes differ; names
+            the first that does.
+    """
+    ordered = [each.take(np.argsort(each.keys).tolist()) for each in scores]
+    first = ordered[0]
+    for number, other in enumerate(ordered[1:], start=2):
+        if difference := _difference(first, other):
+            raise ValueError(
+                "The networks of an ensemble must be scored on the same "
+                f"examples. Those of the first and of number {number} differ: "
+                f"{difference}."
+            )
+    probabilities = np.mean([each.probabilities for each in ordered], axis=0)
+    return dataclasses.replace(first, probabilities=probabilities)
+
+
+def _difference(first: scores_lib.Scores, other: scores_lib.Scores) -> str:
+    """Returns the first thing that differs in words; empty if nothing does."""
+    if first.class_names != other.class_names:
+        return f"classes {first.class_names} and {other.class_names}"
+    missing = sorted(set(first.keys.tolist()) ^ set(other.keys.tolist()))
+    if missing:
+        return f"{missing[0]} is in one of them alone"
+    labels = first.labels != other.labels
+    if labels.any():
+        key = first.keys[labels][0]
+        names = [
+            each.class_names[each.labels[labels][0]] for each in (first, other)
+        ]
+        return f"{key} is {names[0]} in the one and {names[1]} in the other"
+    return ""

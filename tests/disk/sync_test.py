@@ -1,0 +1,49 @@
+"""What is on disk, and what stays when a write does not end."""
+
+import errno
+import os
+
+import pytest
+
+from disk import sync
+
+
+def test_replaced_file_is_the_old_one_until_the_new_one_is_whole(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "head"
+    sync.replace(path, b"old")
+
+    def fail(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="No space"):
+            sync.replace(path, b"new")
+    assert path.read_bytes() == b"old"
+    sync.replace(path, b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["head"]
+    assert path.read_bytes() == b"new"
+
+
+def test_append_makes_the_file_and_keeps_what_is_there(tmp_path):
+    path = tmp_path / "lines"
+    sync.append(path, b"one\n")
+    sync.append(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_drive_that_syncs_no_directories_is_no_error(
+    tmp_path, monkeypatch, number
+):
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if number == errno.EINVAL:
+        sync.sync_directory(tmp_path)
+    else:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            sync.sync_directory(tmp_path)

@@ -1,0 +1,74 @@
+"""The model card: metadata that YAML reads, text that Markdown reads."""
+
+import pytest
+
+from evaluation.report import card
+from tests.helpers import evaluation_results
+
+yaml = pytest.importorskip("yaml")
+
+# https://github.com/huggingface/huggingface_hub: modelcard_template.md
+_SECTIONS = (
+    *("Model Details", "Uses", "Bias, Risks, and Limitations"),
+    *("How to Get Started with the Model", "Training Details", "Evaluation"),
+    *("Model Examination", "Technical Specifications", "Model Card Contact"),
+)
+
+
+def _split(text):
+    start, metadata, body = text.split("---\n", 2)
+    assert start == ""
+    return yaml.safe_load(metadata), body
+
+
+def test_metadata_has_the_structure_of_the_hub():
+    results = evaluation_results.make_binary(split="test")
+    metadata, _ = _split(card.render(results))
+    assert metadata["library_name"] == "keras"
+    assert metadata["pipeline_tag"] == "image-classification"
+    (model,) = metadata["model-index"]
+    (result,) = model["results"]
+    assert model["name"] == "lesson"
+    assert result["task"]["type"] == "image-classification"
+    assert result["dataset"]["split"] == "test"
+    assert {"type", "name"} <= set(result["dataset"])
+    found = {each["type"]: each["value"] for each in result["metrics"]}
+    values = {each["name"]: each["value"] for each in results["figures"]}
+    assert found["roc_auc"] == values["auc"]
+    assert found["recall"] == values["sensitivity"]
+    assert set(metadata["metrics"]) == set(found)
+
+
+@pytest.mark.parametrize("make", ["binary", "multiclass", "minimal"])
+def test_all_sections_are_there(make):
+    results = getattr(evaluation_results, f"make_{make}")()
+    _, body = _split(card.render(results))
+    places = [body.index(f"\n## {section}\n") for section in _SECTIONS]
+    assert places == sorted(places)
+    assert "must not guide the treatment" in body
+
+
+def test_intervals_nulls_and_degradations_stand_in_tables():
+    results = evaluation_results.make_binary()
+    _, body = _split(card.render(results))
+    auc = results["figures"][0]
+    assert f"| AUC | {auc['value']:.3f} [{auc['low']:.3f}, " in body
+    assert "| 8x8 thumbnail | " in body and "| JPEG 30 | " in body
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["<img src=x onerror=alert(1)>", "a|b", "[x](javascript:alert(1))"]
+    + ["# head\n---\nlicense: mit", "\x00\x85\x7f: {", "`code` &lt;"],
+)
+def test_hostile_names_are_text(hostile):
+    results = evaluation_results.make_binary(40, names=(hostile, "p"))
+    results["data"]["name"] = hostile
+    results["versions"] = {hostile: hostile}
+    metadata, body = _split(card.render(results))
+    assert metadata["license"] == "unknown"
+    printable = "".join(c if c.isprintable() else " " for c in hostile)
+    dataset = metadata["model-index"][0]["results"][0]["dataset"]
+    assert dataset["name"] == printable
+    assert "<img" not in body.replace("\\<img", "")
+    assert "[x](" not in body and "\n---" not in body

@@ -1,0 +1,68 @@
+"""CLAIM: 42 items, answered where the results hold the answer and nowhere."""
+
+import pytest
+
+from evaluation.report import claim
+from tests.helpers import evaluation_results
+
+
+def _answered(results):
+    return {
+        item["number"]
+        for item in claim.answer(results)
+        if item["status"] == "answered"
+    }
+
+
+def test_there_are_42_items_in_order():
+    items = claim.answer(evaluation_results.make_binary())
+    assert [item["number"] for item in items] == list(range(1, 43))
+    assert {item["status"] for item in items} == {"answered", "author"}
+    assert len({item["item"] for item in items}) == 42
+
+
+@pytest.mark.parametrize("make", ["binary", "multiclass"])
+def test_at_least_26_are_answered(make):
+    results = getattr(evaluation_results, f"make_{make}")()
+    assert len(_answered(results)) >= 26
+
+
+def test_what_only_the_author_knows_is_left_to_the_author():
+    results = evaluation_results.make_binary(split="external")
+    alone = {3, 8, 12, 14, 15, 16, 17, 18, 34, 39, 40, 41, 42}
+    assert not alone & _answered(results)
+    for item in claim.answer(results):
+        assert (item["status"] == "author") == (item["where"] is None)
+        assert (item["status"] == "author") == (item["answer"] == "")
+
+
+@pytest.mark.parametrize("make", ["binary", "multiclass", "minimal"])
+def test_answers_hold_no_holes(make):
+    results = getattr(evaluation_results, f"make_{make}")()
+    for item in claim.answer(results):
+        assert "None" not in item["answer"].replace("None: one model", "")
+
+
+@pytest.mark.parametrize(
+    "key, numbers",
+    [
+        ("nulls", {4}),
+        ("training", {6, 25, 35}),
+        ("provenance", {7, 9, 10, 13, 20, 33}),
+        ("robustness", {30}),
+        ("cases", {31}),
+        ("confusion", {37}),
+        ("versions", {23}),
+    ],
+)
+def test_without_the_results_there_is_no_answer(key, numbers):
+    results = evaluation_results.make_binary()
+    before = _answered(results)
+    results[key] = None
+    assert before - _answered(results) == numbers
+
+
+def test_external_test_is_answered_by_an_external_set_only():
+    assert 32 not in _answered(evaluation_results.make_binary(split="test"))
+    results = evaluation_results.make_binary(split="external")
+    assert 32 in _answered(results)

@@ -1,0 +1,46 @@
+"""How well features separate classes, by models that know no patient."""
+
+import numpy as np
+import pytest
+from sklearn import linear_model
+from sklearn import metrics
+from sklearn import model_selection
+
+from evaluation import separability
+
+
+def test_no_patient_is_on_both_sides():
+    # Features name the patient; labels are random but equal within a patient.
+    generator = np.random.default_rng(0)
+    groups = np.arange(60).repeat(5)
+    targets = generator.integers(0, 2, 60)[groups]
+    values = generator.normal(size=(60, 50))[groups]
+    estimate = separability.estimate_auc(values, targets, groups)
+    assert estimate.low < 0.5 < estimate.high
+    leaking = model_selection.cross_val_predict(
+        linear_model.LogisticRegression(),
+        values,
+        targets,
+        cv=model_selection.StratifiedKFold(5, shuffle=True, random_state=0),
+        method="decision_function",
+    )
+    assert metrics.roc_auc_score(targets, leaking) > 0.95
+
+
+def test_values_between_those_of_the_other_class_are_found():
+    generator = np.random.default_rng(0)
+    targets = np.arange(200) % 2
+    values = np.where(targets, 0.0, generator.choice([-2, 2], 200))
+    values += 0.3 * generator.normal(size=200)
+    estimate = separability.estimate_auc(
+        values[:, np.newaxis], targets, np.arange(200)
+    )
+    assert estimate.auc > 0.95
+
+
+@pytest.mark.parametrize("groups", ["aaaa", "abbb"], ids=["one", "one each"])
+def test_too_few_patients_are_said_to_be_too_few(groups):
+    with pytest.raises(separability.NotMeasurableError, match="two patients"):
+        separability.estimate_auc(
+            np.eye(4), np.array([0, 1, 1, 1]), np.array(list(groups))
+        )

@@ -1,0 +1,410 @@
+"""Parts of the results of an evaluation, made up.
+
+Points, curves and counts are those of made-up scores; intervals are crude, for
+a report only shows them.
+"""
+
+import io
+import math
+
+from PIL import Image
+import numpy as np
+from sklearn import metrics
+
+from pages import data_urls
+
+_REASONS = {
+    "delong": "Patients are the clusters.",
+    "wilson": "Every patient has one image.",
+    "bootstrap": "Images of one patient are not independent.",
+    "none": "",
+}
+
+
+def make_figure(name, value, method="bootstrap", *, width=0.05, limits=(0, 1)):
+    if value is None:
+        return {
+            **dict.fromkeys(("value", "low", "high")),
+            **{"name": name, "method": "none", "reason": "No such image."},
+        }
+    return {
+        "name": name,
+        "value": float(value),
+        "low": float(np.clip(value - width, *limits)),
+        "high": float(np.clip(value + 0.7 * width, *limits)),
+        "method": method,
+        "reason": _REASONS[method],
+    }
+
+
+def make_scores(num_images=200, num_classes=2, seed=0):
+    """Labels int `[n]` and probabilities `[n, k]`."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(num_images) % num_classes
+    logits = generator.normal(size=(num_images, num_classes))
+    logits[np.arange(num_images), labels] += 2.2
+    exponentials = np.exp(logits)
+    return labels, exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def make_figures(positive, scores, threshold):
+    called = scores >= threshold
+    (tn, fp), (fn, tp) = metrics.confusion_matrix(positive, called).tolist()
+    sensitivity, specificity = tp / (tp + fn), tn / (tn + fp)
+    return [
+        make_figure("auc", metrics.roc_auc_score(positive, scores), "delong"),
+        make_figure(
+            "average_precision",
+            metrics.average_precision_score(positive, scores),
+        ),
+        make_figure("accuracy", (tp + tn) / len(positive)),
+        make_figure("balanced_accuracy", (sensitivity + specificity) / 2),
+        make_figure("sensitivity", sensitivity, width=0.09),
+        make_figure("specificity", specificity, width=0.11),
+        make_figure("ppv", tp / (tp + fp) if tp + fp else None),
+        make_figure("npv", tn / (tn + fn) if tn + fn else None),
+        make_figure("f1", metrics.f1_score(positive, called)),
+        make_figure(
+            "matthews",
+            metrics.matthews_corrcoef(positive, called),
+            limits=(-1, 1),
+        ),
+        make_figure("brier", np.mean((scores - positive) ** 2), width=0.02),
+        make_figure(
+            "log_loss",
+            metrics.log_loss(positive, scores),
+            limits=(0, math.inf),
+        ),
+        make_figure("calibration_error", 0.031, width=0.02),
+    ]
+
+
+def make_curves(positive, scores):
+    def band(values):
+        values = np.asarray(values)
+        return {
+            "low": np.clip(values - 0.06, 0, 1).tolist(),
+            "high": np.clip(values + 0.04, 0, 1).tolist(),
+        }
+
+    fpr, tpr, _ = metrics.roc_curve(positive, scores)
+    precision, recall, _ = metrics.precision_recall_curve(positive, scores)
+    return {
+        "roc": {"fpr": fpr.tolist(), "tpr": tpr.tolist(), **band(tpr)},
+        "precision_recall": {
+            "recall": recall.tolist(),
+            "precision": precision.tolist(),
+            **band(precision),
+        },
+    }
+
+
+def make_reliability(positive, scores, error=0.031):
+    bins = []
+    for part in np.array_split(np.argsort(scores), 8):
+        frequency = float(np.mean(positive[part]))
+        bins.append(
+            {
+                "low": float(scores[part].min()),
+                "high": float(scores[part].max()),
+                "count": len(part),
+                "mean_probability": float(scores[part].mean()),
+                "frequency": frequency,
+                "freq_low": max(0.0, frequency - 0.15),
+                "freq_high": min(1.0, frequency + 0.15),
+            }
+        )
+    figure = make_figure("calibration_error", error, width=0.02)
+    return {"calibration_error": figure, "bins": bins}
+
+
+def draw_film(index, size=160):
+    """A picture as a data URL, and one with a glow for a map."""
+    row, column = np.mgrid[0:size, 0:size] / size - 0.5
+    lungs = np.exp(-(((np.abs(column) - 0.2) / 0.13) ** 2) - (row / 0.3) ** 2)
+    grey = 200 - 150 * lungs + 20 * np.sin(40 * row + index)
+    film = np.repeat(grey[..., None], 3, axis=-1)
+    glow = np.exp(-((column - 0.2) ** 2 + (row - 0.1) ** 2) / 0.02)
+    warm = film * (1 - 0.6 * glow[..., None])
+    warm += glow[..., None] * np.array([150, 90, 10])
+    return tuple(_encode(pixels) for pixels in (film, warm))
+
+
+def _encode(pixels):
+    image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG")
+    return data_urls.encode(buffer.getvalue(), "image/jpeg")
+
+
+def make_cases(keys, labels, decided, shown, names, draw=draw_film):
+    """Errors by how sure they are wrong, hits likewise; six of each."""
+    cases = {}
+    order = np.argsort(-shown)
+    for kind, wanted in (("errors", False), ("hits", True)):
+        chosen = [i for i in order if (labels[i] == decided[i]) == wanted][:6]
+        cases[kind] = []
+        for index in chosen:
+            image, heat_map = draw(index)
+            cases[kind].append(
+                {
+                    "key": keys[index],
+                    "label": names[labels[index]],
+                    "decision": names[decided[index]],
+                    "probability": float(shown[index]),
+                    "image": image,
+                    "map": heat_map,
+                }
+            )
+    return cases
+
+
+def make_confusion(keys, labels, decided, shown, num_classes):
+    counts = metrics.confusion_matrix(
+        labels, decided, labels=range(num_classes)
+    )
+    cases = {}
+    for true, called in np.argwhere(counts):
+        chosen = np.flatnonzero((labels == true) & (decided == called))
+        cases[f"{true},{called}"] = [
+            {"key": keys[i], "probability": float(shown[i])} for i in chosen
+        ]
+    return {"counts": counts.tolist(), "cases": cases}
+
+
+def make_nulls(auc):
+    return [
+        {
+            "name": name,
+            "description": description,
+            "auc": make_figure("auc", value, "delong"),
+            "difference": make_figure(
+                "auc_difference", auc - value, "delong", limits=(-1, 1)
+            ),
+            "reason": None,
+        }
+        for name, description, value in (
+            ("8x8 thumbnail", "The film as 64 grey squares.", auc - 0.03),
+            ("container", "Width, height, bytes and kind of the file.", 0.71),
+            ("border pixels", "The outermost pixels, no lung.", 0.62),
+        )
+    ]
+
+
+_DEGRADATIONS = (
+    ("unchanged", "As it is."),
+    ("half resolution", "Halved by area, and back."),
+    ("quarter resolution", "Quartered by area, and back."),
+    ("JPEG 30", "Stored with JPEG quality 30."),
+    ("gamma 0.7", "Brighter."),
+    ("gamma 1.4", "Darker."),
+    ("contrast 0.7", "Less contrast."),
+    ("blur", "Gauss, 2 pixels at 256."),
+    ("noise", "Gauss, 8 grey levels."),
+    ("5 degrees", "Turned by 5 degrees."),
+    ("10 % crop", "The middle nine tenths."),
+    ("mirrored", "Left is right."),
+)
+
+
+def make_robustness(figures):
+    values = {figure["name"]: figure["value"] for figure in figures}
+    rows = []
+    for place, (name, description) in enumerate(_DEGRADATIONS):
+        fall = 0.02 * ((5 * place) % 7) / 3
+        rows.append(
+            {
+                "name": name,
+                "description": description,
+                **{
+                    rate: make_figure(rate, values[rate] - fall)
+                    for rate in ("auc", "sensitivity", "specificity")
+                },
+            }
+        )
+    worst = min(rows, key=lambda row: row["auc"]["value"])
+    return {
+        "measured_on": "originals",
+        "rows": rows,
+        "worst": {"name": worst["name"], "auc": worst["auc"]},
+    }
+
+
+def make_slices(figures):
+    def part(column, value, number, shift):
+        return {
+            "column": column,
+            "value": value,
+            "num_images": number,
+            "num_patients": number - 3,
+            "figures": [
+                make_figure(each["name"], min(1, each["value"] + shift))
+                for each in figures
+                if each["name"] in ("auc", "sensitivity", "specificity")
+            ],
+            "suppressed": None,
+        }
+
+    rare = {"figures": None, "suppressed": "fewer than 5 images"}
+    return [
+        part("kind", "bacteria", 52, 0.03),
+        part("kind", "virus", 41, -0.05),
+        part("width", "below 1,100 pixels", 66, -0.02),
+        part("width", "1,100 pixels and more", 134, 0.01),
+        {**part("source", "archive", 3, 0.0), **rare},
+    ]
+
+
+def make_shift(names, aucs):
+    return [
+        {
+            **{
+                "class": name,
+                "auc": auc,
+                "low": auc - 0.07,
+                "high": auc + 0.05,
+            },
+            "flagged": auc > 0.7,
+            "verdict": "of another kind" if auc > 0.7 else "alike",
+        }
+        for name, auc in zip(names, aucs)
+    ]
+
+
+def make_training(num_epochs=12):
+    return [
+        {
+            "epoch": epoch,
+            "loss": 0.7 * math.exp(-epoch / 5),
+            "accuracy": 0.98 - 0.4 * math.exp(-epoch / 3),
+            "auc": 0.995 - 0.4 * math.exp(-epoch / 3),
+            "val_loss": 0.2 + 0.5 * math.exp(-epoch / 4) + 0.004 * epoch,
+            "val_accuracy": 0.9 - 0.3 * math.exp(-epoch / 3),
+            "val_auc": 0.96 - 0.3 * math.exp(-epoch / 3),
+            "seconds": 2.5,
+        }
+        for epoch in range(1, num_epochs + 1)
+    ]
+
+
+def make_comparison(figures):
+    return {
+        "other": "runs/residual",
+        "auc_difference": make_figure(
+            "auc_difference", 0.012, "delong", width=0.02, limits=(-1, 1)
+        ),
+        "p_value": 0.0834,
+        "mcnemar": {"only_this": 12, "only_other": 7, "p_value": 0.359},
+        "figures": [
+            make_figure(each["name"], 0.01, limits=(-1, 1))
+            for each in figures[1:6]
+        ],
+    }
+
+
+def make_ledger(openings=1, intact=True):
+    return {
+        "openings": openings,
+        "models": 1,
+        "intact": intact,
+        "problem": None if intact else "line 2 was changed",
+        "entries": [
+            {
+                **{"number": number, "time": "2026-11-27T22:51:17+00:00"},
+                **{"models": ["01" * 32], "threshold": 0.43, "split": "test"},
+            }
+            for number in range(1, openings + 1)
+        ],
+    }
+
+
+PROVENANCE = {
+    "source": {"fingerprint": "ab" * 32, "num_files": 612, "num_ignored": 2},
+    "splits": {"fingerprint": "cd" * 32, "kept_patients": 0},
+    "counts": {
+        "cells": [
+            {"split": split, "label": label, "images": n, "patients": n - 20}
+            for split, n in (("train", 200), ("validation", 100), ("test", 50))
+            for label in ("normal", "pneumonia")
+        ]
+    },
+    "patients": {"rules": [{"rule": "names of version 2", "files": 600}]},
+    "exclusions": {
+        "total": 12,
+        "reasons": [
+            {"reason": "truncated", "files": 3},
+            {"reason": "duplicate", "files": 9},
+        ],
+    },
+    "duplicates": {"groups": 9, "left_out": 9},
+    "leaks": [],
+    "options": {
+        "image_size": [256, 256],
+        "color_mode": "grayscale",
+        "interpolation": "bilinear",
+        "harmonize": "none",
+        "validation": "given",
+        "seed": 0,
+    },
+    "versions": {"xray_tfds": "0.1.0", "pillow": "12.3.0"},
+    "license": "CC BY 4.0",
+    "citation": "@article{kermany2018,\n  year={2018}\n}",
+    "homepage": "https://doi.org/10.17632/rscbjbr9sj.2",
+}
+
+_SETTINGS = {
+    "model": "lesson",
+    "weights": None,
+    "optimizer": "adam",
+    "learning_rate": 0.005,
+    "batch_size": 32,
+    "monitor": "val_auc",
+    "seed": 0,
+    "rescale": 1 / 255,
+}
+
+
+def make_model():
+    run = {
+        "workdir": "runs/lesson",
+        "weights": "best",
+        "sha256": "0123456789abcdef" * 4,
+        "epoch": 9,
+        "network": "lesson",
+        "num_parameters": 1_234_567,
+        "settings": _SETTINGS,
+    }
+    return {"runs": [run], "is_ensemble": False}
+
+
+def make_data(names, labels, split):
+    def classes(number_of):
+        return [
+            {
+                "name": name,
+                "num_images": number_of(place),
+                "num_patients": number_of(place) * 3 // 4,
+            }
+            for place, name in enumerate(names)
+        ]
+
+    here = classes(lambda place: int((labels == place).sum()))
+    train = classes(lambda place: 200)
+    totals = [
+        {
+            key: sum(each[key] for each in part)
+            for key in ("num_images", "num_patients")
+        }
+        for part in (here, train)
+    ]
+    return {
+        "name": "xray_tfds",
+        "split": split,
+        "images_dir": "films" if split == "external" else None,
+        "fingerprint": "ef" * 32,
+        **totals[0],
+        "classes": here,
+        "train": {**totals[1], "classes": train},
+        "excluded": [],
+        "overlap": {"seen": 0, "patients": 0, "images": 0},
+    }
