@@ -23,13 +23,6 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self.signum is not None
 
-    @property
-    def signal_name(self) -> str | None:
-        """The signal's name, e.g. `"SIGTERM"`; None while there was none."""
-        if self.signum is None:
-            return None
-        return signal.Signals(self.signum).name
-
 
 @contextlib.contextmanager
 def stop_on_signals(
