@@ -51,13 +51,7 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
-    if unknown := ", ".join(sorted(set(options) - known)):
-        raise ValueError(
-            "`options` must be fields of XrayConfig (xray_tfds/config.py). "
-            f"Received: {unknown}"
-        )
-    config = config_lib.XrayConfig(**options)
+    config = _make_config(options)
     images_dir = epath.Path(images_dir).expanduser()
     data_dir = epath.Path(data_dir).expanduser()
     files_lib.check_apart(data_dir, images_dir)
@@ -81,7 +75,7 @@ def prepare(
                 source, index = _find(images_dir, now, config)
         source, examination = _read(source, data_dir, config, place)
         builder = make_builder(source.fingerprint)
-        builder.use_source(source, examination, index)
+        builder.intake.use(source, examination, index)
         if not builder.is_prepared():
             newest = earlier.find_newest(
                 data_dir, name, place, digest_index.path_digest(images_dir)
@@ -92,6 +86,16 @@ def prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
         )
     return builder
+
+
+def _make_config(options: dict[str, Any]) -> config_lib.XrayConfig:
+    known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
+    if unknown := ", ".join(sorted(set(options) - known)):
+        raise ValueError(
+            "`options` must be fields of XrayConfig (xray_tfds/config.py). "
+            f"Received: {unknown}"
+        )
+    return config_lib.XrayConfig(**options)
 
 
 def _find(
