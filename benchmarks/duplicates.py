@@ -12,7 +12,6 @@ name in `--others_dir`, made by other hands, are copies too.
 import collections
 import hashlib
 import io
-import itertools
 import pathlib
 import time
 
@@ -181,7 +180,7 @@ def _report_films(paths, signatures, digests):
         f" ({sum(size for size in groups if size > 1)} files);"
         f" clusters found: {dict(kinds)} in {seconds:.2f} s"
     )
-    pairs = itertools.chain(*duplicates.find_near_pairs(signatures))
+    pairs = duplicates.find_near_pairs(signatures)
     for first, second in pairs:
         if digests[1][first] != digests[1][second]:
             print(f"near, not equal: {paths[first]} {paths[second]}")
@@ -228,7 +227,7 @@ def _report_times(paths, signatures, rng):
         )
     for number in (len(paths), *_SEARCHED.value):
         films = _mix(signatures, number, rng)
-        seconds = _seconds(list, [duplicates.find_near_pairs(films)])
+        seconds = _seconds(duplicates.find_near_pairs, [films])
         print(f"search among {number:7,} films: {seconds:6.2f} s")
 
 

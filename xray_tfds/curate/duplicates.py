@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 import hashlib
@@ -68,6 +67,43 @@ def pixel_digest(image: Image.Image) -> str:
     return digest.hexdigest()
 
 
+def find_near_pairs(signatures: np.ndarray) -> np.ndarray:
+    """Finds all pairs of films that are near-duplicates.
+
+    The search is exact, whatever the number of films. Distances between
+    projections never exceed those between the points themselves, so that pairs
+    are excluded by the leading principal components of their coarse parts:
+    first whole blocks of neighbouring films, then one by one, in a matrix
+    product. Few are left to be compared in full: 59 of the 13.7 million pairs
+    of 5,232 real films. Memory is proportional to the films and the pairs
+    found, time to the square of the films: 0.1 seconds of a core for 5,232 and
+    40 for 200,000.
+
+    Args:
+        signatures: uint8 `[n, SIGNATURE_SIZE]`, a row for each film.
+
+    Returns:
+        int64 `[m, 2]`: row numbers, each pair and all pairs ascending.
+
+    Raises:
+        ValueError: If `signatures` has another shape or type.
+    """
+    signatures = np.asarray(signatures)
+    if (
+        signatures.ndim != 2
+        or signatures.shape[1] != SIGNATURE_SIZE
+        or signatures.dtype != np.uint8
+    ):
+        raise ValueError(
+            f"`signatures` must be uint8 [n, {SIGNATURE_SIZE}]. Received:"
+            f" {signatures.dtype} {list(signatures.shape)}"
+        )
+    pairs = np.concatenate(
+        [np.empty((0, 2), np.int64), *_generate_near_pairs(signatures)]
+    )
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
 def find_clusters(
     byte_digests: Sequence[str],
     pixel_digests: Sequence[str],
@@ -106,7 +142,7 @@ def find_clusters(
     # a thousand copies of a film are not compared with each other.
     rows = list(firsts.values())
     distinct = np.frombuffer(b"".join(firsts), np.uint8)
-    for pairs in find_near_pairs(distinct.reshape(-1, SIGNATURE_SIZE)):
+    for pairs in _generate_near_pairs(distinct.reshape(-1, SIGNATURE_SIZE)):
         for first, second in pairs.tolist():
             sets.join(rows[first], rows[second])
     members: dict[int, list[int]] = {}
@@ -119,24 +155,16 @@ def find_clusters(
     ]
 
 
-def find_near_pairs(signatures: np.ndarray) -> Iterator[np.ndarray]:
-    """Finds all pairs of films that are near-duplicates.
+def _kind(members, byte_digests, pixel_digests):
+    if len({byte_digests[index] for index in members}) == 1:
+        return "bytes"
+    if len({pixel_digests[index] for index in members}) == 1:
+        return "pixels"
+    return "near"
 
-    The search is exact, whatever the number of films. Distances between
-    projections never exceed those between the points themselves, so that pairs
-    are excluded by the leading principal components of their coarse parts:
-    first whole blocks of neighbouring films, then one by one, in a matrix
-    product. Few are left to be compared in full: 59 of the 13.7 million pairs
-    of 5,232 real films. Memory is proportional to the films and the pairs
-    found, time to the square of the films: 0.1 seconds of a core for 5,232 and
-    40 for 200,000.
 
-    Args:
-        signatures: uint8 `[n, SIGNATURE_SIZE]`, a row for each film.
-
-    Yields:
-        int64 `[m, 2]`: row numbers of some pairs, each ascending.
-    """
+def _generate_near_pairs(signatures):
+    """Yields int64 `[m, 2]`, the near pairs of two blocks of films."""
     rows = np.flatnonzero(signatures.any(axis=1))
     if len(rows) < 2:
         return
@@ -156,14 +184,6 @@ def find_near_pairs(signatures: np.ndarray) -> Iterator[np.ndarray]:
                 first, second = first[first < second], second[first < second]
             candidates = np.stack([rows[block[first]], rows[other[second]]])
             yield from _verify(signatures, np.sort(candidates.T, axis=1))
-
-
-def _kind(members, byte_digests, pixel_digests):
-    if len({byte_digests[index] for index in members}) == 1:
-        return "bytes"
-    if len({pixel_digests[index] for index in members}) == 1:
-        return "pixels"
-    return "near"
 
 
 def _principal_components(signatures, rows):

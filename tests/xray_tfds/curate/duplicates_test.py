@@ -89,12 +89,9 @@ def test_search_finds_what_comparing_all_finds(
         # As many just below the limit as just above it.
         assert ((distances > 0.8) & (distances <= 1)).sum() >= count // 10
         assert ((distances > 1) & (distances < 1.2)).sum() >= count // 10
-    found = [
-        pair
-        for pairs in duplicates.find_near_pairs(signatures)
-        for pair in pairs.tolist()
-    ]
-    assert sorted(found) == expected.tolist()
+    pairs = duplicates.find_near_pairs(signatures)
+    assert pairs.dtype == np.int64
+    np.testing.assert_array_equal(pairs, expected)
 
 
 def test_search_needs_bounded_memory():
@@ -106,12 +103,26 @@ def test_search_needs_bounded_memory():
     signatures = values.astype(np.int8).view(np.uint8)
     tracemalloc.start()
     try:
-        pairs = list(duplicates.find_near_pairs(signatures))
+        pairs = duplicates.find_near_pairs(signatures)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert not pairs
+    assert not len(pairs)
     assert peak < 80e6
+
+
+@pytest.mark.parametrize(
+    "signatures",
+    [
+        np.zeros((3, 8), np.uint8),
+        np.zeros((3, len(FLAT)), np.int8),
+        np.zeros(len(FLAT), np.uint8),
+    ],
+    ids=["columns", "type", "dimensions"],
+)
+def test_search_refuses_other_arrays(signatures):
+    with pytest.raises(ValueError, match="`signatures` must be uint8"):
+        duplicates.find_near_pairs(signatures)
 
 
 def clusters_of(files):

@@ -74,9 +74,10 @@ COPIES = {
 def test_finds_every_copy(films, kind):
     copies = [COPIES[kind](film) for film in films]
     signatures = hash_all(films + copies)
-    found = np.concatenate(list(duplicates.find_near_pairs(signatures)))
     expected = [[i, i + len(films)] for i in range(len(films))]
-    assert sorted(found.tolist()) == expected
+    np.testing.assert_array_equal(
+        duplicates.find_near_pairs(signatures), expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_finds_every_copy(films, kind):
 def test_tells_films_apart(films, change):
     changed = [] if change(films[0]) is films[0] else map(change, films)
     signatures = hash_all([*films, *changed])
-    assert not list(duplicates.find_near_pairs(signatures))
+    assert not len(duplicates.find_near_pairs(signatures))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (40, 48), (300, 200)])
@@ -102,19 +103,19 @@ def test_equal_structure_with_other_noise_is_not_near(tmp_path, size):
     image_trees.write_images(tmp_path, names, size=size)
     signatures = hash_all([Image.open(tmp_path / name) for name in names])
     assert signatures.any(axis=1).all()
-    assert not list(duplicates.find_near_pairs(signatures))
+    assert not len(duplicates.find_near_pairs(signatures))
 
 
 def test_noise_is_not_near():
     generator = np.random.default_rng(0)
     noise = generator.integers(0, 256, (40, 32, 32), np.uint8)
     signatures = hash_all(map(Image.fromarray, noise))
-    assert not list(duplicates.find_near_pairs(signatures))
+    assert not len(duplicates.find_near_pairs(signatures))
 
 
 def test_small_films_are_told_apart(films):
     signatures = hash_all(film.resize((32, 32)) for film in films)
-    assert not list(duplicates.find_near_pairs(signatures))
+    assert not len(duplicates.find_near_pairs(signatures))
 
 
 def test_flat_films_are_near_to_nothing():
@@ -127,7 +128,7 @@ def test_flat_films_are_near_to_nothing():
     ]
     assert [duplicates.signature(image) for image in flat] == [FLAT] * 3
     signatures = hash_all(flat * 2)
-    assert not list(duplicates.find_near_pairs(signatures))
+    assert not len(duplicates.find_near_pairs(signatures))
     assert np.isinf(perceptual_hash.distances(signatures, signatures)).all()
 
 
