@@ -41,7 +41,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     Attributes:
         intake: The files to build. `preparation.prepare`, which has searched
-            their folder, puts them there; otherwise the builder does.
+            their folder already, puts its own there.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -84,7 +84,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 f"{self.data_path} is damaged: one of its JSON files cannot be "
                 "read. Restore it, or remove that directory and build again."
             ) from error
-        self.intake = intake_lib.Intake(self.builder_config, self.data_dir_root)
+        self.intake = intake_lib.Intake(
+            self.builder_config, [self.data_dir_root]
+        )
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -151,7 +153,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     build()
                 elif mode.overwrite_dataset or not self._can_reuse():
                     self._take_turn(build, mode.overwrite_dataset)
-                self.intake.save_index()
+                self.intake.save_index(self.data_dir_root)
         finally:
             self.intake.forget()
             self._write_manifest = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Sequence
 import contextlib
 import signal
 import threading
 import types
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -25,10 +26,8 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_on_signals(
-    signums: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
-) -> Iterator[StopRequest]:
-    """Gives a `StopRequest` that the first of `signums` fills.
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Gives a `StopRequest` that the first SIGINT or SIGTERM fills.
 
     A second signal acts as it did before the block, so that Ctrl-C twice
     always ends a process. The handlers found are restored at the end.
@@ -38,7 +37,7 @@ def stop_on_signals(
         # Python lets only the main thread handle signals.
         yield request
         return
-    previous = {signum: signal.getsignal(signum) for signum in signums}
+    previous = {signum: signal.getsignal(signum) for signum in _SIGNALS}
 
     def restore() -> None:
         for signum, handler in previous.items():
@@ -50,7 +49,7 @@ def stop_on_signals(
         request.signum = signum
         restore()
 
-    for signum in signums:
+    for signum in _SIGNALS:
         signal.signal(signum, handle)
     try:
         yield request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,54 +21,38 @@ if TYPE_CHECKING:
 
 
 class Intake:
-    """What is known of the files that a builder takes up.
+    """What is known of the files to be built.
 
     Attributes:
         hash_key: The key that patients are hashed with.
     """
 
     def __init__(
-        self, config: config_lib.XrayConfig, data_dir: epath.PathLike
+        self,
+        config: config_lib.XrayConfig,
+        index_dirs: Iterable[epath.PathLike],
     ) -> None:
         """Knows of no folder yet.
 
         Args:
             config: Says what is an image of which class.
-            data_dir: Where the index of a folder is kept.
+            index_dirs: Where indices of the folder may lie, the newest last.
         """
         self.hash_key = hash_key_lib.HashKey()
         self._config = config
-        self._data_dir = data_dir
-        self._index: digest_index.DigestIndex | None = None
+        self._index_dirs = tuple(index_dirs)
         self.forget()
 
     def forget(self) -> None:
         """Takes the folder for changed: it is to be searched again."""
+        self._index: digest_index.DigestIndex | None = None
         self._source: source_files.Source | None = None
         self._examination: examination_lib.Examination | None = None
-
-    def use(
-        self,
-        source: source_files.Source,
-        examination: examination_lib.Examination | None,
-        index: digest_index.DigestIndex,
-    ) -> None:
-        """Spares the next build the search of its folder.
-
-        Args:
-            source: What the folder holds.
-            examination: That of its files, if they were examined already.
-            index: What is known of its files, to be saved beside the records.
-        """
-        self._source, self._index = source, index
-        self._examination = examination
-        if examination is not None:
-            self.hash_key = examination.hash_key
 
     def find(self, directory: epath.PathLike) -> source_files.Source:
         """Returns what a folder holds; not all of it need have been read."""
         if self._source is None:
-            self._index = digest_index.DigestIndex(directory, self._data_dir)
+            self._index = digest_index.DigestIndex(directory, *self._index_dirs)
             self._source = scan.find(
                 directory,
                 self._config.class_names,
@@ -85,8 +70,8 @@ class Intake:
         self,
         directory: epath.PathLike,
         temp_dir: epath.Path,
-        beam_options: beam.BeamOptions | None,
-        modules: Sequence[str],
+        beam_options: beam.BeamOptions | None = None,
+        modules: Sequence[str] = examination_lib.TFRECORD_MODULES,
     ) -> examination_lib.Examination:
         """Returns all files of a folder, decoded; as `examination.examine`."""
         if self._examination is None:
@@ -101,8 +86,8 @@ class Intake:
             self._source = self._examination.source
         return self._examination
 
-    def save_index(self) -> None:
+    def save_index(self, folder: epath.PathLike) -> None:
         """Writes what is known of the files beside the records, if anything."""
         if self._source is not None and self._index is not None:
             self._source.note_digests(self._index)
-            self._index.save(self._data_dir)
+            self._index.save(folder)
