@@ -73,8 +73,8 @@ def main(argv):
     del argv  # Unused.
     source = scan.scan(_IMAGES_DIR.value, ("normal", "pneumonia"))
     pixels = [
-        images.load_image(
-            file.path.read_bytes(),
+        images.convert_and_resize(
+            Image.open(file.path),
             image_size=_SHAPE[:2],
             interpolation="bilinear",
         )

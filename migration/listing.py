@@ -80,17 +80,13 @@ def list_directory(
         checks.check_choice("subset", subset, subsets.SUBSETS)
     names = list(classes or _subfolders(directory))
     indices = {name: index for index, name in enumerate(names)}
-    filenames: list[str] = []
-    labels: list[int] = []
-    for name in names:
-        if os.path.basename(name) != name:
-            raise ValueError(
-                "`classes` must be folders directly in `directory`. "
-                f"Received: {name!r}"
-            )
-        found = _files(os.path.join(directory, name), follow_links)
-        filenames += (os.path.join(name, path) for path in found)
-        labels += [indices[name]] * len(found)
+    found = [
+        (os.path.join(name, path), indices[name])
+        for name in names
+        for path in _class_files(directory, name, follow_links)
+    ]
+    filenames = [path for path, _ in found]
+    labels = [label for _, label in found]
     chosen = np.arange(len(labels))
     if subset is not None:
         held_out = subsets.held_out(np.array(labels, int), validation_split)
@@ -110,12 +106,18 @@ def _subfolders(directory: str) -> list[str]:
     return [e for e in entries if os.path.isdir(os.path.join(directory, e))]
 
 
-def _files(folder: str, follow_links: bool) -> list[str]:
-    """Returns paths of images relative to `folder`, by folder, then by name."""
+def _class_files(directory: str, name: str, follow_links: bool) -> list[str]:
+    """Returns paths relative to a class's folder, by folder, then by name."""
+    if os.path.basename(name) != name:
+        raise ValueError(
+            "`classes` must be folders directly in `directory`. "
+            f"Received: {name!r}"
+        )
+    folder = os.path.join(directory, name)
     walk = os.walk(folder, followlinks=follow_links)
     return [
-        os.path.relpath(os.path.join(root, name), folder)
-        for root, _, names in sorted(walk, key=lambda entry: entry[0])
-        for name in sorted(names)
-        if name.lower().endswith(ENDINGS)
+        os.path.relpath(os.path.join(root, file), folder)
+        for root, _, files in sorted(walk, key=lambda entry: entry[0])
+        for file in sorted(files)
+        if file.lower().endswith(ENDINGS)
     ]

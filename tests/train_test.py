@@ -2,22 +2,20 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
 from tests.helpers import image_trees
+from tests.helpers import processes
+from tests.helpers import programs
 import train as train_lib
 from training import config as config_lib
 
-ROOT = pathlib.Path(__file__).parents[1]
-LESSON = image_trees.REAL_IMAGES / "lesson"
 SMALL = (
     "--image_size=64",
     "--epochs=2",
@@ -28,34 +26,6 @@ SMALL = (
 )
 
 
-def command(*arguments):
-    return [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
-
-
-def train(*arguments, cwd=ROOT, check=True, **variables):
-    # As a user has it: the level that the tests set for themselves is theirs.
-    environment = os.environ | variables
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env=environment,
-        check=check,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def read_metrics(workdir):
-    timings = ("seconds", "images_per_second", "input_wait_share")
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if k not in timings}
-        for line in lines
-    ]
-
-
 def read_weights(workdir):
     return keras.models.load_model(workdir / "model.keras").get_weights()
 
@@ -64,7 +34,7 @@ def read_weights(workdir):
 def first_run(image_tree, tmp_path_factory):
     """The work directory of a run on a folder, and its output."""
     root = tmp_path_factory.mktemp("train")
-    result = train(
+    result = programs.train(
         *SMALL,
         f"--images_dir={image_tree}",
         f"--data_dir={root / 'records'}",
@@ -75,7 +45,10 @@ def first_run(image_tree, tmp_path_factory):
 
 def test_folder_becomes_a_trained_model(first_run):
     workdir, result = first_run
-    assert [record["epoch"] for record in read_metrics(workdir)] == [1, 2]
+    assert [record["epoch"] for record in programs.read_metrics(workdir)] == [
+        1,
+        2,
+    ]
     info = json.loads((workdir / "model.json").read_text())
     assert info["class_names"] == ["normal", "pneumonia"]
     assert info["image_size"] == [64, 64]
@@ -96,12 +69,14 @@ def test_tensorflow_says_nothing_of_itself(first_run):
 
 def test_flagfile_repeats_the_run_from_any_directory(first_run, tmp_path):
     workdir, _ = first_run
-    train(
+    programs.train(
         f"--flagfile={workdir / 'flags.flagfile'}",
         f"--workdir={tmp_path / 'again'}",
         cwd=tmp_path,
     )
-    assert read_metrics(tmp_path / "again") == read_metrics(workdir)
+    assert programs.read_metrics(tmp_path / "again") == programs.read_metrics(
+        workdir
+    )
     for a, b in zip(read_weights(tmp_path / "again"), read_weights(workdir)):
         np.testing.assert_array_equal(a, b)
 
@@ -113,7 +88,7 @@ def test_prepared_dataset_and_virtual_devices_give_the_same(
     info = json.loads((workdir / "model.json").read_text())
     name, config, _ = info["dataset"]["name"].split("/")
     (data_dir,) = (workdir.parent / "records").glob("[!.]*")
-    result = train(
+    result = programs.train(
         *SMALL,
         f"--dataset={name}/{config}",
         f"--data_dir={data_dir}",
@@ -131,7 +106,7 @@ def test_prepared_dataset_of_another_size_is_refused(first_run, tmp_path):
     info = json.loads((workdir / "model.json").read_text())
     name, config, _ = info["dataset"]["name"].split("/")
     (data_dir,) = (workdir.parent / "records").glob("[!.]*")
-    result = train(
+    result = programs.train(
         f"--dataset={name}/{config}",
         f"--data_dir={data_dir}",
         "--image_size=128",
@@ -149,7 +124,7 @@ def test_prepared_dataset_of_another_size_is_refused(first_run, tmp_path):
 def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
     workdir, _ = first_run
     process = subprocess.Popen(
-        command(
+        programs.command(
             f"--flagfile={workdir / 'flags.flagfile'}",
             f"--workdir={tmp_path / 'run'}",
             "--epochs=100000",
@@ -169,7 +144,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
     assert f"Stopped by {signal.Signals(signum).name} after" in output
     assert "the same command resumes it" in output
     info = json.loads((tmp_path / "run" / "model.json").read_text())
-    assert info["epochs"] == len(read_metrics(tmp_path / "run")) >= 2
+    assert info["epochs"] == len(programs.read_metrics(tmp_path / "run")) >= 2
     assert read_weights(tmp_path / "run")
 
 
@@ -207,7 +182,7 @@ def test_bad_flag_fails_before_tensorflow_loads(arguments, message, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported')")
     environment = dict(os.environ, PYTHONPATH=str(tmp_path))
     result = subprocess.run(
-        command(f"--images_dir={ROOT}", *arguments),
+        programs.command(f"--images_dir={processes.ROOT}", *arguments),
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -237,8 +212,8 @@ def test_finished_run_is_told_and_changed_flags_are_refused(first_run):
         f"--flagfile={workdir / 'flags.flagfile'}",
         f"--workdir={workdir}",
     )
-    assert "is finished already" in train(*flags).stdout
-    result = train(*flags, "--learning_rate=0.1", check=False)
+    assert "is finished already" in programs.train(*flags).stdout
+    result = programs.train(*flags, "--learning_rate=0.1", check=False)
     assert result.returncode == 2
     assert "learning_rate: 0.005 -> 0.1" in result.stderr
     assert "--resume=force" in result.stderr
@@ -249,7 +224,9 @@ def test_finished_run_is_told_and_changed_flags_are_refused(first_run):
 
 
 def test_missing_validation_split_is_an_error_with_a_remedy(tmp_path):
-    result = train("--dataset=xray_tfds", f"--data_dir={tmp_path}", check=False)
+    result = programs.train(
+        "--dataset=xray_tfds", f"--data_dir={tmp_path}", check=False
+    )
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "No records of " in line and "--data_dir=DIR" in line
@@ -263,7 +240,7 @@ def test_missing_library_is_named(tmp_path):
     broken = tmp_path / "packages" / "pydicom.py"
     broken.parent.mkdir()
     broken.write_text("raise ImportError('not installed')")
-    process = train(
+    process = programs.train(
         f"--images_dir={tmp_path / 'images'}",
         f"--data_dir={tmp_path / 'records'}",
         check=False,
@@ -276,7 +253,7 @@ def test_missing_library_is_named(tmp_path):
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_is_grouped_and_fits_a_terminal(flag):
-    output = train(flag).stdout
+    output = programs.train(flag).stdout
     order = ["Data", "Model", "Training", "Augmentation", "Devices", "Run"]
     lines = output.splitlines()
     found = [line.split()[0] for line in lines if line[:1].strip()]
@@ -286,32 +263,6 @@ def test_help_is_grouped_and_fits_a_terminal(flag):
 
 
 def test_helpfull_is_absls_own():
-    result = train("--helpfull", check=False)
+    result = programs.train("--helpfull", check=False)
     assert "--[no]vertical_flip" in result.stdout
     assert "absl.logging" in result.stdout
-
-
-@pytest.mark.slow
-@image_trees.needs_real_images
-@pytest.mark.parametrize(
-    "recipe, seeds, least",
-    [
-        # `ImageDataGenerator` and `fit` reach .925 to .973 with this network.
-        ("lesson", 3, 0.925),
-        # Seeds 0 to 2 reached .994 to .997.
-        ("residual", 1, 0.985),
-    ],
-)
-def test_recipe_learns_the_lesson(recipe, seeds, least, tmp_path):
-    aucs = []
-    for seed in range(seeds):
-        workdir = tmp_path / str(seed)
-        train(
-            f"--flagfile={ROOT / 'recipes' / f'{recipe}.flags'}",
-            f"--images_dir={LESSON}",
-            f"--data_dir={tmp_path / 'records'}",
-            f"--workdir={workdir}",
-            f"--seed={seed}",
-        )
-        aucs.append(read_metrics(workdir)[-1]["val_auc"])
-    assert np.median(aucs) > least

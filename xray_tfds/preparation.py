@@ -1,11 +1,9 @@
 """A folder of images -> prepared records, in one call."""
 
-from collections.abc import Sequence
 import contextlib
 import dataclasses
 import os
 from typing import Any
-from typing import Optional
 
 from etils import epath
 import tensorflow_datasets as tfds
@@ -13,16 +11,13 @@ import tensorflow_datasets as tfds
 from xray_tfds import config as config_lib
 from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.records import earlier
-from xray_tfds.records import examination as examination_lib
+from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
-from xray_tfds.source import hash_key as hash_key_lib
-from xray_tfds.source import scan
 from xray_tfds.source import source_files
-from xray_tfds.source import tables
 
 
 def prepare(
@@ -51,13 +46,7 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
-    if unknown := ", ".join(sorted(set(options) - known)):
-        raise ValueError(
-            "`options` must be fields of XrayConfig (xray_tfds/config.py). "
-            f"Received: {unknown}"
-        )
-    config = config_lib.XrayConfig(**options)
+    config = _make_config(options)
     images_dir = epath.Path(images_dir).expanduser()
     data_dir = epath.Path(data_dir).expanduser()
     files_lib.check_apart(data_dir, images_dir)
@@ -71,17 +60,18 @@ def prepare(
     place = os.path.join(*make_builder("").data_path.parts[-3:])
     with storage.reporting_errors(data_dir), contextlib.ExitStack() as stack:
         states = earlier.find_states(data_dir, name)
-        source, index = _find(images_dir, states, config)
+        intake = intake_lib.Intake(config, states)
+        source = intake.find(images_dir)
         if not source.is_read() or not (
             make_builder(source.fingerprint).is_prepared()
         ):
             stack.enter_context(replacing.taking_turns(data_dir / name))
             if (now := earlier.find_states(data_dir, name)) != states:
                 # Another process has prepared it meanwhile.
-                source, index = _find(images_dir, now, config)
-        source, examination = _read(source, data_dir, config, place)
+                intake = intake_lib.Intake(config, now)
+        source = _read(intake, images_dir, data_dir, place)
         builder = make_builder(source.fingerprint)
-        builder.use_source(source, examination, index)
+        builder.intake = intake
         if not builder.is_prepared():
             newest = earlier.find_newest(
                 data_dir, name, place, digest_index.path_digest(images_dir)
@@ -94,35 +84,32 @@ def prepare(
     return builder
 
 
-def _find(
-    images_dir: epath.Path,
-    states: Sequence[epath.Path],
-    config: config_lib.XrayConfig,
-) -> tuple[source_files.Source, digest_index.DigestIndex]:
-    """Returns what a folder holds, with the digests known from its states."""
-    index = digest_index.DigestIndex(images_dir, *states)
-    table = tables.read_table(config.patients_csv)
-    return scan.find(images_dir, config.class_names, table, index), index
+def _make_config(options: dict[str, Any]) -> config_lib.XrayConfig:
+    known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
+    if unknown := ", ".join(sorted(set(options) - known)):
+        raise ValueError(
+            "`options` must be fields of XrayConfig (xray_tfds/config.py). "
+            f"Received: {unknown}"
+        )
+    return config_lib.XrayConfig(**options)
 
 
 def _read(
-    source: source_files.Source,
+    intake: intake_lib.Intake,
+    images_dir: epath.Path,
     data_dir: epath.Path,
-    config: config_lib.XrayConfig,
     place: str,
-) -> tuple[source_files.Source, Optional[examination_lib.Examination]]:
-    """Returns the source with all digests, and its files if it decoded them.
+) -> source_files.Source:
+    """Returns what a folder holds, with all digests.
 
     Files that are new are only read if there may be records of them. Else they
     are decoded at once, so that no byte is read twice.
     """
+    source = intake.find(images_dir)
     if source.is_read():
-        return source, None
+        return source
     records = earlier.find_records(data_dir, source.root.resolve().name, place)
     if any(manifest.lists_files(path, source.files) for path in records):
-        return source_files.read_digests(source), None
+        return intake.read_digests(images_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
-    examination = examination_lib.examine(
-        source, config, data_dir, hash_key_lib.HashKey()
-    )
-    return examination.source, examination
+    return intake.examine(images_dir, data_dir).source

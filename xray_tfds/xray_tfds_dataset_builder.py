@@ -18,18 +18,14 @@ from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import features as features_lib
+from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
-from xray_tfds.source import digest_index
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
-from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import public_set
-from xray_tfds.source import scan
-from xray_tfds.source import source_files
-from xray_tfds.source import tables
 
 _UNKNOWN_TFDS = (
     f"TensorFlow Datasets {tfds.__version__} did not write the records where it"
@@ -42,6 +38,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Builds the records; each method is one step of the story.
 
     Called by `tfds build xray_tfds` and `tfds.load("xray_tfds")`.
+
+    Attributes:
+        intake: The files to build. `preparation.prepare`, which has searched
+            their folder already, puts its own there.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -70,10 +70,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if kwargs.get("data_dir") is not None:
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
-        self._source: Optional[source_files.Source] = None
-        self._examination: Optional[examination_lib.Examination] = None
-        self._index: Optional[digest_index.DigestIndex] = None
-        self._hash_key = hash_key_lib.HashKey()
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
         self._write_manifest: Optional[Callable] = None
@@ -82,12 +78,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             _ = self.info.metadata  # TFDS reads it when it is first asked for.
         except Exception as error:
             # TFDS has many words for what it cannot read, and no error class.
-            if not self._has_records():
+            if not self.is_prepared():
                 raise
             raise errors.StorageError(
                 f"{self.data_path} is damaged: one of its JSON files cannot be "
                 "read. Restore it, or remove that directory and build again."
             ) from error
+        self.intake = intake_lib.Intake(
+            self.builder_config, [self.data_dir_root]
+        )
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -101,24 +100,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(config.options()),
         )
 
-    def use_source(
-        self,
-        source: source_files.Source,
-        examination: Optional[examination_lib.Examination],
-        index: digest_index.DigestIndex,
-    ) -> None:
-        """Spares the next `download_and_prepare` the search of its folder.
-
-        Args:
-            source: What the folder holds.
-            examination: That of its files, if they were examined already.
-            index: What is known of its files, to be saved beside the records.
-        """
-        self._source, self._index = source, index
-        self._examination = examination
-        if examination is not None:
-            self._hash_key = examination.hash_key
-
     def use_splits_of(self, directory: epath.PathLike) -> None:
         """Makes the next build leave patients in the splits of another.
 
@@ -128,7 +109,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Raises:
             SourceError: If its patients were hashed with another key.
         """
-        self._earlier = earlier.read_assignment(directory, self._hash_key)
+        self._earlier = earlier.read_assignment(directory, self.intake.hash_key)
 
     def download_and_prepare(
         self,
@@ -172,17 +153,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     build()
                 elif mode.overwrite_dataset or not self._can_reuse():
                     self._take_turn(build, mode.overwrite_dataset)
-                if self._source is not None and self._index is not None:
-                    self._source.note_digests(self._index)
-                    self._index.save(self.data_dir_root)
+                self.intake.save_index(self.data_dir_root)
         finally:
-            self._source = self._examination = self._write_manifest = None
+            self.intake.forget()
+            self._write_manifest = None
 
     def is_prepared(self) -> bool:
         """As in TFDS, without its warnings at the first build."""
-        return self._has_records()
-
-    def _has_records(self) -> bool:
         path = getattr(self, "_data_dir", None)
         return (
             path is not None
@@ -201,7 +178,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         damage = integrity.find_damage(self.data_path)
         is_known = not damage or "fingerprint" in self.info.metadata
         if self._manual_dir is not None and is_known:
-            self._check_same_files(self._find(self._manual_dir))
+            self._check_same_files()
         if not damage:
             return True
         if self._manual_dir is None:
@@ -258,8 +235,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Says nothing."""
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        examination = self._examination or self._examine(
-            self._find(self._manual_dir or public_set.download(dl_manager))
+        is_tfrecord = self.info.file_format == tfds.core.FileFormat.TFRECORD
+        modules = examination_lib.TFRECORD_MODULES
+        examination = self.intake.examine(
+            self._manual_dir or public_set.download(dl_manager),
+            self.data_path,
+            self._beam_options,
+            modules if is_tfrecord else modules[:1],
         )
         source, config = examination.source, self.builder_config
         curation = examination.curate(config, self._earlier)
@@ -293,42 +275,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 file, split, examination.png_of(index), self.builder_config
             )
 
-    def _examine(
-        self, source: source_files.Source
-    ) -> examination_lib.Examination:
-        is_tfrecord = self.info.file_format == tfds.core.FileFormat.TFRECORD
-        modules = examination_lib.TFRECORD_MODULES
-        examination = examination_lib.examine(
-            source,
-            self.builder_config,
-            self.data_path,
-            self._hash_key,
-            self._beam_options,
-            modules if is_tfrecord else modules[:1],
-        )
-        self._source = examination.source
-        return examination
-
-    def _find(self, directory: epath.PathLike) -> source_files.Source:
-        if self._source is None:
-            config = self.builder_config
-            self._index = digest_index.DigestIndex(
-                directory, self.data_dir_root
-            )
-            self._source = scan.find(
-                directory,
-                config.class_names,
-                tables.read_table(config.patients_csv),
-                self._index,
-            )
-        return self._source
-
-    def _check_same_files(self, source: source_files.Source) -> None:
-        self._source = source = source_files.read_digests(source)
+    def _check_same_files(self) -> None:
+        source = self.intake.read_digests(self._manual_dir)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
             return
-        raise scan.SourceError(
+        raise errors.SourceError(
             f"The records in {self.data_path} were built from other files"
             f" ({built.get('num_files')} images, fingerprint"
             f" {str(built.get('fingerprint'))[:12]}) than {self._manual_dir}"

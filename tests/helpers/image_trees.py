@@ -50,6 +50,21 @@ def write_flat_tree(root, per_class=30, seed=0):
     return root
 
 
+def write_public_layout(root):
+    """Writes folders as the public archive has them."""
+    for split, count in (("train", 40), ("test", 4)):
+        write_flat_tree(root / "chest_xray" / split, count, seed=count)
+        folder = root / "chest_xray" / split
+        (folder / "normal").rename(folder / "NORMAL")
+        (folder / "pneumonia").rename(folder / "PNEUMONIA")
+    junk = root / "chest_xray" / "train" / ".DS_Store"
+    junk.write_bytes(b"finder")
+    fork = root / "__MACOSX" / "chest_xray" / "._train"
+    fork.parent.mkdir(parents=True)
+    fork.write_bytes(b"resource fork")
+    return root
+
+
 def build_records(image_tree, data_dir, size, num_shards, **options):
     """Returns the builder of records in several shards, opened by TFDS."""
     builder = xray_tfds.Builder(

@@ -32,11 +32,12 @@ VARIABLES = {
     "TF_USE_LEGACY_KERAS": "1",
 }
 PROGRAM = """
-import json, os
+import json, os, sys
 from training import quiet_import
 before = dict(os.environ)
 quiet_import.import_tensorflow()
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL")
+assert not {"matplotlib", "pandas", "sklearn"}.intersection(sys.modules)
 import keras
 names = ("backend", "epsilon", "floatx", "image_data_format")
 found = {name: getattr(keras.config, name)() for name in names}

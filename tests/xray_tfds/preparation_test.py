@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import sys
-import threading
 
 from PIL import Image
 import numpy as np
@@ -179,37 +178,6 @@ def test_index_that_cannot_be_kept_costs_nothing_else(
     assert not list((tmp_path / "data").glob("*/index-*"))
     monkeypatch.setattr(examine, "examine", None)
     assert _prepare(images, tmp_path / "data").data_dir == first.data_dir
-
-
-def test_index_is_whole_while_several_write_it(tmp_path):
-    stamp = files_lib.Stamp(1, 2, 3)
-    root = tmp_path / "images"
-
-    def write(number):
-        for turn in range(30):
-            index = digest_index.DigestIndex(root, tmp_path)
-            assert turn == 0 or len(index._entries) == 500
-            for i in range(500):
-                entry = digest_index.Entry(f"{number}-{turn}")
-                index.note(f"{i}", stamp, entry)
-            index.save(tmp_path)
-
-    failures = []
-
-    def run(number):
-        try:
-            write(number)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    (name,) = os.listdir(tmp_path)
-    assert name.startswith("index-")
 
 
 def test_file_changed_between_listing_and_decoding_stops_the_build(

@@ -130,15 +130,6 @@ class Executions:
             options.compilation.evaluation,
         )
 
-    @property
-    def num_traces(self) -> int:
-        """How often graphs were traced, of training and evaluation together."""
-        # Documented, if experimental (TensorFlow 2.21); only tests ask.
-        return sum(
-            graph.experimental_get_tracing_count()
-            for graph in self._graphs.values()
-        )
-
     def graph(
         self, run_step: StepFn, count: int, element_spec: Any
     ) -> Callable[..., ExecutionOutput]:

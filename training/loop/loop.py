@@ -13,6 +13,7 @@ called as `fit` calls them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import dataclasses
@@ -41,6 +42,7 @@ from training.workdir import storage
 
 if typing.TYPE_CHECKING:
     from training.cluster import channel as channel_lib
+    from training.workdir import directory as directory_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,13 +111,8 @@ def train_and_evaluate(
     start = resume.start_run(config, inputs.fingerprint(), channel)
     with contextlib.ExitStack() as stack:
         if start.directory:
-            path = start.directory.path
-            stack.callback(start.directory.close)
-            # TensorFlow's own errors are those of TensorBoard and profiles.
-            stack.enter_context(
-                storage.reporting_errors(path, tf.errors.OpError)
-            )
-            _write_flags(flagfile, path)
+            stack.enter_context(_writing_to(start.directory))
+            _write_flags(flagfile, start.directory.path)
             console.print_data(splits)
         parts = building.build_parts(
             config,
@@ -132,6 +129,15 @@ def train_and_evaluate(
         signum = run.train(stop, _first_step_printer(started, start))
     workdir = start.directory.path if start.directory else None
     return TrainResult(workdir, parts.model, run.state.records, signum)
+
+
+@contextlib.contextmanager
+def _writing_to(directory: directory_lib.RunDirectory) -> Iterator[None]:
+    """Says what fails in the directory of a run, and closes it at the end."""
+    # TensorFlow's own errors are those of TensorBoard and profiles.
+    reporting = storage.reporting_errors(directory.path, tf.errors.OpError)
+    with contextlib.closing(directory), reporting:
+        yield
 
 
 def make_reproducible(config: config_lib.TrainConfig) -> None:

@@ -85,11 +85,6 @@ class Runner:
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
         self._ahead = _EXECUTIONS_AHEAD if on_gpu else 0
 
-    @property
-    def num_traces(self) -> int:
-        """How often steps were traced, of training and evaluation together."""
-        return self._executions.num_traces
-
     def train(
         self,
         batches: Any,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Sequence
 import contextlib
 import signal
 import threading
 import types
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -23,19 +24,10 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self.signum is not None
 
-    @property
-    def signal_name(self) -> str | None:
-        """The signal's name, e.g. `"SIGTERM"`; None while there was none."""
-        if self.signum is None:
-            return None
-        return signal.Signals(self.signum).name
-
 
 @contextlib.contextmanager
-def stop_on_signals(
-    signums: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
-) -> Iterator[StopRequest]:
-    """Gives a `StopRequest` that the first of `signums` fills.
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Gives a `StopRequest` that the first SIGINT or SIGTERM fills.
 
     A second signal acts as it did before the block, so that Ctrl-C twice
     always ends a process. The handlers found are restored at the end.
@@ -45,7 +37,7 @@ def stop_on_signals(
         # Python lets only the main thread handle signals.
         yield request
         return
-    previous = {signum: signal.getsignal(signum) for signum in signums}
+    previous = {signum: signal.getsignal(signum) for signum in _SIGNALS}
 
     def restore() -> None:
         for signum, handler in previous.items():
@@ -57,7 +49,7 @@ def stop_on_signals(
         request.signum = signum
         restore()
 
-    for signum in signums:
+    for signum in _SIGNALS:
         signal.signal(signum, handle)
     try:
         yield request

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import duplicates
+from xray_tfds.curate import leaks as leaks_lib
 from xray_tfds.curate import split_assignment
 from xray_tfds.source import scan
 
@@ -27,15 +28,6 @@ CONFLICT = "duplicate with another label"
 
 # How many files or patients an error lists.
 _MAX_LISTED = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Leak:
-    """A "patient", or a "duplicate", in more than one of the given splits."""
-
-    kind: str
-    members: tuple[int, ...]
-    splits: tuple[str, ...]
 
 
 @dataclasses.dataclass
@@ -59,7 +51,7 @@ class Curation:
     detail: list[str]
     clusters: list[duplicates.Cluster] = dataclasses.field(default_factory=list)
     conflicts: set[int] = dataclasses.field(default_factory=set)
-    leaks: list[Leak] = dataclasses.field(default_factory=list)
+    leaks: list[leaks_lib.Leak] = dataclasses.field(default_factory=list)
     assignment: dict[str, str] = dataclasses.field(default_factory=dict)
     num_earlier: int = 0
 
@@ -190,7 +182,11 @@ def _group(examined, good, clusters):
 
 def _settle_leaks(examined, curation, groups, config):
     """Finds groups in several given splits, and does as `on_leak` says."""
-    curation.leaks = _find_leaks(examined, groups, curation)
+    curation.leaks = leaks_lib.find(
+        {index: examined[index].patient.key for index in groups},
+        curation.clusters,
+        curation.split,
+    )
     if curation.leaks and config.on_leak == "error":
         raise scan.SourceError(
             f"{len(curation.leaks)} patients or duplicates are in more than one"
@@ -209,23 +205,9 @@ def _settle_leaks(examined, curation, groups, config):
     for index, group in groups.items():
         of_group[group].append(index)
     for members in of_group.values():
-        first = _ordered({curation.split[i] for i in members})[0]
+        first = _first(curation.split[i] for i in members)
         for index in members:
             curation.split[index] = first
-
-
-def _find_leaks(examined, groups, curation):
-    leaks = []
-    of_patient = collections.defaultdict(list)
-    for index in groups:
-        of_patient[examined[index].patient.key].append(index)
-    kinds = [("patient", tuple(members)) for members in of_patient.values()]
-    kinds += [("duplicate", each.members) for each in curation.clusters]
-    for kind, members in kinds:
-        shared = {curation.split[i] for i in members}
-        if len(shared) > 1:
-            leaks.append(Leak(kind, members, tuple(_ordered(shared))))
-    return leaks
 
 
 def _leave_out_duplicates(examined, curation):
@@ -267,7 +249,7 @@ def _divide(examined, curation, groups, config, earlier):
         ((groups[i], examined[i].file.label) for i in divided),
         fractions,
         seed=config.seed,
-        earlier={group: _ordered(found)[0] for group, found in known.items()},
+        earlier={group: _first(found) for group, found in known.items()},
     )
     for index in divided:
         split = assignment[groups[index]]
@@ -290,8 +272,8 @@ def _check_classes(examined, curation, config):
                 )
 
 
-def _ordered(names):
-    return sorted(names, key=split_assignment.SPLITS.index)
+def _first(splits):
+    return min(splits, key=split_assignment.SPLITS.index)
 
 
 def _names(examined, members):

@@ -1,8 +1,4 @@
-"""Every file decoded once: what it holds, and the PNG that its record stores.
-
-What is known of all files fits in memory (about a kilobyte each); their pixels
-do not, and wait in a `Spool` until it is decided which of them are kept.
-"""
+"""Every file decoded once: what it holds, and the PNG of its record."""
 
 from __future__ import annotations
 
@@ -11,10 +7,7 @@ from collections.abc import Sequence
 import dataclasses
 import functools
 import math
-import os
-import tempfile
 from typing import Any
-from typing import NamedTuple
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -272,34 +265,3 @@ def _statistics(flat):
     number = flat.width * flat.height
     mean = counts @ values / number
     return float(mean), math.sqrt(counts @ (values - mean) ** 2 / number)
-
-
-class Slot(NamedTuple):
-    """Where bytes lie in a `Spool`."""
-
-    start: int
-    length: int
-
-
-class Spool:
-    """Encoded images on disk, in the order in which they were added.
-
-    The file has no name, so that nothing is left of it however the build ends.
-    """
-
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
-        """Makes the file in a directory; if it is remote, in the local one."""
-        local = directory if os.path.isdir(directory) else None
-        self._file = tempfile.TemporaryFile(dir=local)
-        self._size = 0
-
-    def add(self, data: bytes) -> Slot:
-        """Returns where bytes were put; all are added before any is read."""
-        self._file.write(data)
-        self._size += len(data)
-        return Slot(self._size - len(data), len(data))
-
-    def read(self, slot: Slot) -> bytes:
-        """Returns the bytes that were put there."""
-        self._file.seek(slot.start)
-        return self._file.read(slot.length)

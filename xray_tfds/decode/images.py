@@ -8,7 +8,6 @@ no TensorFlow operation reproduces PIL's filters.
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 
@@ -31,8 +30,6 @@ INTERPOLATIONS = {
 
 # The formats a folder may hold, judged by content; all but DICOM are PIL's.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "PPM", "DICOM")
-
-_PIL_FORMATS = FORMATS[:-1]
 
 # What a file is named that its owner means as an image.
 SUFFIXES = (
@@ -94,50 +91,6 @@ def is_bare_dicom(data: bytes) -> bool:
     return data[:4] in _BARE_STARTS
 
 
-def load_image(
-    data: bytes,
-    *,
-    color_mode: str = "grayscale",
-    image_size: tuple[int, int] | None = None,
-    interpolation: str = "nearest",
-    keep_aspect_ratio: bool = False,
-) -> np.ndarray:
-    """Decodes a file as `keras.utils.load_img` does, without reading it.
-
-    Args:
-        data: Content of the file, bytes.
-        color_mode: One of `COLOR_MODES`.
-        image_size: `(height, width)` in pixels, or `None` to keep the size.
-        interpolation: One of `INTERPOLATIONS`, used if the size changes.
-        keep_aspect_ratio: Whether to cut the largest centred box of the
-            target's aspect out of the image first, instead of distorting it.
-
-    Returns:
-        `[height, width, channels]`: uint8; for 16- and 32-bit grey images in
-        colour mode `grayscale` uint16 and int32, which PIL leaves unconverted.
-
-    Raises:
-        ImageError: If the bytes cannot be decoded completely.
-    """
-    try:
-        image = Image.open(io.BytesIO(data), formats=_PIL_FORMATS)
-        image.load()
-    except Exception as error:
-        # PIL's decoders raise whatever a corrupt header leads them to
-        # (OSError, SyntaxError, struct.error, DecompressionBombError, ...).
-        reason = f"it cannot be decoded ({type(error).__name__})"
-        if isinstance(error, Image.UnidentifiedImageError):
-            reason = "its content is not that of " + ", ".join(_PIL_FORMATS)
-        raise ImageError(reason) from None
-    return convert_and_resize(
-        image,
-        color_mode=color_mode,
-        image_size=image_size,
-        interpolation=interpolation,
-        keep_aspect_ratio=keep_aspect_ratio,
-    )
-
-
 def convert_and_resize(
     image: Image.Image,
     *,
@@ -155,13 +108,15 @@ def convert_and_resize(
 
     Args:
         image: `PIL.Image.Image`, loaded.
-        color_mode: As in `load_image`, like the next three.
-        image_size: `(height, width)` in pixels, or `None`.
-        interpolation: One of `INTERPOLATIONS`.
-        keep_aspect_ratio: Whether to cut instead of distorting.
+        color_mode: One of `COLOR_MODES`.
+        image_size: `(height, width)` in pixels, or `None` to keep the size.
+        interpolation: One of `INTERPOLATIONS`, used if the size changes.
+        keep_aspect_ratio: Whether to cut the largest centred box of the
+            target's aspect out of the image first, instead of distorting it.
 
     Returns:
-        As `load_image`: uint8 `[height, width, channels]` of an 8-bit image.
+        `[height, width, channels]`: uint8; for 16- and 32-bit grey images in
+        colour mode `grayscale` uint16 and int32, which PIL leaves unconverted.
 
     Raises:
         ImageError: If PIL knows no conversion from the image's mode.

@@ -4,9 +4,8 @@ Beam's workers do what a local build does in threads, nearly all of the work:
 read, decode, check, resize. What they find comes back by way of files in the
 directory of the dataset, as JSON, which holds data and no code. From there on
 the build is the local one, with the same examples in the same shards and order.
-(Within one process also the bytes
-are equal; in which order the features of an example are serialized is up to
-each process.)
+(Within one process also the bytes are equal; in which order the features of an
+example are serialized is up to each process.)
 """
 
 import base64
@@ -98,18 +97,25 @@ def examine(
             | "Write" >> beam.io.WriteToText(os.fspath(folder / "part"))
         )
     for path in sorted(folder.glob("part*")):
-        with path.open() as lines:
-            for line in lines:
-                try:
-                    result = _from_json(line, files)
-                except (ValueError, TypeError, LookupError) as error:
-                    raise errors.SourceError(
-                        f"{path} was changed while the dataset was built. "
-                        "Build again."
-                    ) from error
-                yield result
+        yield from _read(path, files)
         path.unlink()
     folder.rmtree()
+
+
+def _read(
+    path: epath.Path, files: Sequence[source_files.SourceFile]
+) -> Iterator[tuple]:
+    """Yields what a worker wrote into a file."""
+    with path.open() as lines:
+        for line in lines:
+            try:
+                result = _from_json(line, files)
+            except (ValueError, TypeError, LookupError) as error:
+                raise errors.SourceError(
+                    f"{path} was changed while the dataset was built. "
+                    "Build again."
+                ) from error
+            yield result
 
 
 def _to_json(

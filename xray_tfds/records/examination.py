@@ -13,6 +13,7 @@ from xray_tfds import parallel
 from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
+from xray_tfds.records import spool as spool_lib
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patient_doubts
@@ -40,7 +41,7 @@ class Examination:
         source: source_files.Source,
         files: list[examine_lib.ExaminedFile],
         slots: list,
-        spool: examine_lib.Spool,
+        spool: spool_lib.Spool,
         hash_key: hash_key_lib.HashKey,
     ) -> None:
         self.files = files
@@ -101,7 +102,7 @@ def examine(
     """
     files = source.files
     patients.check_pattern(files, config.patient_pattern)
-    spool = examine_lib.Spool(directory)
+    spool = spool_lib.Spool(directory)
     examined: list = [None] * len(files)
     slots: list = [None] * len(files)
     # Beam's workers may be processes forked from this one: no threads then.

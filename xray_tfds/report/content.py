@@ -18,6 +18,7 @@ SCHEMA = 1
 
 _NUM_LARGEST = 10
 _RULE_KEYS = ("rule", "files", "patients")
+_FACTS = ("source", "splits", "options", "versions")
 _DATASET_KEYS = ("name", "version", "config", "class_names", "image_shape")
 _PART_KEYS = ("group", "auc", "low", "high", "flagged", "verdict", "meaning")
 _MEMBER_KEYS = ("filename", "split", "label", "patient", "kept", "thumbnail")
@@ -67,10 +68,9 @@ def assemble(
         "distributions": distributions.summarize(tally.values, labels),
         "containers": _containers(tally),
         "audit": audit,
+        **{key: facts.get(key) or {} for key in _FACTS},
+        **_pick(facts, ("license", "citation", "homepage")),
     }
-    for key in ("source", "splits", "options", "versions"):
-        content[key] = facts.get(key) or {}
-    content.update(_pick(facts, ("license", "citation", "homepage")))
     own = cautions.find(
         content["counts"], audit_parts(audit), facts, tally, num_examples
     )

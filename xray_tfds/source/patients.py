@@ -96,16 +96,6 @@ def compile_pattern(pattern: str) -> Optional[re.Pattern[str]]:
     return compiled
 
 
-def parse_patient(filename: str) -> Optional[str]:
-    """Returns the patient key in a file name, or `None` if no rule matches it.
-
-    Args:
-        filename: Name or path of an image, such as `normal/IM-0115-0001.jpeg`.
-    """
-    key, _ = _match_names(filename)
-    return key
-
-
 def find_patient(
     file: source_files.SourceFile,
     *,

@@ -10,8 +10,10 @@ import keras
 import numpy as np
 import pytest
 
+from tests.helpers import loop_runs
 from tests.helpers import processes
 from training import errors
+from training.model import lesson
 
 pytestmark = pytest.mark.slow
 
@@ -182,49 +184,36 @@ def _small_normalizing_network(input_shape, num_classes):
     )
 
 
-_RUN_ON = """
-import sys
-import numpy as np
-from tests.helpers import loop_runs
-from tests.training.cluster import multi_worker_test
-from training.loop import strategy
-from training.model import lesson
-lesson.build = multi_worker_test._small_normalizing_network
-devices = int(sys.argv[2])
-fields = {}
-if devices > 1:
-    fields = {"strategy": "mirrored", "num_virtual_devices": devices}
-    strategy.create_virtual_cpus(devices)
-result = loop_runs.run(
-    sys.argv[1], splits=loop_runs.make_splits(contrast=140), epochs=1,
-    augment=loop_runs.AUGMENT, optimizer="sgd", learning_rate=0.1,
-    clip_norm=1.0, ema_decay=0.9, **fields,
-)
-logs = loop_runs.without_timings(result.records)[0]
-np.savez(sys.argv[1] + "/x.npz", *result.model.get_weights(),
-         logs=np.array([logs[k] for k in sorted(logs)]))
-"""
-
-
-def test_one_device_two_and_three_give_the_same_with_normalization(tmp_path):
+def test_one_device_two_and_three_give_the_same_with_normalization(
+    tmp_path, monkeypatch
+):
     # 25 examples in batches of 8 over 3 replicas: padding in every batch, and
     # a last one with fewer examples than replicas.
-    found = []
-    for devices in (1, 2, 3):
-        path = tmp_path / str(devices)
-        subprocess.run(
-            [sys.executable, "-c", _RUN_ON, str(path), str(devices)],
-            cwd=processes.ROOT,
-            check=True,
-            capture_output=True,
-            timeout=300,
+    monkeypatch.setattr(lesson, "build", _small_normalizing_network)
+    one, *others = (
+        loop_runs.run(
+            tmp_path / str(devices),
+            splits=loop_runs.make_splits(contrast=140),
+            epochs=1,
+            augment=loop_runs.AUGMENT,
+            optimizer="sgd",
+            learning_rate=0.1,
+            clip_norm=1.0,
+            ema_decay=0.9,
+            strategy="mirrored" if devices > 1 else "default",
+            num_virtual_devices=devices if devices > 1 else 0,
         )
-        with np.load(path / "x.npz") as arrays:
-            found.append({name: arrays[name] for name in arrays.files})
+        for devices in (1, 2, 3)
+    )
+    (expected,) = loop_runs.without_timings(one.records)
     # A sum over replicas rounds otherwise than one over the batch. The lesson's
     # network holds 1e-6 all the same, one with normalisation twice that, also
     # where the variance is computed from centred values.
-    for other in found[1:]:
-        for name, array in found[0].items():
-            atol = 2e-6 if name == "logs" else 1e-5
-            np.testing.assert_allclose(other[name], array, rtol=0, atol=atol)
+    for other in others:
+        (record,) = loop_runs.without_timings(other.records)
+        assert record == pytest.approx(expected, rel=0, abs=2e-6)
+        weights = zip(
+            other.model.get_weights(), one.model.get_weights(), strict=True
+        )
+        for ours, theirs in weights:
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)

@@ -17,7 +17,6 @@ import pytest
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.audit import metadata
-from xray_tfds.decode import images
 from xray_tfds.decode import quality
 from xray_tfds.source import scan
 from xray_tfds.source import tables
@@ -254,13 +253,6 @@ def test_a_refusal_says_nothing_of_the_content(name, recwarn, caplog):
         assert not _tells(repr(error).encode())
     assert not recwarn.list
     assert not _tells(caplog.text.encode())
-
-
-@pytest.mark.parametrize("data", [_NAME * 9, b"\xff\xd8\xff" + _NAME * 9])
-def test_load_image_says_nothing_of_the_content(data):
-    with pytest.raises(images.ImageError) as info:
-        images.load_image(data)
-    assert not _tells(repr(info.value).encode())
 
 
 _TABLES = [

@@ -16,6 +16,10 @@ from xray_tfds.source import scan
 from xray_tfds.source import source_files
 
 
+def _file(name, **fields):
+    return source_files.SourceFile(None, name, "normal", None, **fields)
+
+
 @pytest.mark.parametrize(
     ("filename", "expected"),
     [
@@ -34,8 +38,10 @@ from xray_tfds.source import source_files
         ("12.png", None),
     ],
 )
-def test_parse_patient_of_known_names(filename, expected):
-    assert patients.parse_patient(filename) == expected
+def test_patient_of_known_names(filename, expected):
+    patient = patients.find_patient(_file(filename))
+    assert patient.key == (expected or f"file:/{filename}")
+    assert (patient.rule == patients.NO_RULE) == (expected is None)
 
 
 def test_file_of_unknown_name_is_a_patient_of_its_own():
@@ -51,14 +57,12 @@ def test_file_of_unknown_name_is_a_patient_of_its_own():
 def test_patient_counts_of_the_public_training_split():
     folder = image_trees.REAL_IMAGES / "chest_xray" / "train"
     for label, expected in (("NORMAL", 1211), ("PNEUMONIA", 2443)):
-        names = [path.name for path in (folder / label).iterdir()]
-        keys = {patients.parse_patient(name) for name in names}
-        assert None not in keys
-        assert len(keys) == expected
-
-
-def _file(name, **fields):
-    return source_files.SourceFile(None, name, "normal", None, **fields)
+        found = {
+            patients.find_patient(_file(path.name))
+            for path in (folder / label).iterdir()
+        }
+        assert patients.NO_RULE not in {patient.rule for patient in found}
+        assert len(found) == expected
 
 
 def test_rules_come_in_their_order(monkeypatch):
