@@ -91,23 +91,36 @@ def smallest_class(
 
 
 def interval(
-    auc: float, variance: float, num_independent: int
+    auc: float,
+    variance: float,
+    num_independent: int,
+    *,
+    is_clustered: bool = False,
 ) -> tuple[float, float]:
     """Returns the ends of the 95 % interval of an AUC.
 
     Args:
         auc: 0 to 1.
         variance: Of the AUC.
-        num_independent: Patients of the smallest class, for the AUC 0 and 1.
+        num_independent: Patients of the smallest class.
+        is_clustered: Whether patients have several images. Then the variance
+            is that of few unequal sums, and the interval is as wide as
+            Student's t of so many patients: with the normal distribution, 50
+            patients of 1 to 10 images have 92 to 93.5 % instead of 95 %.
     """
     if auc in (0.0, 1.0):
         # All of n independent pairs are ranked alike with probability AUC**n.
         tail = (1 - figure_lib.CONFIDENCE) / 2
         bound = tail ** (1 / num_independent)
         return (bound, 1.0) if auc else (0.0, 1 - bound)
-    z = statistics.NormalDist().inv_cdf((1 + figure_lib.CONFIDENCE) / 2)
+    tail = (1 + figure_lib.CONFIDENCE) / 2
+    quantile = statistics.NormalDist().inv_cdf(tail)
+    if is_clustered and num_independent > 1:
+        from scipy import special
+
+        quantile = float(special.stdtrit(num_independent - 1, tail))
     middle = math.log(auc / (1 - auc))
-    half = z * math.sqrt(variance) / (auc * (1 - auc))
+    half = quantile * math.sqrt(variance) / (auc * (1 - auc))
     # The logistic function, in a form that does not overflow.
     low, high = (
         0.5 + 0.5 * math.tanh(x / 2) for x in (middle - half, middle + half)

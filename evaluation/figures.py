@@ -137,9 +137,9 @@ def auc_figure(
         return figure_lib.missing("auc", auc_lib.ONE_PATIENT, auc)
     num_classes = 2 if scores.ndim == 1 else scores.shape[1]
     smallest = auc_lib.smallest_class(labels, patients, num_classes)
+    num_patients = len(np.unique(patients))
     reason = (
-        "DeLong's on the logit scale, clustered by"
-        f" {len(np.unique(patients))} patients."
+        f"DeLong's on the logit scale, clustered by {num_patients} patients."
     )
     if variance == 0:
         if 0 < auc < 1:
@@ -148,7 +148,9 @@ def auc_figure(
             "All pairs are ranked alike: the exact bound for the"
             f" {smallest} patients of the smallest class."
         )
-    low, high = auc_lib.interval(auc, variance, smallest)
+    low, high = auc_lib.interval(
+        auc, variance, smallest, is_clustered=num_patients < len(patients)
+    )
     return figure_lib.Figure("auc", auc, low, high, "delong", reason)
 
 

@@ -39,17 +39,19 @@ def test_api_page_lists_what_packages_export(heading):
     assert listed == exported
 
 
-def test_evaluation_has_what_the_api_page_lists():
-    names = re.findall(r"`(metrics|plots)\.(\w+)`", _section("evaluation"))
-    assert len(names) == 4
+@pytest.mark.parametrize("package", ["evaluation", "inference"])
+def test_package_has_what_the_api_page_lists(package):
+    first_cells = re.findall(r"^\| (`.*?) \|", _section(package), re.M)
+    names = re.findall(r"`(\w+)\.(\w+)`", " ".join(first_cells))
+    assert len(names) > 10
     for module, name in names:
-        assert hasattr(importlib.import_module(f"evaluation.{module}"), name)
+        assert hasattr(importlib.import_module(f"{package}.{module}"), name)
 
 
 @pytest.mark.parametrize("page", ["docs/tree.md", "README.md", "BUILD.md"])
 def test_files_that_a_page_names_exist(page):
     text = (_ROOT / page).read_text()
-    top = "xray_tfds|pages|pipeline|training|evaluation|migration|tests"
+    top = "xray_tfds|pages|disk|pipeline|training|evaluation|inference|migration|tests"
     named = re.findall(rf"`((?:{top}|benchmarks|docs)/[\w/.]+)`", text)
     assert named
     for name in named:

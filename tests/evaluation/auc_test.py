@@ -191,6 +191,19 @@ def test_interval_stays_within_bounds_and_is_exact_at_the_ends():
 
 
 @pytest.mark.parametrize(
+    "is_clustered, quantile",
+    [(False, stats.norm.ppf(0.975)), (True, stats.t.ppf(0.975, df=9))],
+)
+def test_interval_of_few_patients_with_several_images_is_student_s(
+    is_clustered, quantile
+):
+    ends = auc_lib.interval(0.8, 0.002, 10, is_clustered=is_clustered)
+    low, high = (np.log(end / (1 - end)) for end in ends)
+    error = np.sqrt(0.002) / (0.8 * 0.2)
+    assert (high - low) / 2 == pytest.approx(quantile * error)
+
+
+@pytest.mark.parametrize(
     ("labels", "patients", "value", "p_value", "reason"),
     [
         ([1, 1, 1, 1], "abcd", math.nan, math.nan, auc_lib.NO_CLASS),
