@@ -191,7 +191,7 @@ class EpochBatches:
         return ds.prefetch(tf.data.AUTOTUNE)
 
     def _make_spec(self) -> Any:
-        """Returns what elements of the dataset are, with tuples for lists."""
+        """Returns what elements of the dataset are."""
         size = None if self.batching.has_partial else self.batching.batch_size
         images = np.zeros((1, *self.image_shape), np.float32)
         real = np.ones(1, bool) if self._is_weighted else None
@@ -213,8 +213,8 @@ class EpochBatches:
 
         if isinstance(element, list):
             # Inputs alone: of a pair, Keras would take the second for labels.
-            element = (element,)
-        return tf.nest.map_structure(describe, _lists_to_tuples(element))
+            element = (tuple(element),)
+        return tf.nest.map_structure(describe, element)
 
     def _make_images(
         self, epoch: int, step: int
@@ -302,10 +302,3 @@ def _count_parts(batch_size: int, *image_shape: int) -> int:
     values = batch_size * int(np.prod(image_shape))
     most = max(1, min(parallel.num_cores(), values // _VALUES_PER_CORE))
     return max(n for n in range(1, most + 1) if batch_size % n == 0)
-
-
-def _lists_to_tuples(element: Any) -> Any:
-    """Returns nested tuples: a dataset makes one tensor of a list."""
-    if isinstance(element, (list, tuple)):
-        return tuple(map(_lists_to_tuples, element))
-    return element

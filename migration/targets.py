@@ -58,13 +58,14 @@ class Targets:
             real: Which of them count, where batches are to say so.
 
         Returns:
-            Inputs, `(inputs, labels)` or `(inputs, labels, weights)`. With
-            further inputs, the inputs are a list; with several outputs, the
-            labels are.
+            Inputs, `(inputs, labels)` or `(inputs, labels, weights)`. Several
+            inputs, and labels of several outputs, are tuples where Keras has
+            lists, on which its own `fit` fails since Keras 3; inputs alone are
+            a list as there.
         """
         inputs = images
         if self.inputs:
-            inputs = [images, *(array[index] for array in self.inputs)]
+            inputs = (images, *(array[index] for array in self.inputs))
         element = [inputs]
         weights = real if real is None else real.astype(np.float32)
         if self.class_mode is not None:
@@ -74,7 +75,9 @@ class Targets:
                 weights = weights if real is None else weights * real
         if weights is not None:
             element.append(weights)
-        return tuple(element) if len(element) > 1 else inputs
+        if len(element) > 1:
+            return tuple(element)
+        return list(inputs) if self.inputs else inputs
 
     def _make_labels(self, images: Any, index: npt.NDArray[np.int64]) -> Any:
         if self.class_mode == "input":
@@ -82,7 +85,7 @@ class Targets:
         if self.class_mode == "raw":
             return self.labels[index]
         if self.class_mode == "multi_output":
-            return [output[index] for output in self.labels]
+            return tuple(output[index] for output in self.labels)
         dtype = tf.as_dtype(self.dtype).as_numpy_dtype
         if self.class_mode != "categorical":
             return self.labels[index].astype(dtype)
