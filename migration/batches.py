@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 import dataclasses
 import functools
-import itertools
 from typing import Any
 from typing import NamedTuple
 
@@ -18,10 +17,8 @@ import pipeline
 from pipeline import batching as batching_lib
 from pipeline import data_source
 from pipeline import example_order
-from pipeline import input_pipeline
 from pipeline import plan
 from pipeline import preprocessing
-from pipeline import xla
 from xray_tfds import parallel
 
 # Options of `make_train_dataset` that change none of its batches, or which.
@@ -45,14 +42,14 @@ class _Draws(NamedTuple):
         batches: int64 `[steps, batch]`, those of each batch, padded.
         rows: int64 `[steps, batch]`, their rows of `params`.
         real: bool `[steps, batch]`, False for padding.
-        params: Parameters by name, each `[num_examples, ...]`.
+        params: Parameters by name, tensors `[num_examples, ...]`.
     """
 
     order: npt.NDArray[np.int64]
     batches: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
     real: npt.NDArray[np.bool_]
-    params: dict[str, npt.NDArray[Any]]
+    params: dict[str, tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,113 +128,45 @@ class EpochBatches:
         """Returns the numbers of the examples in the order of an epoch."""
         return self._draw(epoch).order.copy()
 
-    def make(self, epoch: int, step: int) -> Any:
-        """Returns a batch, as NumPy arrays.
+    @property
+    def is_weighted(self) -> bool:
+        """Whether batches say which of their examples are real."""
+        return self.sample_weight or self.batching.has_padding
+
+    def make(self, epoch: int, step: int, *, as_numpy: bool = True) -> Any:
+        """Returns a batch.
 
         Args:
             epoch: From 0.
             step: Number of the batch in the epoch, from 0.
+            as_numpy: Whether the images are an array, or a tensor. All else is
+                arrays.
         """
         images, index, real = self._make_images(epoch, step)
-        return self.targets.make_element(images.numpy(), index, real)
-
-    def make_dataset(
-        self, epoch: int, num_parallel_calls: int = tf.data.AUTOTUNE
-    ) -> tf.data.Dataset:
-        """Returns a dataset of the same batches; each pass is the next epoch.
-
-        Args:
-            epoch: Number of the first epoch.
-            num_parallel_calls: Batches computed at once.
-
-        Raises:
-            ValueError: If labels, weights or inputs are no tensors.
-        """
-        steps = self.batching.steps
-        passes = itertools.count(epoch)
-        spec = self._make_spec()
-
-        def begin() -> npt.NDArray[np.int64]:
-            return np.arange(steps) + steps * next(passes)
-
-        def make(number: tf.Tensor) -> list[Any]:
-            images, index, real = self._make_images(*divmod(int(number), steps))
-            element = self.targets.make_element(images, index, real)
-            return [tf.convert_to_tensor(x) for x in tf.nest.flatten(element)]
-
-        def make_batch(number: tf.Tensor) -> Any:
-            flat_spec = tf.nest.flatten(spec)
-            tensors = tf.py_function(
-                make, [number], [s.dtype for s in flat_spec]
-            )
-            for tensor, tensor_spec in zip(tensors, flat_spec):
-                tensor.set_shape(tensor_spec.shape)
-            return tf.nest.pack_sequence_as(spec, tensors)
-
-        # As few and as small functions as may be: each is made ready anew for
-        # every pass. So batches are numbered on from epoch to epoch.
-        ds = tf.data.Dataset.range(1).map(
-            lambda _: tf.ensure_shape(
-                tf.numpy_function(begin, [], tf.int64), [steps]
-            )
+        return self.targets.make_element(
+            images.numpy() if as_numpy else images,
+            index,
+            real if self.is_weighted else None,
         )
-        ds = ds.unbatch().map(
-            xla.without_autograph(make_batch),
-            num_parallel_calls=num_parallel_calls,
-            deterministic=True,
-        )
-        ds = ds.apply(tf.data.experimental.assert_cardinality(steps))
-        ds = ds.with_options(input_pipeline.make_options())
-        return ds.prefetch(tf.data.AUTOTUNE)
-
-    def _make_spec(self) -> Any:
-        """Returns what elements of the dataset are."""
-        size = None if self.batching.has_partial else self.batching.batch_size
-        images = np.zeros((1, *self.image_shape), np.float32)
-        real = np.ones(1, bool) if self._is_weighted else None
-        first: npt.NDArray[np.int64] = np.zeros(1, np.int64)
-        element = self.targets.make_element(
-            tf.cast(images, self.config.dtype), first, real
-        )
-
-        def describe(array: Any) -> tf.TensorSpec:
-            try:
-                tensor = tf.convert_to_tensor(array)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    "Labels, weights and inputs must be numbers or texts, of "
-                    "one shape for all examples, for a dataset. Received: "
-                    f"{np.asarray(array, object)[0]!r} for the first"
-                ) from error
-            return tf.TensorSpec([size, *tensor.shape[1:]], tensor.dtype)
-
-        if isinstance(element, list):
-            # Inputs alone: of a pair, Keras would take the second for labels.
-            element = (tuple(element),)
-        return tf.nest.map_structure(describe, element)
 
     def _make_images(
         self, epoch: int, step: int
-    ) -> tuple[tf.Tensor, npt.NDArray[np.int64], Any]:
+    ) -> tuple[tf.Tensor, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Returns images of a batch, numbers of examples, which are real."""
         draws = self._draw(epoch)
         index, real = draws.batches[step], draws.real[step]
         with tf.device("CPU:0"):
-            images, _ = self.split.fetch(tf.constant(index), ())
-            params = {
-                name: tf.constant(values[draws.rows[step]])
-                for name, values in draws.params.items()
-            }
-            images = self._augment(images, params)
+            source = tf.constant(index)
+            if self.split.images is None:
+                source, _ = self.split.fetch(source, ())
+            images = self._augment(
+                source, tf.constant(draws.rows[step]), draws.params
+            )
             size = int(real.sum())
             if self.batching.has_partial and size < len(real):
                 # The batch was computed whole: XLA compiles for every shape.
                 images, index, real = images[:size], index[:size], real[:size]
-        return images, index, real if self._is_weighted else None
-
-    @property
-    def _is_weighted(self) -> bool:
-        return self.sample_weight or self.batching.has_padding
+        return images, index, real
 
     @functools.cached_property
     def _draw(self) -> Any:
@@ -262,39 +191,58 @@ class EpochBatches:
         def draw_once(epoch: int) -> _Draws:
             with tf.device("CPU:0"):
                 drawn = draw(tf.constant(epoch, tf.int64))
-            return _Draws(*tf.nest.map_structure(np.asarray, drawn))
+            return _Draws(*map(np.asarray, drawn[:-1]), drawn[-1])
 
         return draw_once
 
     @functools.cached_property
     def _augment(self) -> Any:
-        def augment(images: tf.Tensor, params: dict[str, tf.Tensor]) -> Any:
-            return pipeline.augment_features(
-                {"image": images, "params": params},
+        """From numbers or pixels of examples, rows and `params` to images.
+
+        Concrete: to find what was traced would take as long as a small batch.
+        """
+        size = self.batching.batch_size
+        numbers = tf.TensorSpec([size], tf.int64)
+        pixels = tf.TensorSpec([size, *self.split.image_shape], tf.uint8)
+        params = tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
+            self._draw(0).params,
+        )
+
+        @tf.function(autograph=False)
+        def augment(
+            source: tf.Tensor, rows: tf.Tensor, params: dict[str, tf.Tensor]
+        ) -> tf.Tensor:
+            params = {name: tf.gather(v, rows) for name, v in params.items()}
+            if self.split.images is not None:
+                source = tf.gather(self.split.images, source)
+            return self._augment_in_parts(source, params)
+
+        source = pixels if self.split.images is None else numbers
+        return augment.get_concrete_function(source, numbers, params)
+
+    def _augment_in_parts(
+        self, images: tf.Tensor, params: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Augments parts of a batch, which the graph runs side by side."""
+        parts = _count_parts(*images.shape)
+        features = {"image": images, "params": params}
+        shares = tf.nest.map_structure(
+            lambda tensor: tf.split(tensor, parts), features
+        )
+        augmented = [
+            pipeline.augment_features(
+                {
+                    "image": shares["image"][part],
+                    "params": {k: v[part] for k, v in shares["params"].items()},
+                },
                 self.config,
                 self.statistics,
                 jit_compile=self.jit_compile,
             )
-
-        def augment_in_parts(
-            images: tf.Tensor, params: dict[str, tf.Tensor]
-        ) -> tf.Tensor:
-            parts = _count_parts(*images.shape)
-            shares = tf.nest.map_structure(
-                lambda tensor: tf.split(tensor, parts), (images, params)
-            )
-            # The executor of the graph runs them side by side.
-            return tf.concat(
-                [
-                    augment(
-                        shares[0][i], {k: v[i] for k, v in shares[1].items()}
-                    )
-                    for i in range(parts)
-                ],
-                axis=0,
-            )
-
-        return tf.function(augment_in_parts, autograph=False)
+            for part in range(parts)
+        ]
+        return tf.concat(augmented, axis=0)
 
 
 def _count_parts(batch_size: int, *image_shape: int) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from migration import batch_dataset
 from migration import batches as batches_lib
 from migration import decoding as decoding_lib
 from migration import listing as listing_lib
@@ -114,7 +115,7 @@ class Flow(keras.utils.PyDataset):
         if not self._dataset_only:
             names = ("epoch", "num_parallel_calls")
             options = {k: v for k, v in self._options.items() if k in names}
-            return self._batches.make_dataset(**({"epoch": 0} | options))
+            return batch_dataset.make_dataset(self._batches, **options)
         split = self._batches.split
         try:
             label_mode = self._batches.targets.check_label_mode()

@@ -1,5 +1,6 @@
 """Files of every kind, read as Keras reads them."""
 
+import functools
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import sys
 from PIL import Image
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import migration
@@ -79,6 +81,34 @@ def test_file_is_read_by_its_content_as_keras_does(name, color_mode, tmp_path):
     )
     actual = _flow(tmp_path, color_mode=color_mode).split.images[0]
     np.testing.assert_array_equal(actual, expected)
+
+
+def test_pixels_are_those_that_were_recorded_from_keras(tmp_path):
+    num_refused = 0
+    with np.load(_ROOT / "tests" / "golden" / "loading.npz") as arrays:
+        cases = json.loads(bytes(arrays["manifest"]))["load"]
+        for case in cases:
+            path = tmp_path / "film.jpg"
+            path.write_bytes(arrays[case["bytes"]].tobytes())
+            frame = pd.DataFrame({"filename": [str(path)]})
+            expected = arrays[case["x"]]
+            make = functools.partial(
+                migration.flow_from_dataframe,
+                pipeline.AugmentConfig(),
+                frame,
+                class_mode=None,
+                color_mode=case["color_mode"],
+                target_size=expected.shape[:2],
+                interpolation=case["interpolation"],
+            )
+            if expected.dtype != np.uint8:
+                with pytest.raises(ValueError, match="film.jpg has"):
+                    make()
+                num_refused += 1
+            elif not case["keep_aspect_ratio"]:  # No argument of a frame's.
+                actual = make().split.images[0]
+                np.testing.assert_array_equal(actual, expected, str(case))
+    assert (len(cases), num_refused) == (82, 7)
 
 
 def test_file_that_cannot_be_read_is_named(tmp_path):
