@@ -132,22 +132,19 @@ def flow(
     config = iterator.as_config(generator)
     images, inputs = _separate_inputs(x)
     _check_lengths(images, inputs, y, sample_weight)
-    rows = slice(None)
+    rows = slice(0, None)
     if subset is not None:
-        end = _end_of_validation(subset, len(images), config)
-        rows = slice(end) if subset == "validation" else slice(end, None)
+        rows = _select_rows(subset, len(images), config)
         if y is not None and not ignore_class_split:
-            _check_same_labels(y, end)
+            _check_same_labels(np.asarray(y), rows.start or rows.stop or 0)
     images = np.asarray(images[rows])
     _check_images(images, config)
     targets = targets_lib.Targets(
         None if y is None else "raw",
         config.dtype,
-        labels=None if y is None else np.asarray(y[rows]),
-        weights=(
-            None if sample_weight is None else np.asarray(sample_weight[rows])
-        ),
-        inputs=tuple(np.asarray(array[rows]) for array in inputs),
+        labels=None if y is None else np.asarray(y)[rows],
+        weights=_select_weights(sample_weight, rows, config),
+        inputs=tuple(array[rows] for array in inputs),
     )
     return ArrayFlow(generator, images, targets, options)
 
@@ -183,12 +180,33 @@ def _check_lengths(
             )
 
 
-def _end_of_validation(
+def _select_rows(
     subset: str, num_examples: int, config: pipeline.AugmentConfig
-) -> int:
-    """Returns how many examples, the first, are "validation"."""
+) -> slice:
+    """Returns which examples a subset has."""
     checks.check_choice("subset", subset, subsets.SUBSETS)
-    return int(num_examples * (config.validation_split or 0))
+    end = int(num_examples * (config.validation_split or 0))
+    return slice(0, end) if subset == "validation" else slice(end, None)
+
+
+def _select_weights(
+    sample_weight: Any, rows: slice, config: pipeline.AugmentConfig
+) -> npt.NDArray[Any] | None:
+    """Returns the weights, of which example `i` of a subset takes entry `i`."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight)
+    if not config.keras_quirks:
+        return weights[rows]
+    if rows.start:
+        warnings.warn(
+            f"`sample_weight` goes to the wrong examples, as in Keras: example "
+            f"i of subset='training', which is {rows.start} + i of all, takes "
+            "entry i. Slice `x`, `y` and `sample_weight` yourself, or pass "
+            "AugmentConfig(keras_quirks=False, ...).",
+            stacklevel=3,
+        )
+    return weights
 
 
 def _check_same_labels(y: Any, end: int) -> None:

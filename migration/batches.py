@@ -190,8 +190,9 @@ class EpochBatches:
         @functools.lru_cache(_EPOCHS_KEPT)
         def draw_once(epoch: int) -> _Draws:
             with tf.device("CPU:0"):
-                drawn = draw(tf.constant(epoch, tf.int64))
-            return _Draws(*map(np.asarray, drawn[:-1]), drawn[-1])
+                *numbers, params = draw(tf.constant(epoch, tf.int64))
+            order, index, rows, real = (number.numpy() for number in numbers)
+            return _Draws(order, index, rows, real, params)
 
         return draw_once
 

@@ -272,8 +272,7 @@ def make_options(
     """Returns the options of a dataset; without a seed, one is drawn.
 
     Raises:
-        TypeError: If `make_train_dataset` has no such option, or Keras's
-            argument is another.
+        TypeError: If `make_train_dataset` has no such option.
     """
     known = inspect.signature(pipeline.make_train_dataset).parameters
     for name in dataset_options:

@@ -326,6 +326,27 @@ def test_image_and_mask_of_one_seed_are_transformed_alike():
     assert not np.array_equal(next(others), masks[0])
 
 
+def test_weights_of_a_subset_are_those_of_keras_or_of_its_examples():
+    generator = legacy_image.ImageDataGenerator(validation_split=0.4)
+    x = np.zeros((5, 4, 4, 1))
+    options = {
+        "y": [0, 1, 0, 1, 0],
+        "sample_weight": np.arange(5.0),
+        "shuffle": False,
+    }
+    for subset, own in (("validation", [0, 1]), ("training", [2, 3, 4])):
+        theirs = generator.flow(x, subset=subset, **options)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ours = migration.flow(generator, x, subset=subset, **options)
+        np.testing.assert_array_equal(ours[0][2], theirs[0][2])
+        wrong = [w for w in caught if "wrong examples" in str(w.message)]
+        assert bool(wrong) == (list(theirs[0][2]) != own)
+        plain = pipeline.AugmentConfig(validation_split=0.4, keras_quirks=False)
+        flow = migration.flow(plain, x, subset=subset, **options)
+        np.testing.assert_array_equal(flow[0][2], own)
+
+
 def test_labels_that_are_no_tensors_go_with_arrays_alone():
     y = np.empty(4, object)
     y[:] = [[0], [1, 2], [], [3]]
