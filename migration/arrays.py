@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from migration import arguments
 from migration import iterator
 from migration import splits
 from migration import targets as targets_lib
@@ -59,7 +60,7 @@ class ArrayFlow(iterator.Flow):
             targets: What batches hold beside them.
             options: For `pipeline.make_train_dataset`.
         """
-        config = iterator.as_config(generator)
+        config = arguments.as_config(generator)
         split = splits.UnlabelledSplit.of_images(
             _copy_images(images, config),
             "x",
@@ -127,9 +128,9 @@ def flow(
         ValueError: If an argument is not as it must be.
     """
     del save_prefix, save_format
-    iterator.check_not_saved(save_to_dir)
-    options = iterator.make_options(batch_size, shuffle, seed, dataset_options)
-    config = iterator.as_config(generator)
+    arguments.check_not_saved(save_to_dir)
+    options = arguments.make_options(batch_size, shuffle, seed, dataset_options)
+    config = arguments.as_config(generator)
     images, inputs = _separate_inputs(x)
     _check_lengths(images, inputs, y, sample_weight)
     rows = slice(0, None)

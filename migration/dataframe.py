@@ -9,6 +9,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 import warnings
 
+from migration import arguments
 from migration import decoding as decoding_lib
 from migration import iterator
 from migration import table as table_lib
@@ -66,7 +67,7 @@ class DataFrameFlow(iterator.FileFlow):
             labels = table.classes if table.labels is None else table.labels
         targets = targets_lib.Targets(
             class_mode,
-            iterator.as_config(generator).dtype,
+            arguments.as_config(generator).dtype,
             labels=labels,
             num_classes=len(table.class_indices or ()),
             weights=table.weights,
@@ -147,9 +148,9 @@ def flow_from_dataframe(
         TypeError: If values of a column are not.
     """
     del save_prefix, save_format
-    iterator.check_not_saved(save_to_dir)
+    arguments.check_not_saved(save_to_dir)
     class_mode = _warn_of_deprecated(class_mode, dataset_options)
-    options = iterator.make_options(batch_size, shuffle, seed, dataset_options)
+    options = arguments.make_options(batch_size, shuffle, seed, dataset_options)
     decoding = decoding_lib.Decoding(
         target_size, color_mode, interpolation, keep_aspect_ratio=False
     )
@@ -159,7 +160,7 @@ def flow_from_dataframe(
         table_lib.Columns(x_col, y_col, weight_col, class_mode, classes),
         validate_filenames=validate_filenames,
         subset=subset,
-        validation_split=iterator.as_config(generator).validation_split or 0,
+        validation_split=arguments.as_config(generator).validation_split or 0,
     )
     if not table.samples:
         raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import os
 from typing import Any
 
+from migration import arguments
 from migration import decoding as decoding_lib
 from migration import iterator
 from migration import listing as listing_lib
@@ -43,7 +44,7 @@ class DirectoryFlow(iterator.FileFlow):
         """
         targets = targets_lib.Targets(
             class_mode,
-            iterator.as_config(generator).dtype,
+            arguments.as_config(generator).dtype,
             labels=listing.classes,
             num_classes=len(listing.class_indices),
         )
@@ -116,13 +117,13 @@ def flow_from_directory(
         ValueError: If an argument or a file is not as it must be.
     """
     del save_prefix, save_format
-    iterator.check_not_saved(save_to_dir)
+    arguments.check_not_saved(save_to_dir)
     if class_mode not in labels.LABEL_MODES:
         raise ValueError(
             f"`class_mode` must be one of {labels.LABEL_MODES}. "
             f"Received: class_mode={class_mode!r}"
         )
-    options = iterator.make_options(batch_size, shuffle, seed, dataset_options)
+    options = arguments.make_options(batch_size, shuffle, seed, dataset_options)
     decoding = decoding_lib.Decoding(
         target_size, color_mode, interpolation, keep_aspect_ratio
     )
@@ -131,7 +132,7 @@ def flow_from_directory(
         classes=classes,
         follow_links=follow_links,
         subset=subset,
-        validation_split=iterator.as_config(generator).validation_split or 0,
+        validation_split=arguments.as_config(generator).validation_split or 0,
     )
     if not listing.samples:
         raise ValueError(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import functools
-import inspect
 import operator
-import secrets
 import threading
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from migration import arguments
 from migration import batch_dataset
 from migration import batches as batches_lib
 from migration import decoding as decoding_lib
@@ -82,7 +81,7 @@ class Flow(keras.utils.PyDataset):
         # One thread of Keras's: a batch is computed by all cores, and several
         # threads would wait for each other .1 s at the end of an epoch.
         super().__init__(workers=1)
-        config = as_config(generator)
+        config = arguments.as_config(generator)
         self._batches = batches_lib.EpochBatches.of_dataset(
             split, config, targets, options
         )
@@ -252,49 +251,3 @@ class FileFlow(Flow):
         self.color_mode = decoding.color_mode
         self.interpolation = decoding.interpolation
         self.keep_aspect_ratio = decoding.keep_aspect_ratio
-
-
-def as_config(
-    generator: pipeline.AugmentConfig | Any,
-) -> pipeline.AugmentConfig:
-    """Returns the configuration that a flow's first argument is or holds."""
-    if isinstance(generator, pipeline.AugmentConfig):
-        return generator
-    return pipeline.AugmentConfig.from_keras(generator)
-
-
-def make_options(
-    batch_size: int,
-    shuffle: bool,
-    seed: int | None,
-    dataset_options: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Returns the options of a dataset; without a seed, one is drawn.
-
-    Raises:
-        TypeError: If `make_train_dataset` has no such option.
-    """
-    known = inspect.signature(pipeline.make_train_dataset).parameters
-    for name in dataset_options:
-        if name not in known or name in (
-            "data",
-            "split",
-            "config",
-            "label_mode",
-        ):
-            raise TypeError(f"got an unexpected keyword argument {name!r}")
-    return {
-        "batch_size": batch_size,
-        "shuffle": shuffle,
-        "seed": secrets.randbelow(2**31) if seed is None else seed,
-        **dataset_options,
-    }
-
-
-def check_not_saved(save_to_dir: Any) -> None:
-    """Raises ValueError if batches are to be saved, as only Keras does."""
-    if save_to_dir is not None:
-        raise ValueError(
-            "`save_to_dir` must be left out: a dataset has no side effects. "
-            "Save the batches that it yields."
-        )

@@ -414,6 +414,8 @@ def test_padding_has_no_weight(folder):
         ),
         ({}, {"batch_size": 0}, ValueError, "`batch_size` must be"),
         ({}, {"sampling": "even"}, ValueError, "`sampling` must be one of"),
+        ({}, {"epoch": -1}, ValueError, "`epoch` must be an int of at least 0"),
+        ({}, {"label_mode": None}, TypeError, "unexpected.*'label_mode'"),
         ({}, {"colour": 1}, TypeError, "unexpected keyword argument 'colour'"),
         (
             {},
