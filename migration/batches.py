@@ -1,4 +1,4 @@
-"""Single batches, by epoch and step, without a dataset."""
+"""The batches of all epochs, each a function of its epoch and step."""
 
 from __future__ import annotations
 
@@ -6,33 +6,64 @@ from collections.abc import Mapping
 import dataclasses
 import functools
 from typing import Any
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from migration import targets as targets_lib
 import pipeline
 from pipeline import batching as batching_lib
+from pipeline import data_source
 from pipeline import example_order
-from pipeline import labels as labels_lib
 from pipeline import plan
+from pipeline import preprocessing
+from xray_tfds import parallel
 
 # Options of `make_train_dataset` that change none of its batches, or which.
 _NOT_OF_BATCHES = frozenset(
     {"epoch", "memory_budget_bytes", "num_parallel_calls"}
 )
 
+# Epochs whose draws are kept: the present one, and those of passes over the
+# dataset that have begun.
+_EPOCHS_KEPT = 4
+
+# Values of a batch that one core is to have at least, about a millisecond.
+_VALUES_PER_CORE = 2**19
+
+
+class _Draws(NamedTuple):
+    """All that is random in an epoch.
+
+    Attributes:
+        order: int64 `[num_examples]`, numbers of examples.
+        batches: int64 `[steps, batch]`, those of each batch, padded.
+        rows: int64 `[steps, batch]`, their rows of `params`.
+        real: bool `[steps, batch]`, False for padding.
+        params: Parameters by name, tensors `[num_examples, ...]`.
+    """
+
+    order: npt.NDArray[np.int64]
+    batches: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    real: npt.NDArray[np.bool_]
+    params: dict[str, tf.Tensor]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EpochBatches:
     """The batches of `pipeline.make_train_dataset`, in any order.
 
-    A dataset takes .1 s to begin an epoch, and goes through it in order. Here a
-    batch is one call of a function.
+    The graph of that dataset is made ready anew whenever a pass begins, .1 s
+    each time. Here a batch is one call of a function that is ready.
 
     Attributes:
-        split: Images in memory.
+        split: The images.
         config: How they are augmented.
-        label_mode: As for `make_train_dataset`, like all below.
-        batch_size: Images in a batch.
+        targets: What batches hold beside them.
+        batch_size: As for `make_train_dataset`, like all below.
         shuffle: Whether each epoch has a fresh order.
         seed: Decides, with the epoch, all that is random.
         remainder: What becomes of a last batch that is not full.
@@ -42,9 +73,9 @@ class EpochBatches:
         jit_compile: Whether XLA compiles the transforms.
     """
 
-    split: pipeline.Split
+    split: data_source.DataSource
     config: pipeline.AugmentConfig
-    label_mode: labels_lib.LabelMode
+    targets: targets_lib.Targets
     batch_size: int
     shuffle: bool
     seed: int
@@ -54,17 +85,26 @@ class EpochBatches:
     statistics: pipeline.Statistics | None = None
     jit_compile: bool = True
 
+    def __post_init__(self) -> None:
+        """Checks the options as `make_train_dataset` does."""
+        function = self.config.preprocessing_function
+        if function is not None:
+            preprocessing.as_graph_function(function, self.image_shape)
+        example_order.check_sampling(self.sampling, self.shuffle, self.split)
+        self.batching  # Checks two more.
+
     @classmethod
     def of_dataset(
         cls,
-        split: pipeline.Split,
+        split: data_source.DataSource,
         config: pipeline.AugmentConfig,
+        targets: targets_lib.Targets,
         options: Mapping[str, Any],
     ) -> EpochBatches:
         """Returns the batches of a dataset made with the given options."""
         names = {field.name for field in dataclasses.fields(cls)}
         known = {k: v for k, v in options.items() if k in names}
-        return cls(split, config, **known)
+        return cls(split, config, targets, **known)
 
     @classmethod
     def unknown(cls, options: Mapping[str, Any]) -> list[str]:
@@ -84,52 +124,130 @@ class EpochBatches:
             self.split.num_examples, self.batch_size, self.remainder, None
         )
 
-    def draw(self, epoch: int) -> batching_lib.Draws:
-        """Returns the order of an epoch and every example's transform."""
-        return plan.draw_epoch(
-            self.split,
-            self.config,
-            plan.make_key(self.seed, epoch),
-            shuffle=self.shuffle,
-            sampling=self.sampling,
-        )
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Returns the numbers of the examples in the order of an epoch."""
+        return self._draw(epoch).order.copy()
 
-    def make(self, draws: batching_lib.Draws, step: int) -> Any:
-        """Returns a batch of an epoch.
+    @property
+    def is_weighted(self) -> bool:
+        """Whether batches say which of their examples are real."""
+        return self.sample_weight or self.batching.has_padding
+
+    def make(self, epoch: int, step: int, *, as_numpy: bool = True) -> Any:
+        """Returns a batch.
 
         Args:
-            draws: What the epoch draws.
-            step: Number of the batch, from 0.
-
-        Returns:
-            What the dataset yields, as NumPy arrays.
+            epoch: From 0.
+            step: Number of the batch in the epoch, from 0.
+            as_numpy: Whether the images are an array, or a tensor. All else is
+                arrays.
         """
-        with tf.device("CPU:0"):
-            batch = self._make(draws, tf.constant(step, tf.int64))
-        return tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
-
-    @functools.cached_property
-    def _make(self) -> Any:
-        maker = labels_lib.ElementMaker(
-            self.label_mode,
-            num_classes=len(self.split.class_names),
-            dtype=self.config.dtype,
-            weighted=self.sample_weight or self.batching.has_padding,
-            trim=self.batching.has_partial,
+        images, index, real = self._make_images(epoch, step)
+        return self.targets.make_element(
+            images.numpy() if as_numpy else images,
+            index,
+            real if self.is_weighted else None,
         )
 
-        def make(draws: batching_lib.Draws, step: tf.Tensor) -> Any:
-            positions, real = self.batching.positions(step, step + 1)
-            index = tf.gather(draws.order, positions[0])
-            rows = tf.gather(draws.rows, positions[0])
-            images, labels = self.split.fetch(index, ())
-            params = {k: tf.gather(v, rows) for k, v in draws.params.items()}
-            images = pipeline.augment_features(
-                {"image": images, "params": params},
+    def _make_images(
+        self, epoch: int, step: int
+    ) -> tuple[tf.Tensor, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Returns images of a batch, numbers of examples, which are real."""
+        draws = self._draw(epoch)
+        index, real = draws.batches[step], draws.real[step]
+        with tf.device("CPU:0"):
+            source = tf.constant(index)
+            if self.split.images is None:
+                source, _ = self.split.fetch(source, ())
+            images = self._augment(
+                source, tf.constant(draws.rows[step]), draws.params
+            )
+            size = int(real.sum())
+            if self.batching.has_partial and size < len(real):
+                # The batch was computed whole: XLA compiles for every shape.
+                images, index, real = images[:size], index[:size], real[:size]
+        return images, index, real
+
+    @functools.cached_property
+    def _draw(self) -> Any:
+        @tf.function(autograph=False)
+        def draw(epoch: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            draws = plan.draw_epoch(
+                self.split,
+                self.config,
+                plan.make_key(self.seed, epoch),
+                shuffle=self.shuffle,
+                sampling=self.sampling,
+            )
+            places, real = self.batching.positions(
+                tf.constant(0, tf.int64),
+                tf.constant(self.batching.steps, tf.int64),
+            )
+            index = tf.gather(draws.order, places)
+            rows = tf.gather(draws.rows, places)
+            return draws.order, index, rows, real, draws.params
+
+        @functools.lru_cache(_EPOCHS_KEPT)
+        def draw_once(epoch: int) -> _Draws:
+            with tf.device("CPU:0"):
+                *numbers, params = draw(tf.constant(epoch, tf.int64))
+            order, index, rows, real = (number.numpy() for number in numbers)
+            return _Draws(order, index, rows, real, params)
+
+        return draw_once
+
+    @functools.cached_property
+    def _augment(self) -> Any:
+        """From numbers or pixels of examples, rows and `params` to images.
+
+        Concrete: to find what was traced would take as long as a small batch.
+        """
+        size = self.batching.batch_size
+        numbers = tf.TensorSpec([size], tf.int64)
+        pixels = tf.TensorSpec([size, *self.split.image_shape], tf.uint8)
+        params = tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
+            self._draw(0).params,
+        )
+
+        @tf.function(autograph=False)
+        def augment(
+            source: tf.Tensor, rows: tf.Tensor, params: dict[str, tf.Tensor]
+        ) -> tf.Tensor:
+            params = {name: tf.gather(v, rows) for name, v in params.items()}
+            if self.split.images is not None:
+                source = tf.gather(self.split.images, source)
+            return self._augment_in_parts(source, params)
+
+        source = pixels if self.split.images is None else numbers
+        return augment.get_concrete_function(source, numbers, params)
+
+    def _augment_in_parts(
+        self, images: tf.Tensor, params: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Augments parts of a batch, which the graph runs side by side."""
+        parts = _count_parts(*images.shape)
+        features = {"image": images, "params": params}
+        shares = tf.nest.map_structure(
+            lambda tensor: tf.split(tensor, parts), features
+        )
+        augmented = [
+            pipeline.augment_features(
+                {
+                    "image": shares["image"][part],
+                    "params": {k: v[part] for k, v in shares["params"].items()},
+                },
                 self.config,
                 self.statistics,
                 jit_compile=self.jit_compile,
             )
-            return maker.make_element(images, labels, real[0])
+            for part in range(parts)
+        ]
+        return tf.concat(augmented, axis=0)
 
-        return tf.function(make, autograph=False)
+
+def _count_parts(batch_size: int, *image_shape: int) -> int:
+    """Returns into how many equal parts a batch is cut for the cores."""
+    values = batch_size * int(np.prod(image_shape))
+    most = max(1, min(parallel.num_cores(), values // _VALUES_PER_CORE))
+    return max(n for n in range(1, most + 1) if batch_size % n == 0)

@@ -1,9 +1,10 @@
-"""Files into pixels, as Keras's `load_img` does it, all of a split at once."""
+"""Files into pixels, as Keras's `load_img` does it."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import operator
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from migration import listing as listing_lib
+from migration import splits
 import pipeline
 from pipeline import buffers
 from pipeline import checks
+from pipeline import data_source
 from xray_tfds import parallel
 from xray_tfds.decode import images
 from xray_tfds.decode import quiet
@@ -53,34 +56,55 @@ class Decoding:
         return height, width, images.COLOR_MODES[self.color_mode]
 
 
-def load_split(
-    listing: listing_lib.Listing, decoding: Decoding, name: str
-) -> pipeline.Split:
-    """Decodes all files into memory, once, on all cores.
+def open_split(
+    files: listing_lib.Files,
+    decoding: Decoding,
+    name: str,
+    *,
+    memory_budget_bytes: int,
+) -> data_source.DataSource:
+    """Decodes all files into memory, once, on all cores, if they fit.
 
     Args:
-        listing: The files.
+        files: The files.
         decoding: How to decode them.
         name: What errors call the split.
+        memory_budget_bytes: Most bytes the images may take to be kept in
+            memory. Beyond it they are decoded again in every epoch.
 
     Raises:
-        ValueError: If a file cannot be read, or has more than 8 bits.
+        ValueError: If there is no file, or one of those that are decoded here
+            cannot be read, or has more than 8 bits.
     """
-    pixels = buffers.empty_aligned((listing.samples, *decoding.image_shape))
+    shape = (files.samples, *decoding.image_shape)
+    decode = functools.partial(_load, decoding=decoding)
+    labels, names = files.labels, files.class_names
+    if np.prod(shape) > memory_budget_bytes:
+        logging.warning(
+            "%d images of %s take more than `memory_budget_bytes`=%d: they are "
+            "decoded again in every epoch",
+            *(files.samples, decoding.image_shape, memory_budget_bytes),
+        )
+        return splits.FileSplit(
+            name=name,
+            filepaths=tuple(files.filepaths),
+            filenames=tuple(files.filenames),
+            image_shape=decoding.image_shape,
+            decode=decode,
+            labels=labels,
+            class_names=names,
+        )
+    pixels = buffers.empty_aligned(shape)
     decoded = parallel.ordered_map(
-        functools.partial(_load, decoding=decoding),
-        listing.filepaths,
-        total=listing.samples,
-        desc="Decoding",
+        decode, files.filepaths, total=files.samples, desc="Decoding"
     )
     for index, image in enumerate(decoded):
         pixels[index] = image
+    images = buffers.adopt(pixels)
+    if labels is None:
+        return splits.UnlabelledSplit.of_images(images, name, files.filenames)
     return pipeline.Split.from_arrays(
-        buffers.adopt(pixels),
-        listing.classes,
-        class_names=tuple(listing.class_indices),
-        name=name,
-        filenames=listing.filenames,
+        images, labels, class_names=names, name=name, filenames=files.filenames
     )
 
 

@@ -4,16 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import os
-import secrets
 from typing import Any
 
-from migration import batches as batches_lib
+from migration import arguments
 from migration import decoding as decoding_lib
-from migration import flow as flow_lib
+from migration import iterator
 from migration import listing as listing_lib
+from migration import targets as targets_lib
 import pipeline
 from pipeline import labels
 from pipeline import subsets
+
+
+class DirectoryFlow(iterator.FileFlow):
+    """What `flow_from_directory` returns.
+
+    Attributes:
+        listing: The files.
+    """
+
+    allowed_class_modes = set(labels.LABEL_MODES)
+
+    def __init__(
+        self,
+        generator: Any,
+        listing: listing_lib.Listing,
+        decoding: decoding_lib.Decoding,
+        class_mode: labels.LabelMode,
+        options: dict[str, Any],
+    ) -> None:
+        """Decodes the files, if they fit into memory.
+
+        Args:
+            generator: What the user passed.
+            listing: The files.
+            decoding: How to decode them.
+            class_mode: What the labels are.
+            options: For `pipeline.make_train_dataset`.
+        """
+        targets = targets_lib.Targets(
+            class_mode,
+            arguments.as_config(generator).dtype,
+            labels=listing.classes,
+            num_classes=len(listing.class_indices),
+        )
+        super().__init__(generator, listing, decoding, targets, options)
+        self.listing = listing
+        self.classes = self.labels = listing.classes
+        self.class_indices = listing.class_indices
+        self.num_classes = listing.num_classes
 
 
 def flow_from_directory(
@@ -34,12 +73,25 @@ def flow_from_directory(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
     **dataset_options: Any,
-) -> flow_lib.DirectoryFlow:
+) -> DirectoryFlow:
     """Does what Keras's `generator.flow_from_directory(...)` does.
 
     Files, their order, labels, decoding and resizing are Keras's; so is the
-    distribution of batches. Images are decoded once, into memory. What differs:
-    the stream of random numbers, and no `save_to_dir`.
+    distribution of batches. Images are decoded once, into memory, or in every
+    epoch where they take more than `memory_budget_bytes`. What differs: the
+    stream of random numbers, and no `save_to_dir`.
+
+    Two flows with one seed transform example `i` of each alike, whatever else
+    they do to it. So images and their masks stay together, in files of equal
+    order:
+
+        turned = pipeline.AugmentConfig(rotation_range=5)
+        films = migration.flow_from_directory(
+            turned, "DIR/films", class_mode=None, seed=1)
+        masks = migration.flow_from_directory(
+            turned, "DIR/masks", class_mode=None, seed=1)
+        pairs = tf.data.Dataset.zip((films.dataset, masks.dataset))
+        model.fit(pairs, epochs=5)
 
     Args:
         generator: `pipeline.AugmentConfig`, or a live `ImageDataGenerator`,
@@ -65,67 +117,26 @@ def flow_from_directory(
         ValueError: If an argument or a file is not as it must be.
     """
     del save_prefix, save_format
-    _check_arguments(save_to_dir, class_mode)
-    config = _as_config(generator)
-    decoding = decoding_lib.Decoding(
-        target_size, color_mode, interpolation, keep_aspect_ratio
-    )
-    listing = _list_images(
-        directory,
-        classes=classes,
-        follow_links=follow_links,
-        subset=subset,
-        validation_split=config.validation_split,
-    )
-    split = decoding_lib.load_split(listing, decoding, subset or "all")
-    options: dict[str, Any] = {
-        "batch_size": batch_size,
-        "seed": secrets.randbelow(2**31) if seed is None else seed,
-        "shuffle": shuffle,
-        "label_mode": class_mode,
-        **dataset_options,
-    }
-    return flow_lib.DirectoryFlow(
-        generator,
-        listing,
-        decoding,
-        batches_lib.EpochBatches.of_dataset(split, config, options),
-        pipeline.make_train_dataset(split, split.name, config, **options),
-        epoch=options.get("epoch", 0),
-        dataset_only=batches_lib.EpochBatches.unknown(options),
-    )
-
-
-def _check_arguments(save_to_dir: Any, class_mode: Any) -> None:
-    """Raises ValueError for what only Keras does."""
-    if save_to_dir is not None:
-        raise ValueError(
-            "`save_to_dir` must be left out: a dataset has no side effects. "
-            "Save the batches that it yields."
-        )
+    arguments.check_not_saved(save_to_dir)
     if class_mode not in labels.LABEL_MODES:
         raise ValueError(
             f"`class_mode` must be one of {labels.LABEL_MODES}. "
             f"Received: class_mode={class_mode!r}"
         )
-
-
-def _as_config(
-    generator: pipeline.AugmentConfig | Any,
-) -> pipeline.AugmentConfig:
-    if isinstance(generator, pipeline.AugmentConfig):
-        return generator
-    return pipeline.AugmentConfig.from_keras(generator)
-
-
-def _list_images(
-    directory: str | os.PathLike[str], **options: Any
-) -> listing_lib.Listing:
-    """Lists a directory that must hold images."""
-    listing = listing_lib.list_directory(directory, **options)
+    options = arguments.make_options(batch_size, shuffle, seed, dataset_options)
+    decoding = decoding_lib.Decoding(
+        target_size, color_mode, interpolation, keep_aspect_ratio
+    )
+    listing = listing_lib.list_directory(
+        directory,
+        classes=classes,
+        follow_links=follow_links,
+        subset=subset,
+        validation_split=arguments.as_config(generator).validation_split or 0,
+    )
     if not listing.samples:
         raise ValueError(
             f"`directory` must hold images in class folders. None found in "
             f"{listing.directory}, classes {list(listing.class_indices)}"
         )
-    return listing
+    return DirectoryFlow(generator, listing, decoding, class_mode, options)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,24 +19,23 @@ ENDINGS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Listing:
-    """What was found, under the names of Keras's iterator.
+class Files:
+    """Files of images, under the names of Keras's iterators.
 
     Attributes:
-        directory: Where it was found.
-        filenames: Paths relative to `directory`.
-        classes: `[samples]`, index of each file's class.
-        class_indices: Index of each class, by name.
-        num_classes: Number of classes, also of those without files.
-        subset: Which part of each class was taken; None for all.
+        directory: What their names are relative to.
+        filenames: Their names.
+        classes: Of each file, the index of its class, or a list of several;
+            None where there are no classes.
+        class_indices: Index of each class, by name; None likewise.
+        subset: Which part was taken; None for all.
     """
 
     directory: str
     filenames: tuple[str, ...]
-    classes: npt.NDArray[np.int32]
-    class_indices: dict[str, int]
-    num_classes: int
-    subset: subsets.Subset | None = None
+    classes: Any
+    class_indices: dict[Any, int] | None
+    subset: subsets.Subset | None
 
     @property
     def samples(self) -> int:
@@ -45,6 +46,40 @@ class Listing:
     def filepaths(self) -> tuple[str, ...]:
         """Paths of the files."""
         return tuple(os.path.join(self.directory, n) for n in self.filenames)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64] | None:
+        """Class of each file; None unless each has one."""
+        if self.classes is None or any(
+            isinstance(c, list) for c in self.classes
+        ):
+            return None
+        return np.array(self.classes, np.int64)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names in the order of `labels`; empty if there are none."""
+        if self.class_indices is None or self.labels is None:
+            return ()
+        return tuple(self.class_indices)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Listing(Files):
+    """What was found in a directory.
+
+    Attributes:
+        directory: Where it was found.
+        filenames: Paths relative to `directory`.
+        classes: `[samples]`, index of each file's class.
+        class_indices: Index of each class, by name.
+        num_classes: Number of classes, also of those without files.
+        subset: Which part of each class was taken; None for all.
+    """
+
+    classes: npt.NDArray[np.int32]
+    class_indices: dict[str, int]
+    num_classes: int
 
 
 def list_directory(
@@ -80,24 +115,19 @@ def list_directory(
         checks.check_choice("subset", subset, subsets.SUBSETS)
     names = list(classes or _subfolders(directory))
     indices = {name: index for index, name in enumerate(names)}
-    found = [
-        (os.path.join(name, path), indices[name])
-        for name in names
-        for path in _class_files(directory, name, follow_links)
-    ]
-    filenames = [path for path, _ in found]
-    labels = [label for _, label in found]
+    found = list(_images(directory, names, follow_links))
+    labels = np.array([indices[name] for name, _ in found], np.int32)
     chosen = np.arange(len(labels))
     if subset is not None:
-        held_out = subsets.held_out(np.array(labels, int), validation_split)
+        held_out = subsets.held_out(labels, validation_split)
         chosen = np.flatnonzero(held_out == (subset == "validation"))
     return Listing(
         directory=directory,
-        filenames=tuple(filenames[i] for i in chosen),
-        classes=np.array(labels, np.int32)[chosen],
+        filenames=tuple(found[i][1] for i in chosen),
+        classes=labels[chosen],
         class_indices=indices,
-        num_classes=len(names),
         subset=subset,
+        num_classes=len(names),
     )
 
 
@@ -106,18 +136,26 @@ def _subfolders(directory: str) -> list[str]:
     return [e for e in entries if os.path.isdir(os.path.join(directory, e))]
 
 
-def _class_files(directory: str, name: str, follow_links: bool) -> list[str]:
-    """Returns paths relative to a class's folder, by folder, then by name."""
-    if os.path.basename(name) != name:
-        raise ValueError(
-            "`classes` must be folders directly in `directory`. "
-            f"Received: {name!r}"
-        )
-    folder = os.path.join(directory, name)
+def _images(
+    directory: str, names: Sequence[str], follow_links: bool
+) -> Iterator[tuple[str, str]]:
+    """Yields class and name of each image, in the order of the classes."""
+    for name in names:
+        if os.path.basename(name) != name:
+            raise ValueError(
+                "`classes` must be folders directly in `directory`. "
+                f"Received: {name!r}"
+            )
+        for path in _files(os.path.join(directory, name), follow_links):
+            yield name, os.path.join(name, path)
+
+
+def _files(folder: str, follow_links: bool) -> list[str]:
+    """Returns paths of images relative to `folder`, by folder, then by name."""
     walk = os.walk(folder, followlinks=follow_links)
     return [
-        os.path.relpath(os.path.join(root, file), folder)
-        for root, _, files in sorted(walk, key=lambda entry: entry[0])
-        for file in sorted(files)
-        if file.lower().endswith(ENDINGS)
+        os.path.relpath(os.path.join(root, name), folder)
+        for root, _, names in sorted(walk, key=lambda entry: entry[0])
+        for name in sorted(names)
+        if name.lower().endswith(ENDINGS)
     ]

@@ -31,15 +31,17 @@ def permute_in_place(array: npt.NDArray[Any], order: Sequence[int]) -> None:
         pending[slot] = False
 
 
-def empty_aligned(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Returns an uninitialised uint8 array that TensorFlow can adopt."""
-    size = int(np.prod(shape))
+def empty_aligned(
+    shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint8
+) -> npt.NDArray[Any]:
+    """Returns an uninitialised array that TensorFlow can adopt."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     buffer: npt.NDArray[np.uint8] = np.empty(size + _ALIGNMENT, np.uint8)
     offset = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[offset : offset + size].reshape(shape)
+    return buffer[offset : offset + size].view(dtype).reshape(shape)
 
 
-def adopt(images: npt.NDArray[np.uint8]) -> tf.Tensor:
+def adopt(images: npt.NDArray[Any]) -> tf.Tensor:
     """Returns an aligned array as a host tensor that shares its memory.
 
     `tf.convert_to_tensor` copies: twice the budget, for a moment.

@@ -172,7 +172,7 @@ def make_train_dataset(
     if not step and num_spans == 1:
         number = batching.elements * (num_epochs or 1)
         ds = ds.apply(tf.data.experimental.assert_cardinality(number))
-    return ds.with_options(_options()).prefetch(tf.data.AUTOTUNE)
+    return ds.with_options(make_options()).prefetch(tf.data.AUTOTUNE)
 
 
 def make_eval_dataset(
@@ -262,7 +262,8 @@ def _check_places(
         )
 
 
-def _options() -> tf.data.Options:
+def make_options() -> tf.data.Options:
+    """Returns the options of a dataset whose batches are all made."""
     options = tf.data.Options()
     options.deterministic = True
     # To rewrite the graph, each pass would serialise it with the split in it:

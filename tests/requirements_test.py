@@ -21,6 +21,7 @@ _DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py", "sklearn": "scikit-learn"}
 _EXTRAS = {
     "array_record": "array_record",
     "optuna": "sweep",
+    "pandas": "dataframe",
     "pydicom": "dicom",
     "sqlalchemy": "sweep",
 }

@@ -1,4 +1,4 @@
-"""What `flow_from_directory` returns, beside Keras's live iterator."""
+"""What all flows are to their users, beside Keras's live iterator."""
 
 from concurrent import futures
 import inspect
@@ -39,6 +39,14 @@ def make_flow(folder, augment=_AUGMENT, **options):
     return migration.flow_from_directory(
         pipeline.AugmentConfig(**augment), folder, **(_OPTIONS | options)
     )
+
+
+def make_graph(flow, options):
+    """Returns the pipeline's own dataset of the batches of a flow."""
+    options = {"batch_size": 4, "seed": 7} | options
+    options["label_mode"] = options.pop("class_mode", "categorical")
+    config = pipeline.AugmentConfig(**options.pop("augment", _AUGMENT))
+    return pipeline.make_train_dataset(flow.split, "all", config, **options)
 
 
 def assert_equal(actual, expected):
@@ -133,8 +141,16 @@ def test_batches_by_index_and_by_next_equal_those_of_keras(folder, class_mode):
 )
 def test_epochs_equal_the_passes_of_the_dataset(folder, options):
     flow = make_flow(folder, **options)
-    passes = [list(flow.dataset.as_numpy_iterator()) for _ in range(2)]
+    graph = make_graph(flow, options)
+    assert flow.dataset.element_spec == graph.element_spec
+    assert flow.dataset.cardinality() == graph.cardinality()
+    passes = [list(graph.as_numpy_iterator()) for _ in range(2)]
     assert len(flow) == len(passes[0])
+    for expected in passes:
+        actual = list(flow.dataset.as_numpy_iterator())
+        assert len(actual) == len(expected)
+        for batch, other in zip(actual, expected):
+            assert_equal(batch, other)
     for expected in itertools.chain(*passes):
         assert_equal(next(flow), expected)
     for step, expected in reversed(list(enumerate(passes[1]))):
@@ -236,9 +252,9 @@ def test_each_epoch_of_training_is_another(folder):
     seen = []
     make = flow._batches.make
 
-    def note(draws, step):
-        seen.append((tuple(draws.order.numpy()), step))
-        return make(draws, step)
+    def note(epoch, step):
+        seen.append((tuple(flow._batches.order(epoch)), step))
+        return make(epoch, step)
 
     object.__setattr__(flow._batches, "make", note)
     _model(flow).fit(flow, epochs=3, verbose=0)
