@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import pipeline
 from pipeline import batching as batching_lib
+from pipeline import data_source
 from xray_tfds import parallel
 
 
@@ -115,6 +116,11 @@ class FileSplit:
         if self.labels is None:
             raise _no_classes()
         return self.labels
+
+    def read_columns(self) -> data_source.Columns:
+        """As `DataSource.read_columns`; nobody knows the patients."""
+        unknown = ("",) * self.num_examples
+        return data_source.Columns(self.read_labels(), self.filenames, unknown)
 
     def count_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.count_labels`."""

@@ -10,8 +10,8 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGES = (
-    *("disk", "evaluation", "migration", "pages", "pipeline", "tests"),
-    *("train", "training", "xray_tfds"),
+    *("disk", "evaluate", "evaluation", "inference", "migration", "pages"),
+    *("pipeline", "tests", "train", "training", "xray_tfds"),
 )
 
 # Imported -> what provides it, where that has another name.
@@ -42,7 +42,7 @@ def _required(section, option):
 def _imported(package):
     """Top-level names that others provide, of all files of a package."""
     path = _ROOT / package
-    files = path.rglob("*.py") if path.is_dir() else [_ROOT / "train.py"]
+    files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):

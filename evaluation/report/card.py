@@ -82,20 +82,20 @@ def _metrics(results: words.Results) -> list[dict[str, Any]]:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    import markupsafe
+    import jinja2
 
+    # Of MarkupSafe, which Jinja brings.
+    markup = jinja2.utils.markupsafe.Markup
     return html.environment(
         "evaluation.report",
         {
             # The text is escaped as Markdown needs it, not as HTML does.
-            "md": lambda value: markupsafe.Markup(_escape(value)),
-            "plain": lambda value: markupsafe.Markup(" ".join(value.split())),
-            "yaml": lambda value: markupsafe.Markup(_yaml(value)),
+            "md": lambda value: markup(_escape(value)),
+            "plain": lambda value: markup(" ".join(value.split())),
+            "yaml": lambda value: markup(_yaml(value)),
             "number": words.number,
             "title": words.title,
-            "with_interval": lambda each: markupsafe.Markup(
-                words.with_interval(each)
-            ),
+            "with_interval": lambda each: markup(words.with_interval(each)),
         },
     )
 
