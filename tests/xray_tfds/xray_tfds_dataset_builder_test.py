@@ -35,21 +35,21 @@ def _examples(builder, split):
     return list(builder.as_dataset(split=split).as_numpy_iterator())
 
 
+@pytest.fixture(scope="class")
+def public_archive(request, tmp_path_factory):
+    """Gives a class of tests what is unpacked in the place of a download."""
+    root = image_trees.write_public_layout(tmp_path_factory.mktemp("archive"))
+    request.cls.dummy_data = root
+    request.cls.EXAMPLE_DIR = str(root)
+
+
+@pytest.mark.usefixtures("public_archive")
 class XrayTfdsTest(tfds_testing.DatasetBuilderTestCase):
     """TFDS's own checks: registration, splits, checksums, no plain `open`."""
 
     DATASET_CLASS = xray_tfds.Builder
     SPLITS = {"train": 73, "validation": 7, "test": 8}
     DL_EXTRACT_RESULT = ""
-
-    @pytest.fixture(autouse=True, scope="class")
-    @staticmethod
-    def _public_archive(request, tmp_path_factory):
-        root = image_trees.write_public_layout(
-            tmp_path_factory.mktemp("archive")
-        )
-        request.cls.dummy_data = root
-        request.cls.EXAMPLE_DIR = str(root)
 
 
 def test_given_splits_are_kept_and_pixels_equal_keras(image_tree, tmp_path):

@@ -16,7 +16,8 @@ def test_sets_are_the_connected_components(pairs):
     sets = disjoint_sets.DisjointSets()
     for first, second in pairs:
         sets.join(first, second)
-    edges = np.array(pairs, int).reshape(-1, 2)
+    # SciPy 1.11 takes no others.
+    edges = np.array(pairs, np.int32).reshape(-1, 2)
     graph = sparse.coo_array((np.ones(len(edges)), edges.T), (30, 30))
     _, components = csgraph.connected_components(graph, directed=False)
     for item in range(30):
