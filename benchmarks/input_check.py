@@ -78,9 +78,13 @@ def _flags_of(predictor, reference, files):
         decoded = predictor.decode(data)
         pixels = predictor.make_pixels(decoded)
         [prediction] = predictor.predict(pixels[np.newaxis])
+        features = prediction.features[np.newaxis]
+        [others] = input_check.check_familiar(
+            reference, pixels[np.newaxis], features
+        )
         yield (
             *input_check.check_film(decoded, pixels),
-            *input_check.check_familiar(reference, pixels, prediction.features),
+            *others,
         )
 
 

@@ -67,7 +67,7 @@ def measure(classes: Classes, features: Array) -> Array:
         features: float64 `[n, num_features]`.
     """
     squares = [
-        np.einsum("ni,ij,nj->n", centred, classes.precision, centred)
+        np.sum(centred @ classes.precision * centred, axis=1)
         for centred in (
             features - mean for mean in classes.means if np.isfinite(mean).all()
         )

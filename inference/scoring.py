@@ -111,8 +111,11 @@ def score_at_once(
     parts = []
     for start in range(0, max(len(images), 1), size):
         batch = images[start : start + size]
-        lacking = np.zeros((size - len(batch), *batch.shape[1:]), np.uint8)
-        outputs = run.outputs(tf.constant(np.concatenate([batch, lacking])))
+        filled = batch
+        if len(batch) < size:
+            filled = np.zeros((size, *batch.shape[1:]), np.uint8)
+            filled[: len(batch)] = batch
+        outputs = run.outputs(tf.constant(filled))
         parts.append([each.numpy()[: len(batch)] for each in outputs])
     probabilities, features = (
         np.concatenate(each).astype(np.float64) for each in zip(*parts)

@@ -28,6 +28,11 @@ def check(pixels, **options):
     return input_check.check_film(decoded, predictor.make_pixels(decoded))
 
 
+def familiar(reference, image, features=None):
+    [found] = input_check.check_familiar(reference, image[np.newaxis], features)
+    return found
+
+
 def noise(*shape, low=0, high=255):
     return np.random.default_rng(0).integers(low, high, shape)
 
@@ -108,13 +113,11 @@ def test_constant_image_is_neither_inverted_nor_a_film():
         np.arange(64.0),
     )
     flat = np.full((32, 32, 1), 90, np.uint8)
-    assert input_check.check_familiar(reference, flat, None) == ("layout",)
-    far = np.array([1.1])
-    found = input_check.check_familiar(reference, flat, far)
-    assert found == ("layout", "unfamiliar")
-    nowhere = np.array([np.nan])
-    found = input_check.check_familiar(reference, flat, nowhere)
-    assert found == ("layout", "unfamiliar")
+    assert familiar(reference, flat) == ("layout",)
+    for features in ([1.1], [np.nan]):
+        found = familiar(reference, flat, np.array([features]))
+        assert found == ("layout", "unfamiliar")
+    assert familiar(reference, flat, np.array([[0.9]])) == ("layout",)
 
 
 def test_reference_is_learned_once_and_kept(workdir, monkeypatch):
@@ -195,10 +198,8 @@ def test_real_films_correlate_with_their_mean_and_inverted_ones_do_not():
         np.mean([reference_lib.thumbnail_of(x) for x in images], axis=0),
     )
     for image in images:
-        assert input_check.check_familiar(reference, image, None) == ()
-        assert input_check.check_familiar(reference, 255 - image, None) == (
-            "inverted",
-        )
+        assert familiar(reference, image) == ()
+        assert familiar(reference, 255 - image) == ("inverted",)
 
 
 @image_trees.needs_real_images
