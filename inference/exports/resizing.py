@@ -42,8 +42,8 @@ def resize(
     """
     left, top, right, bottom = box
     if interpolation == "nearest":
-        rows = _nearest(top, bottom, size[0])
-        columns = _nearest(left, right, size[1])
+        rows = _nearest(tf.shape(image)[0], top, bottom, size[0])
+        columns = _nearest(tf.shape(image)[1], left, right, size[1])
         return tf.gather(tf.gather(image, rows, axis=0), columns, axis=1)
     across = _weights(tf.shape(image)[1], left, right, size[1], interpolation)
     along = _weights(tf.shape(image)[0], top, bottom, size[0], interpolation)
@@ -84,8 +84,7 @@ def _weights(
         interpolation: Name of the filter.
     """
     function, radius = _FILTERS[interpolation]
-    start, stop = tf.cast(start, tf.float64), tf.cast(stop, tf.float64)
-    scale = (stop - start) / tf.cast(size, tf.float64)
+    start, scale = _scale(length, start, stop, size)
     stretch = tf.maximum(scale, 1.0)
     support = radius * stretch
     places = tf.range(size)[:, tf.newaxis]
@@ -103,14 +102,24 @@ def _weights(
     return tf.sign(scaled) * tf.floor(tf.abs(scaled) + 0.5)
 
 
-def _nearest(start: Any, stop: Any, size: Any) -> tf.Tensor:
+def _scale(
+    length: tf.Tensor, start: Any, stop: Any, size: Any
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns `start`, and how many pixels become one, in float64."""
+    start, stop = tf.cast(start, tf.float64), tf.cast(stop, tf.float64)
+    # It is `size`. If that is a constant, TensorFlow multiplies by 1 / size
+    # instead (Grappler's constant folding), which is rounded otherwise.
+    size = tf.minimum(size, size + length)
+    return start, (stop - start) / tf.cast(size, tf.float64)
+
+
+def _nearest(length: tf.Tensor, start: Any, stop: Any, size: Any) -> tf.Tensor:
     """Returns int32 `[size]`, which pixels are taken.
 
     PIL adds the scale up, and so does this: a product is rounded otherwise and
     takes the neighbour of one pixel in some hundreds of sizes.
     """
-    start, stop = tf.cast(start, tf.float64), tf.cast(stop, tf.float64)
-    scale = (stop - start) / tf.cast(size, tf.float64)
+    start, scale = _scale(length, start, stop, size)
     steps = tf.fill([size - 1], scale)
     first = start + scale * 0.5
     return tf.cast(tf.cumsum(tf.concat([[first], steps], axis=0)), tf.int32)
