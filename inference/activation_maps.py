@@ -52,9 +52,9 @@ class _Parts:
     neck: tuple[layers.Layer, ...]
     head: layers.Dense
 
-    def features(self, images: npt.NDArray[np.float32]) -> Any:
+    def features(self, images: Any) -> Any:
         """Returns float32 features `[n, rows, columns, features]`."""
-        x = tf.constant(images)
+        x = images
         for model in self.body:
             x = model(x, training=False)
         return tf.cast(x, tf.float32)
@@ -96,17 +96,42 @@ def activation_maps(
     classes = _check(model, images, class_index)
     parts = _split(model)
     maps = [
-        _upsample(
-            _place_sums(
-                parts,
-                parts.features(images[start:stop]),
-                classes[start:stop],
-            ),
-            images.shape[1:3],
+        np.asarray(
+            _upsample(
+                _place_sums(
+                    parts,
+                    parts.features(tf.constant(images[start:stop])),
+                    classes[start:stop],
+                ),
+                images.shape[1:3],
+            )
         )
         for start, stop in _spans(len(images))
     ]
     return np.concatenate(maps) if maps else images[..., 0]
+
+
+def maps_of_classes(model: keras.Model, images: Any) -> Any:
+    """Returns `activation_maps` for each class, as a part of a graph.
+
+    Args:
+        model: As there.
+        images: float32 tensor `[n, height, width, channels]`.
+
+    Returns:
+        float32 tensor `[n, num_classes, height, width]`.
+    """
+    parts = _split(model)
+    features = parts.features(images)
+    number = tf.shape(images)[0]
+    maps = [
+        _upsample(
+            _place_sums(parts, features, tf.fill([number], index)),
+            images.shape[1:3],
+        )
+        for index in range(model.output_shape[-1])
+    ]
+    return tf.stack(maps, axis=1)
 
 
 def overlay(
@@ -247,9 +272,7 @@ def _cut(model: keras.Model) -> tuple[Any, list[Any]]:
     return features, behind
 
 
-def _place_sums(
-    parts: _Parts, features: Any, classes: npt.NDArray[np.int64]
-) -> Any:
+def _place_sums(parts: _Parts, features: Any, classes: Any) -> Any:
     """Returns float32 `[n, rows, columns]`, what speaks for the classes."""
     contrast = _contrast(parts.head, classes)
     if parts.is_average():
@@ -268,7 +291,7 @@ def _place_sums_by_gradient(parts: _Parts, features: Any, contrast: Any) -> Any:
     return tf.reduce_sum(features * slopes, axis=-1)
 
 
-def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
+def _contrast(head: layers.Dense, classes: Any) -> Any:
     """Returns `[n, features]`: a class's weights less the mean of the others'.
 
     The biases have no place and are left out.
@@ -281,10 +304,10 @@ def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
     )
 
 
-def _upsample(place_sums: Any, size: Sequence[int]) -> npt.NDArray[np.float32]:
+def _upsample(place_sums: Any, size: Sequence[int]) -> Any:
     """Returns maps of the size of the images, 0 to 1."""
     positive = tf.nn.relu(place_sums)[..., tf.newaxis]
     maps = tf.image.resize(positive, size, method="bilinear")[..., 0]
     # Where nothing speaks for the class the highest is 0, and the map stays so.
     highest = tf.reduce_max(maps, axis=(1, 2), keepdims=True)
-    return np.asarray(tf.math.divide_no_nan(maps, highest))
+    return tf.math.divide_no_nan(maps, highest)
