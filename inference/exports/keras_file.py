@@ -18,6 +18,7 @@ import tensorflow as tf
 from inference import model_files
 from inference import runs
 from inference.exports import manifest as manifest_lib
+from inference.exports import network as network_lib
 import pipeline
 from training import model as model_lib
 from training.model import weight_arrays
@@ -74,12 +75,13 @@ def load(
     )
     model = _wrap(network, rescale)
     model_files.fill(model, path)
+    _, scaling, network = model.layers
+
+    def predict(images: tf.Tensor) -> tf.Tensor:
+        return network(network_lib.barrier(scaling(images)), training=False)
+
     spec = tf.TensorSpec([None, *manifest.image_shape], tf.uint8)
-    traced = tf.function(
-        lambda images: model(images, training=False),
-        input_signature=[spec],
-        autograph=False,
-    )
+    traced = tf.function(predict, input_signature=[spec], autograph=False)
 
     def compute(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return np.asarray(traced(tf.constant(images)))

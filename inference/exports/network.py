@@ -32,7 +32,7 @@ def function_of(
     network = run.model if model is None else model
 
     def compute(images: tf.Tensor) -> tf.Tensor:
-        return network(normalise(run, images), training=False)
+        return network(barrier(normalise(run, images)), training=False)
 
     return compute
 
@@ -45,6 +45,17 @@ def normalise(run: runs.Run, images: tf.Tensor) -> tf.Tensor:
         run.statistics,
         jit_compile=False,
     )
+
+
+def barrier(images: tf.Tensor) -> tf.Tensor:
+    """Returns what a network is fed, and keeps it what it is.
+
+    TensorFlow moves a multiplication of pixels into the weights of the first
+    convolution (Grappler's `fold_multiply_into_conv`), which rounds otherwise
+    and makes scores differ by .0000002 from those of a run. It does not look
+    beyond this operation.
+    """
+    return tf.ensure_shape(images, images.shape)
 
 
 def in_float32(run: runs.Run) -> keras.Model:
