@@ -26,7 +26,7 @@ _OPERATIONS = frozenset(
     GatherV2 Greater GreaterEqual Identity IdentityN If Less LessEqual
     Log Log1p LogicalAnd LogicalNot LogicalOr MatMul MatrixDiagV3 Max
     MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike Pack
-    Pad Placeholder Prod Range ReadVariableOp RealDiv Relu Relu6 Reshape
+    Pad Placeholder PlaceholderWithDefault Prod Range ReadVariableOp RealDiv Relu Relu6 Reshape
     ResizeBilinear Round Rsqrt RsqrtGrad Select SelectV2 Shape Sigmoid
     Sign Sin Softmax Sqrt Square SquaredDifference Squeeze
     StatefulPartitionedCall StatelessIf StopGradient StridedSlice

@@ -78,7 +78,7 @@ def load(
     _, scaling, network = model.layers
 
     def predict(images: tf.Tensor) -> tf.Tensor:
-        return network(network_lib.barrier(scaling(images)), training=False)
+        return network(network_lib.hide_shape(scaling(images)), training=False)
 
     spec = tf.TensorSpec([None, *manifest.image_shape], tf.uint8)
     traced = tf.function(predict, input_signature=[spec], autograph=False)

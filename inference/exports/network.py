@@ -13,26 +13,19 @@ import pipeline
 from training import model as model_lib
 
 
-def function_of(
-    run: runs.Run, model: keras.Model | None = None
-) -> Callable[[tf.Tensor], tf.Tensor]:
+def function_of(run: runs.Run) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function of uint8 images, all that is done to them included.
 
     It is that of `runs.Run.predict` without XLA, which no other program has to
     have.
 
-    Args:
-        run: The run.
-        model: Another model with the run's weights.
-
     Returns:
         Function from uint8 `[n, height, width, channels]` to float32 `[n,
         num_classes]`.
     """
-    network = run.model if model is None else model
 
     def compute(images: tf.Tensor) -> tf.Tensor:
-        return network(barrier(normalise(run, images)), training=False)
+        return run.model(hide_shape(normalise(run, images)), training=False)
 
     return compute
 
@@ -47,15 +40,18 @@ def normalise(run: runs.Run, images: tf.Tensor) -> tf.Tensor:
     )
 
 
-def barrier(images: tf.Tensor) -> tf.Tensor:
-    """Returns what a network is fed, and keeps it what it is.
+def hide_shape(images: tf.Tensor) -> tf.Tensor:
+    """Returns images whose shape TensorFlow's optimizer does not know.
 
-    TensorFlow moves a multiplication of pixels into the weights of the first
-    convolution (Grappler's `fold_multiply_into_conv`), which rounds otherwise
-    and makes scores differ by .0000002 from those of a run. It does not look
-    beyond this operation.
+    In a run they come from XLA, and the optimizer does not know it either. If
+    it does, it fuses more, and scores are .0000002 off those of the run.
     """
-    return tf.ensure_shape(images, images.shape)
+    hidden = tf.raw_ops.PlaceholderWithDefault(
+        input=images, shape=[None] * len(images.shape)
+    )
+    # For Python alone: an `EnsureShape` would tell the optimizer.
+    hidden.set_shape(images.shape)
+    return hidden
 
 
 def in_float32(run: runs.Run) -> keras.Model:
@@ -80,8 +76,9 @@ def freeze(run: runs.Run, batch_size: int | None) -> Any:
     from tensorflow.python.framework import convert_to_constants
 
     spec = tf.TensorSpec([batch_size, *run.image_shape], tf.uint8, "images")
+    model = in_float32(run)
     traced = tf.function(
-        function_of(run, in_float32(run)),
+        lambda images: model(normalise(run, images), training=False),
         input_signature=[spec],
         autograph=False,
     )
