@@ -169,9 +169,7 @@ def _decode_bmp(data: tf.Tensor, config: config_lib.XrayConfig) -> tf.Tensor:
         raw = tf.strings.substr(data, start, stride * rows)
     channels = depth // 8
     values = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [rows, stride])
-    values = tf.reshape(
-        values[:, : width * channels], [rows, width, channels]
-    )
+    values = tf.reshape(values[:, : width * channels], [rows, width, channels])
     # The last row comes first, unless the height is negative.
     values = tf.cond(height > 0, lambda: values[::-1], lambda: values)
     bgr = tf.cond(
@@ -187,7 +185,9 @@ def _look_up(
 ) -> tf.Tensor:
     """Returns the colours of a palette: blue, green, red and a free byte."""
     size = tf.where(used == 0, 256, used)
-    palette = tf.io.decode_raw(tf.strings.substr(data, start, 4 * size), tf.uint8)
+    palette = tf.io.decode_raw(
+        tf.strings.substr(data, start, 4 * size), tf.uint8
+    )
     colours = tf.reshape(palette, [-1, 4])[:, :3]
     return tf.gather(colours, tf.cast(indices, tf.int32))
 

@@ -1,4 +1,4 @@
-"""A run -> an export that was tried: written aside, run, and only then there."""
+"""A run -> an export: written aside, tried on films, and only then there."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from typing import Any
 
 # Of what prepares and normalises films, of all `training.config.networks`, of
 # maps and of the gradients that some of these need.
-_OPERATIONS = frozenset(
-    """
+_OPERATIONS = frozenset("""
     Abs AddN AddV2 Any ArgMax Assert AssignVariableOp AvgPool BiasAdd
     BroadcastGradientArgs BroadcastTo Cast ConcatV2 Const Conv2D Cos
     Cumsum DecodeJpeg DecodePng DecodeRaw DepthwiseConv2dNative
@@ -26,7 +25,8 @@ _OPERATIONS = frozenset(
     GatherV2 Greater GreaterEqual Identity IdentityN If Less LessEqual
     Log Log1p LogicalAnd LogicalNot LogicalOr MatMul MatrixDiagV3 Max
     MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike Pack
-    Pad Placeholder PlaceholderWithDefault Prod Range ReadVariableOp RealDiv Relu Relu6 Reshape
+    Pad Placeholder PlaceholderWithDefault Prod Range ReadVariableOp
+    RealDiv Relu Relu6 Reshape
     ResizeBilinear Round Rsqrt RsqrtGrad Select SelectV2 Shape Sigmoid
     Sign Sin Softmax Sqrt Square SquaredDifference Squeeze
     StatefulPartitionedCall StatelessIf StopGradient StridedSlice
@@ -34,8 +34,7 @@ _OPERATIONS = frozenset(
     TensorListGetItem TensorListReserve TensorListSetItem
     TensorListStack Tile Transpose Unpack VarHandleOp VarIsInitializedOp
     While ZerosLike
-    """.split()
-)
+    """.split())
 
 # Of the functions that write and restore weights.
 _FILE_OPERATIONS = frozenset(

@@ -1,22 +1,22 @@
 """What an export says of itself, and the proof that its files are as written.
 
-    {"schema": 1, "format": one of FORMATS, "created": time in UTC,
-     "files": {path in the export: SHA-256},
-     "class_names": in the order of the probabilities,
-     "decision": {"threshold": of the second of two classes, or null for the
-                  likeliest class, "temperature": what logits are divided by,
-                  or null, "note"},
-     "input": what the network is fed, in words, "image_shape": [height, width,
-     channels], "batch_size": of the run,
-     "preparation": options of `xray_tfds.XrayConfig` by which films become
-                    such images, "preprocessing": what the network's file does
-                    with these itself,
-     "model": {"network", "precision", "weights", "epoch", "num_parameters",
-               "sha256"},
-     "data": {"name", "fingerprint"},
-     "verified": {"num_images", "largest_difference", ...},
-     "self_test": [{"file", "probabilities"}],
-     "intended_use", "limits": [str], "versions"}
+{"schema": 1, "format": one of FORMATS, "created": time in UTC,
+ "files": {path in the export: SHA-256},
+ "class_names": in the order of the probabilities,
+ "decision": {"threshold": of the second of two classes, or null for the
+              likeliest class, "temperature": what logits are divided by,
+              or null, "note"},
+ "input": what the network is fed, in words, "image_shape": [height, width,
+ channels], "batch_size": of the run,
+ "preparation": options of `xray_tfds.XrayConfig` by which films become
+                such images, "preprocessing": what the network's file does
+                with these itself,
+ "model": {"network", "precision", "weights", "epoch", "num_parameters",
+           "sha256"},
+ "data": {"name", "fingerprint"},
+ "verified": {"num_images", "largest_difference", ...},
+ "self_test": [{"file", "probabilities"}],
+ "intended_use", "limits": [str], "versions"}
 """
 
 from __future__ import annotations
@@ -140,9 +140,9 @@ def read(directory: str | pathlib.Path) -> Manifest:
 def digests(directory: pathlib.Path) -> dict[str, str]:
     """Returns the SHA-256 of each file of a new export, by its path in it."""
     return {
-        path.relative_to(directory).as_posix(): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
+        path.relative_to(directory)
+        .as_posix(): hashlib.sha256(path.read_bytes())
+        .hexdigest()
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != FILE
     }

@@ -97,7 +97,11 @@ def _weights(
     inside = (first <= pixels) & (pixels < last)
     weights = tf.where(inside, function(x), tf.zeros((), tf.float64))
     sums = tf.reduce_sum(weights, axis=1, keepdims=True)
-    scaled = weights / tf.where(sums == 0, tf.ones_like(sums), sums) * 2**_PRECISION_BITS
+    scaled = (
+        weights
+        / tf.where(sums == 0, tf.ones_like(sums), sums)
+        * 2**_PRECISION_BITS
+    )
     # Half away from zero; `tf.round` takes the even neighbour.
     return tf.sign(scaled) * tf.floor(tf.abs(scaled) + 0.5)
 

@@ -81,7 +81,11 @@ def write(
     for name, function, spec in (
         ("serving_default", serve, files),
         ("serve_images", serve_images, pixels),
-        ("prepare", lambda image_bytes: {"images": prepare(image_bytes)}, files),
+        (
+            "prepare",
+            lambda image_bytes: {"images": prepare(image_bytes)},
+            files,
+        ),
         ("explain", explain, pixels),
     ):
         traced = tf.function(function, input_signature=[spec], autograph=False)
