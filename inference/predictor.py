@@ -29,6 +29,7 @@ from xray_tfds.decode import quality
 if TYPE_CHECKING:
     from inference import reference
     from inference import run_files
+    from inference import runs
     from xray_tfds import config as config_lib
 
 Pixels = npt.NDArray[np.uint8]
@@ -182,15 +183,20 @@ def open_predictor(
             model.
     """
     # What needs TensorFlow.
+    from inference import runs as runs_lib
+
+    return of_run(runs_lib.open_run(workdir, weights=weights), batch_size)
+
+
+def of_run(run: runs.Run, batch_size: int | None = None) -> Predictor:
+    """Returns the predictor of a run that is open; see `open_predictor`."""
     from inference import cases
     from inference import external
     from inference import operating_point
     from inference import reference_fit
-    from inference import runs as runs_lib
     from inference import scoring
     import xray_tfds
 
-    run = runs_lib.open_run(workdir, weights=weights)
     config = xray_tfds.XrayConfig(**external.builder_options(run))
     point = operating_point.read(run.workdir, run.sha256, run.class_names)
     size = batch_size or scoring.batch_size_of(run)
