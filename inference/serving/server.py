@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import socket
 
+from PIL import Image
 import numpy as np
 import uvicorn
 
 from inference import predictor as predictor_lib
 from inference.serving import config as config_lib
+from inference.serving import pictures
 from inference.serving import scorer as scorer_lib
 from inference.serving import service
 
@@ -62,8 +64,7 @@ def serve(
         check: The input check.
     """
     app = service.create_app(predictor, config, check=check)
-    # What is traced and compiled is so before anyone waits for it.
-    predictor.predict(np.zeros((1, *predictor.image_shape), np.uint8))
+    _warm_up(predictor)
     print(_greet(sock, predictor, config), flush=True)
     uvicorn.Server(
         uvicorn.Config(
@@ -78,6 +79,18 @@ def serve(
             timeout_graceful_shutdown=math.ceil(config.timeout),
         )
     ).run(sockets=[sock])
+
+
+def _warm_up(predictor: predictor_lib.Predictor) -> None:
+    """Has all loaded, traced and compiled before anyone waits for it."""
+    black = np.zeros((1, *predictor.image_shape), np.uint8)
+    predictor.predict(black)
+    activation_map = None
+    if predictor.maps is not None:
+        activation_map = predictor.maps(black, np.zeros(1, np.int64))[0]
+    pictures.show(
+        Image.new("L", (32, 32)), black[0], activation_map, predictor.config
+    )
 
 
 def _greet(

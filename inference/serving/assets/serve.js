@@ -102,7 +102,7 @@ function drawBars(answer) {
 function meaningOf(answer) {
   const name = subject(answer);
   if (!facts.isCalibrated) {
-    return "Not calibrated: the number puts films in order, and is no chance.";
+    return `Not calibrated: this ranks films, and is not the chance of ${name}.`;
   }
   const calibrated = answer.calibrated[name];
   return `Calibrated: ${percent(calibrated)}. Of 100 films with this figure, ` +
@@ -123,7 +123,7 @@ function drawFlags(flags) {
   const note = make("div", undefined, "cautions");
   const list = make("ul");
   list.append(...flags.map((flag) => make("li", flag)));
-  note.append(make("h4", "The input check has doubts"), list);
+  note.append(make("h4", "Is this a film like those it was trained on?"), list);
   box.append(note);
 }
 
