@@ -17,12 +17,12 @@ from evaluation import score_table
 from evaluation import threshold_store
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
+from inference import operating_point
 from training.workdir import atomic
 from training.workdir import storage
 
 METRICS_FILE = "metrics.json"
 SCORES_FILE = "scores.csv"
-OPERATING_POINT_FILE = "operating_point.json"
 
 _FOLDER = "evaluation"
 
@@ -127,7 +127,10 @@ def keep_operating_point(
         data_fingerprint=validation.first.fingerprint,
         model_sha256=run.sha256,
     )
-    temperature = point.temperature and dataclasses.asdict(point.temperature)
+    temperature = point.temperature and {
+        **dataclasses.asdict(point.temperature),
+        "model_sha256": run.sha256,
+    }
     content = {"threshold": threshold, "temperature": temperature}
     with storage.reporting_errors(run.workdir):
-        atomic.write_json(run.workdir / OPERATING_POINT_FILE, content)
+        atomic.write_json(run.workdir / operating_point.FILE, content)
