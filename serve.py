@@ -20,6 +20,7 @@ from absl import flags
 from absl import logging
 
 from inference.serving import config as config_lib
+from inference.serving import sockets
 from training import errors
 from training import output
 from training import quiet_import
@@ -54,14 +55,13 @@ def _check_installed() -> None:
 
 def _serve(config: config_lib.ServeConfig) -> None:
     """Opens and serves a run; a mistyped flag does not wait for TensorFlow."""
-    from inference.serving import server
-
-    sock = server.bind(config)
+    sock = sockets.bind(config)
     quiet_import.import_tensorflow()
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)
     from inference import predictor as predictor_lib
     from inference import run_files
+    from inference.serving import server
 
     predictor = predictor_lib.open_predictor(
         config.workdir or run_files.find_newest(), weights=config.weights

@@ -57,6 +57,10 @@ class ServeConfig:
     weights: Literal["best", "last"] = RUN.option(
         "best", "Weights after the best epoch, or after the last."
     )
+    input_check: Literal["flag", "off"] = RUN.option(
+        "flag",
+        "Whether films are flagged that are unlike those the network knows.",
+    )
     host: str = ACCESS.option(
         "127.0.0.1",
         "Address to listen on; with any but this machine's own, a token is "

@@ -8,6 +8,7 @@ import json
 from typing import NamedTuple
 
 from inference import predictor as predictor_lib
+from inference.serving import checking
 from inference.serving import config as config_lib
 from inference.serving import gate
 from pages import html
@@ -52,6 +53,7 @@ def render(
         "classNames": predictor.class_names,
         "threshold": predictor.threshold,
         "isCalibrated": predictor.temperature is not None,
+        "flags": checking.MEANINGS,
         "maxBytes": config.max_request_bytes,
     }
     template = html.environment(__package__, {}).get_template("serve.html.j2")

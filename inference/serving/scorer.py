@@ -17,6 +17,7 @@ from numpy import typing as npt
 
 from inference import predictor as predictor_lib
 from inference.serving import batching
+from inference.serving import checking
 from inference.serving import counters as counters_lib
 from inference.serving import pictures
 from inference.serving import uploads as uploads_lib
@@ -24,13 +25,6 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import quality
 
 _R = TypeVar("_R")
-
-# Names what is odd about a film; empty if nothing is.
-Check = Callable[
-    [quality.Decoded, npt.NDArray[np.uint8], predictor_lib.Prediction],
-    list[str],
-]
-
 
 def limit_pixels(
     predictor: predictor_lib.Predictor, max_pixels: int
@@ -56,7 +50,7 @@ class Scorer:
         self,
         predictor: predictor_lib.Predictor,
         counters: counters_lib.Counters,
-        check: Check | None = None,
+        check: checking.Check | None = None,
     ) -> None:
         """Takes what `run` sets going.
 
@@ -116,8 +110,8 @@ class Scorer:
         prediction = await self._batcher.submit(pixels)
         row |= self._describe(prediction)
         if self._check is not None:
-            row["flags"] = await self.in_thread(
-                self._check, decoded, pixels, prediction
+            row["flags"] = list(
+                await self.in_thread(self._check, decoded, pixels, prediction)
             )
         if explain:
             row |= await self._explain(decoded, pixels, prediction.decision)

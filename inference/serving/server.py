@@ -1,4 +1,4 @@
-"""A socket, and a server on it."""
+"""The server, on a socket that is there already."""
 
 from __future__ import annotations
 
@@ -10,62 +10,33 @@ import numpy as np
 import uvicorn
 
 from inference import predictor as predictor_lib
+from inference.serving import checking
 from inference.serving import config as config_lib
 from inference.serving import pictures
-from inference.serving import scorer as scorer_lib
 from inference.serving import service
 
 # Connections, beyond which uvicorn itself answers 503.
 _MAX_CONNECTIONS = 1000
 
 
-def bind(config: config_lib.ServeConfig) -> socket.socket:
-    """Returns a socket that has the address, and does not listen yet.
-
-    Raises:
-        ValueError: If the address cannot be had.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            config.host, config.port, type=socket.SOCK_STREAM
-        )[0]
-    except (OSError, UnicodeError) as error:
-        raise ValueError(
-            "`host` must be an address of this machine. Received: "
-            f"host={config.host} ({error})"
-        ) from error
-    result = socket.socket(family, kind, protocol)
-    try:
-        result.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        result.bind(address)
-    except OSError as error:
-        result.close()
-        raise ValueError(
-            f"{config.host} with port {config.port} cannot be had: "
-            f"{error.strerror or error}. Name others: --port=PORT (0 for any"
-            " that is free), --host=ADDRESS."
-        ) from error
-    return result
-
-
 def serve(
     sock: socket.socket,
     predictor: predictor_lib.Predictor,
     config: config_lib.ServeConfig,
-    *,
-    check: scorer_lib.Check | None = None,
 ) -> None:
     """Serves until a signal ends it, and then answers what it has begun.
 
     Args:
-        sock: As `bind` returns it.
+        sock: As `sockets.bind` returns it.
         predictor: What is served.
         config: To whom, and how much.
-        check: The input check.
     """
+    check, note = None, ""
+    if config.input_check == "flag":
+        check, note = checking.open_check(predictor)
     app = service.create_app(predictor, config, check=check)
     _warm_up(predictor)
-    print(_greet(sock, predictor, config), flush=True)
+    print(_greet(sock, predictor, config, note), flush=True)
     uvicorn.Server(
         uvicorn.Config(
             app,
@@ -97,6 +68,7 @@ def _greet(
     sock: socket.socket,
     predictor: predictor_lib.Predictor,
     config: config_lib.ServeConfig,
+    note: str,
 ) -> str:
     host = f"[{config.host}]" if ":" in config.host else config.host
     lines = [
@@ -104,8 +76,7 @@ def _greet(
         f"  page      http://{host}:{sock.getsockname()[1]}/",
         f"  programs  http://{host}:{sock.getsockname()[1]}/v1/predict",
     ]
-    if predictor.note:
-        lines.append(predictor.note)
+    lines += filter(None, (predictor.note, note))
     if not config_lib.is_loopback(config.host):
         lines.append(
             "Films and token travel unencrypted: have a proxy with TLS before"

@@ -19,6 +19,7 @@ from starlette import types
 from inference import predictor as predictor_lib
 from inference.serving import admission as admission_lib
 from inference.serving import answers
+from inference.serving import checking
 from inference.serving import config as config_lib
 from inference.serving import counters as counters_lib
 from inference.serving import gate
@@ -37,7 +38,7 @@ def create_app(
     predictor: predictor_lib.Predictor,
     config: config_lib.ServeConfig,
     *,
-    check: scorer_lib.Check | None = None,
+    check: checking.Check | None = None,
 ) -> types.ASGIApp:
     """Returns the ASGI application.
 

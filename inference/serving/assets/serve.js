@@ -122,7 +122,7 @@ function drawFlags(flags) {
   if (!flags.length) return;
   const note = make("div", undefined, "cautions");
   const list = make("ul");
-  list.append(...flags.map((flag) => make("li", flag)));
+  list.append(...flags.map((flag) => make("li", facts.flags[flag] ?? flag)));
   note.append(make("h4", "Is this a film like those it was trained on?"), list);
   box.append(note);
 }

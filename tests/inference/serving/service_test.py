@@ -13,6 +13,8 @@ from PIL import Image
 import numpy as np
 import pytest
 
+from inference import input_check
+from inference.serving import checking
 from inference.serving import uploads
 from tests.helpers import services
 
@@ -381,7 +383,7 @@ def test_input_check_is_told_and_counted():
     def check(decoded, pixels, prediction):
         assert decoded.width == 60 and pixels.shape == (*services.SIZE, 1)
         assert prediction.decision == 1
-        return ["inverted"]
+        return ("inverted",)
 
     with services.running(check=check) as service:
         _, content = service.predict(("a.png", services.film()))
@@ -399,3 +401,25 @@ def test_part_that_is_no_file_is_no_film():
     assert uploads.parse(kind, extra + body, 1) == [
         uploads.Upload("a.png", b"film")
     ]
+
+
+def test_check_tells_what_it_can(rng):
+    def open_reference():
+        raise ValueError("the records are gone from /home/smith")
+
+    check, note = checking.open_check(
+        services.make_predictor(open_reference=open_reference)
+    )
+    assert "the records are gone" in note
+    predictor = services.make_predictor()
+    pixels = rng.integers(0, 255, (40, 200, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    decoded = predictor.decode(buffer.getvalue())
+    prepared = predictor.make_pixels(decoded)
+    (prediction,) = predictor.predict(prepared[np.newaxis])
+    assert check(decoded, prepared, prediction) == ("colour", "aspect")
+
+
+def test_each_flag_is_explained():
+    assert tuple(checking.MEANINGS) == input_check.FLAGS
