@@ -94,11 +94,15 @@ class Counters:
             "requests_total", "Requests answered.", "status", self._requests
         )
         yield from _labelled(
-            "images_total", "Films, by what came of them.", "outcome",
+            "images_total",
+            "Films, by what came of them.",
+            "outcome",
             self._images,
         )
         yield from _labelled(
-            "flags_total", "Films that the input check flagged.", "flag",
+            "flags_total",
+            "Films that the input check flagged.",
+            "flag",
             self._flags,
         )
         name = f"{_PREFIX}_images_in_progress"

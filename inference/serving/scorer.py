@@ -26,6 +26,7 @@ from xray_tfds.decode import quality
 
 _R = TypeVar("_R")
 
+
 def limit_pixels(
     predictor: predictor_lib.Predictor, max_pixels: int
 ) -> predictor_lib.Predictor:
@@ -130,9 +131,7 @@ class Scorer:
             ) from error
         return decoded, self._predictor.make_pixels(decoded)
 
-    def _describe(
-        self, prediction: predictor_lib.Prediction
-    ) -> dict[str, Any]:
+    def _describe(self, prediction: predictor_lib.Prediction) -> dict[str, Any]:
         names = self._predictor.class_names
         return {
             "probabilities": dict(

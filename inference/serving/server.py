@@ -36,6 +36,8 @@ def serve(
         check, note = checking.open_check(predictor)
     app = service.create_app(predictor, config, check=check)
     _warm_up(predictor)
+    # Who comes between the greeting and the server waits, and is not refused.
+    sock.listen()
     print(_greet(sock, predictor, config, note), flush=True)
     uvicorn.Server(
         uvicorn.Config(

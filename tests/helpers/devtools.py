@@ -135,9 +135,9 @@ class Page:
     def choose_files(self, selector, paths):
         """Chooses files in an input, as a user does in its dialogue."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
-        node = self.call(
-            "DOM.querySelector", nodeId=root, selector=selector
-        )["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)[
+            "nodeId"
+        ]
         self.call(
             "DOM.setFileInputFiles", nodeId=node, files=list(map(str, paths))
         )
@@ -156,9 +156,7 @@ class Page:
 
     def screenshot(self, path=None):
         """Returns the whole page as PNG, and writes it to a path."""
-        shot = self.call(
-            "Page.captureScreenshot", captureBeyondViewport=True
-        )
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         data = base64.b64decode(shot["data"])
         if path is not None:
             pathlib.Path(path).write_bytes(data)

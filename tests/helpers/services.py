@@ -119,9 +119,7 @@ def running(predictor=None, *, check=None, **options):
     config = config_lib.ServeConfig(
         workdir="runs/secret-place", port=0, **options
     )
-    app = service.create_app(
-        predictor or make_predictor(), config, check=check
-    )
+    app = service.create_app(predictor or make_predictor(), config, check=check)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", access_log=False, ws="none")
     )

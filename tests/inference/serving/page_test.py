@@ -126,7 +126,9 @@ def test_row_is_opened_with_the_keyboard(page, tmp_path):
     assert page.evaluate("document.activeElement.id") == "result"
     page.evaluate("document.querySelectorAll('#rows button')[2].focus()")
     page.press("Enter", 13)
-    page.wait("/Not scored/.test(document.querySelector('#decision').innerText)")
+    page.wait(
+        "/Not scored/.test(document.querySelector('#decision').innerText)"
+    )
     assert "truncated" in _text(page, "#decision")
     assert not _is_seen(page, "#film") and not _is_seen(page, "#bars")
     page.evaluate("document.querySelector('#clear').focus()")
@@ -172,6 +174,9 @@ def test_screen_reader_is_told_what_all_is(page, tmp_path):
     }
     assert not nameless
     assert ("slider", "Opacity of the map over the film") in named
-    assert page.evaluate(
-        "document.querySelector('#status').getAttribute('aria-live')"
-    ) == "polite"
+    assert (
+        page.evaluate(
+            "document.querySelector('#status').getAttribute('aria-live')"
+        )
+        == "polite"
+    )
