@@ -64,7 +64,7 @@ def _serve(config: config_lib.ServeConfig) -> None:
     from inference.serving import server
 
     predictor = predictor_lib.open_predictor(
-        config.workdir or run_files.find_newest(), weights=config.weights
+        config.workdir or run_files.find_newest(), weights=config.model
     )
     server.serve(sock, predictor, config)
 

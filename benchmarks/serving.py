@@ -171,8 +171,9 @@ async def _ask(
 ) -> tuple[int, Any, bool]:
     """Returns status and content of an answer, and whether it is the last."""
     writer.write(
-        f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-        f"{request.kind}\r\nContent-Length: {len(request.body)}\r\n\r\n".encode()
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"
+        b"Content-Length: %d\r\n\r\n"
+        % (request.kind.encode(), len(request.body))
     )
     writer.write(request.body)
     await writer.drain()

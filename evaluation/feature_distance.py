@@ -72,4 +72,4 @@ def measure(classes: Classes, features: Array) -> Array:
             features - mean for mean in classes.means if np.isfinite(mean).all()
         )
     ]
-    return np.sqrt(np.maximum(np.min(squares, axis=0), 0))
+    return np.asarray(np.sqrt(np.maximum(np.min(squares, axis=0), 0)))

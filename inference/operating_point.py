@@ -58,10 +58,10 @@ def read(
             f"from {_DEFAULT_THRESHOLD} on {class_names[-1]} is decided on"
         )
         if not is_binary:
-            decided = "the likeliest class is decided on"
+            decided = "it is the likeliest class"
         return StoredPoint(
             _DEFAULT_THRESHOLD if is_binary else None,
-            note=f"No threshold was chosen for the run in {workdir}: {decided}, "
+            note=f"No threshold was chosen for the run {workdir}: {decided}, "
             "and probabilities are not calibrated. python evaluate.py "
             f"--workdir={workdir} chooses one on validation.",
         )

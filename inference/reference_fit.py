@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import tqdm
 
 from evaluation import feature_distance
 from inference import examples as examples_lib
@@ -43,7 +44,15 @@ def learn(run: runs.Run) -> reference.Reference:
     validation = examples_lib.open_split(run, "validation")
     total = np.zeros(features_lib.THUMBNAIL_SIZE**2)
     features = []
-    for images in train.batches(scoring.batch_size_of(run)):
+    bar = tqdm.tqdm(
+        train.batches(scoring.batch_size_of(run)),
+        desc="Learning once what films look like",
+        unit=" batches",
+        leave=False,
+        # On a terminal alone.
+        disable=None,
+    )
+    for images in bar:
         features.append(scoring.score_at_once(run, images)[1])
         total += np.sum(
             [reference.thumbnail_of(pixels) for pixels in images], axis=0

@@ -22,7 +22,10 @@ _EXTRAS = {
     "array_record": "array_record",
     "optuna": "sweep",
     "pydicom": "dicom",
+    "python_multipart": "serve",
     "sqlalchemy": "sweep",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 

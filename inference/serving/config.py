@@ -54,7 +54,7 @@ class ServeConfig:
         "trained last.",
         kind="path",
     )
-    weights: Literal["best", "last"] = RUN.option(
+    model: Literal["best", "last"] = RUN.option(
         "best", "Weights after the best epoch, or after the last."
     )
     input_check: Literal["flag", "off"] = RUN.option(

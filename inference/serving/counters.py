@@ -71,8 +71,8 @@ class Counters:
         """Counts a film.
 
         Args:
-            outcome: "scored", or the reason why not, one of
-                `xray_tfds.decode.errors.REASONS`.
+            outcome: "scored", or the reason why not: one of
+                `xray_tfds.decode.errors.REASONS`, or "no number".
             flags: Names of what the input check found.
         """
         with self._lock:

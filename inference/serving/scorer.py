@@ -16,6 +16,7 @@ import numpy as np
 from numpy import typing as npt
 
 from inference import predictor as predictor_lib
+from inference.serving import answers
 from inference.serving import batching
 from inference.serving import checking
 from inference.serving import counters as counters_lib
@@ -109,6 +110,9 @@ class Scorer:
             self._counters.count_image(error.reason)
             return row | {"error": str(error)}
         prediction = await self._batcher.submit(pixels)
+        if not np.isfinite(prediction.calibrated).all():
+            self._counters.count_image("no number")
+            return row | {"error": "the network returned what is no number"}
         row |= self._describe(prediction)
         if self._check is not None:
             row["flags"] = list(
@@ -124,6 +128,10 @@ class Scorer:
     ) -> tuple[quality.Decoded, npt.NDArray[np.uint8]]:
         try:
             decoded = self._predictor.decode(data)
+        except MemoryError as error:
+            raise answers.Refused(
+                503, "There is too little memory now.", {"Retry-After": "1"}
+            ) from error
         except ImportError as error:
             # Whoever serves can mend it, whoever asks cannot.
             raise errors.BadFile(

@@ -129,12 +129,13 @@ class _Service:
         """Scores the films of a request; `?explain=true` adds pictures."""
         explain = _read_explain(request.query_params.get("explain"))
         with self._admission.request() as ticket:
-            body = await self._in_time(
-                self._read(request, ticket),
+            uploads = await self._in_time(
+                self._receive(request, ticket),
                 answers.Refused(408, "The request came too slowly."),
             )
+            ticket.add(num_images=len(uploads) - 1)
             return await self._in_time(
-                self._answer(request, body, ticket, explain),
+                self._answer(uploads, explain),
                 answers.Refused(
                     503,
                     "This took too long. Try fewer films, or later.",
@@ -173,34 +174,30 @@ class _Service:
             )
         return b"".join(chunks)
 
-    async def _answer(
-        self,
-        request: requests.Request,
-        body: bytes,
-        ticket: admission_lib.Ticket,
-        explain: bool,
-    ) -> responses.Response:
-        uploads = await self._scorer.in_thread(
+    async def _receive(
+        self, request: requests.Request, ticket: admission_lib.Ticket
+    ) -> list[uploads_lib.Upload]:
+        return await self._scorer.in_thread(
             uploads_lib.parse,
             request.headers.get("content-type", ""),
-            body,
+            await self._read(request, ticket),
             self._config.max_images,
         )
-        del body
-        ticket.add(num_images=len(uploads) - 1)
+
+    async def _answer(
+        self, uploads: list[uploads_lib.Upload], explain: bool
+    ) -> responses.Response:
         rows = await asyncio.gather(
             *(self._scorer.score(each, explain=explain) for each in uploads)
         )
         content = {"predictions": rows, **self._facts}
-        if all(row["error"] for row in rows):
-            what = "The film" if len(rows) == 1 else "None of the films"
-            verb = "cannot" if len(rows) == 1 else "can"
-            content["error"] = (
-                f"{what} {verb} be scored: {rows[0]['error']}"
-                + ("." if len(rows) == 1 else ", and others.")
-            )
-            return responses.JSONResponse(content, 422)
-        return responses.JSONResponse(content)
+        errors = [row["error"] for row in rows]
+        if not all(errors):
+            return responses.JSONResponse(content)
+        subject = "The film" if len(errors) == 1 else "No film"
+        verb = "cannot" if len(errors) == 1 else "can"
+        content["error"] = f"{subject} {verb} be scored: {'; '.join(errors)}."
+        return responses.JSONResponse(content, 422)
 
 
 def _read_explain(value: str | None) -> bool:

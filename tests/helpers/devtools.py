@@ -127,9 +127,13 @@ class Page:
 
     def wait(self, expression):
         """Waits until JavaScript is true."""
+        self.wait_for(lambda: self.evaluate(expression), expression)
+
+    def wait_for(self, is_so, what=""):
+        """Waits until a function returns what is true."""
         until = time.monotonic() + _TIMEOUT
-        while not self.evaluate(expression):
-            assert time.monotonic() < until, expression
+        while not is_so():
+            assert time.monotonic() < until, what
             time.sleep(0.02)
 
     def choose_files(self, selector, paths):

@@ -1,7 +1,11 @@
 """The page, used in a browser."""
 
+import base64
+
+import numpy as np
 import pytest
 
+from inference import predictor as predictor_lib
 from tests.helpers import browser
 from tests.helpers import devtools
 from tests.helpers import services
@@ -105,13 +109,57 @@ def test_several_films_become_a_table_that_can_be_downloaded(page, tmp_path):
     assert csv[1].startswith("'=1+1.png,well,0.6")
     assert csv[2].startswith('"a ""b"", c.png",well,')
     assert csv[3].startswith("notes.txt,,,,,,,")
-    # What the file itself gets is these lines.
-    assert page.evaluate(
-        "new Promise((done) => {"
-        "URL.createObjectURL = (blob) => { blob.text().then(done);"
-        " return '#'; };"
-        "document.querySelector('#download').click(); })"
-    ) == "\r\n".join(csv)
+    page.call(
+        "Browser.setDownloadBehavior",
+        behavior="allow",
+        downloadPath=str(tmp_path),
+    )
+    page.evaluate("document.querySelector('#download').click()")
+    file = tmp_path / "scores.csv"
+    page.wait_for(lambda: file.exists() and file.stat().st_size)
+    assert file.read_bytes().decode() == "\r\n".join(csv)
+
+
+def test_film_is_dropped(page):
+    encoded = base64.b64encode(services.film(200)).decode()
+    page.evaluate(
+        "const transfer = new DataTransfer();"
+        f"const text = atob('{encoded}');"
+        "const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));"
+        "transfer.items.add(new File([bytes], 'dropped.png'));"
+        "document.querySelector('#drop').dispatchEvent("
+        "new DragEvent('drop', { dataTransfer: transfer, cancelable: true }))"
+    )
+    page.wait(f"{_STATUS} === 'dropped.png: well.'")
+
+
+def test_more_classes_have_a_bar_each(window, tmp_path):
+    def score(images):
+        return predictor_lib.Outputs(np.tile([0.2, 0.3, 0.5], (len(images), 1)))
+
+    predictor = services.make_predictor(
+        class_names=("well", "<b>ill</b>", "worse"),
+        threshold=None,
+        temperature=None,
+        maps=None,
+        score=score,
+    )
+    paths = services.write_films(tmp_path, ["a.png", "b.png"])
+    with services.running(predictor) as service:
+        window.open(service.url)
+        window.errors.clear()
+        _choose(window, *paths)
+        assert _text(window, "#decision") == "worse"
+        assert _text(window, "#bars").split("\n") == [
+            *("Probability of well", "20.0 %"),
+            *("Probability of <b>ill</b>", "30.0 %"),
+            *("Probability of worse", "50.0 %"),
+        ]
+        assert "Not calibrated" in _text(window, "#meaning")
+        assert _is_seen(window, "#film")
+        assert not _is_seen(window, "#map")
+        assert not _is_seen(window, "#opacity")
+        assert not window.errors
 
 
 def test_row_is_opened_with_the_keyboard(page, tmp_path):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from inference import input_check
+from inference import predictor as predictor_lib
 from inference.serving import checking
 from inference.serving import uploads
 from tests.helpers import services
@@ -423,3 +424,23 @@ def test_check_tells_what_it_can(rng):
 
 def test_each_flag_is_explained():
     assert tuple(checking.MEANINGS) == input_check.FLAGS
+
+
+def test_network_that_returns_no_number_is_told():
+    def score(images):
+        return predictor_lib.Outputs(np.full((len(images), 2), np.nan))
+
+    with services.running(services.make_predictor(score=score)) as service:
+        status, content = service.predict(("a.png", services.film()))
+    assert status == 422
+    assert "no number" in content["predictions"][0]["error"]
+
+
+def test_machine_without_memory_is_not_the_films_fault(monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("xray_tfds.decode.quality.decode", fail)
+    with services.running() as service:
+        status, content = service.predict(("a.png", services.film()))
+    assert status == 503 and "memory" in content["error"]
