@@ -101,13 +101,20 @@ function drawBars(answer) {
 
 function meaningOf(answer) {
   const name = subject(answer);
+  if (answer.flags.length) {
+    return "What the figure means is known for films like those of the " +
+      "training alone.";
+  }
   if (!facts.isCalibrated) {
     return `Not calibrated: this ranks films, and is not the chance of ${name}.`;
   }
   const calibrated = answer.calibrated[name];
+  const rounded = Math.round(100 * calibrated);
+  const share = { 0: "hardly any", 100: "nearly all" }[rounded] ??
+    `about ${rounded}`;
   return `Calibrated: ${percent(calibrated)}. Of 100 films with this figure, ` +
-    `about ${Math.round(100 * calibrated)} are of ${name}, where it is as ` +
-    "frequent as among the validation images.";
+    `${share} are of ${name}, where it is as frequent as among the ` +
+    "validation images.";
 }
 
 function ruleOf() {
@@ -201,7 +208,7 @@ function fill(film) {
   if (facts.isCalibrated) {
     cells.push(make("td", error ? "" : percent(calibrated[name]), "n"));
   }
-  cells.push(make("td", error ?? flags.join("; "), error ? "bad" : ""));
+  cells.push(make("td", error ?? flags.join("; "), error ? "bad" : "doubt"));
   film.row.replaceChildren(...cells);
 }
 

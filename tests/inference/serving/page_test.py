@@ -101,6 +101,13 @@ def test_several_films_become_a_table_that_can_be_downloaded(page, tmp_path):
     assert [row[0] for row in rows] == [*names[:2], "notes.txt", names[2]]
     assert rows[2][1] == "" and "not an image" in rows[2][4]
     assert rows[3][1] == "well" and rows[3][4] == "inverted"
+    page.evaluate("document.querySelectorAll('#rows button')[3].click()")
+    page.wait(
+        "document.querySelector('#result-name').innerText === 'light.png'"
+    )
+    # What is flagged is scored, and its score not explained as a film's.
+    assert "Black and white" in _text(page, "#flags")
+    assert "films like those of the training" in _text(page, "#meaning")
     csv = page.evaluate("toCsv()").split("\r\n")
     assert csv[0] == (
         "filename,decision,probability_well,probability_ill,"
