@@ -202,7 +202,8 @@ function fill(film) {
     element("result").focus({ preventScroll: true });
   });
   head.append(button);
-  const cells = [head, make("td", decision ?? "")];
+  const what = error ? "not scored" : decision;
+  const cells = [head, make("td", what, error ? "bad" : "")];
   const name = error ? "" : subject(film.answer);
   cells.push(make("td", error ? "" : percent(probabilities[name]), "n"));
   if (facts.isCalibrated) {

@@ -99,7 +99,7 @@ def test_several_films_become_a_table_that_can_be_downloaded(page, tmp_path):
         ".map((row) => [...row.children].map((cell) => cell.innerText))"
     )
     assert [row[0] for row in rows] == [*names[:2], "notes.txt", names[2]]
-    assert rows[2][1] == "" and "not an image" in rows[2][4]
+    assert rows[2][1] == "not scored" and "not an image" in rows[2][4]
     assert rows[3][1] == "well" and rows[3][4] == "inverted"
     page.evaluate("document.querySelectorAll('#rows button')[3].click()")
     page.wait(
