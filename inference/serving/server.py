@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import socket
 
@@ -31,6 +32,8 @@ def serve(
         predictor: What is served.
         config: To whom, and how much.
     """
+    # It quotes what it cannot read.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     check, note = None, ""
     if config.input_check == "flag":
         check, note = checking.open_check(predictor)

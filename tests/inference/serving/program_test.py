@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import numpy as np
@@ -132,12 +133,20 @@ def test_it_is_served_to_this_machine_alone(served):
 
 def test_interrupt_ends_it_and_nothing_was_written(served):
     """The last test of this process."""
-    root, process, _ = served
+    root, process, address = served
+    damaged = urllib.request.Request(
+        f"{address}v1/predict",
+        b"Mr Smith",
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(damaged)
     before = sorted(path.name for path in (root / "run").iterdir())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Traceback" not in err and "film" not in out + err
+    for text in ("Traceback", "film", "multipart", "boundary", "Smith"):
+        assert text not in out + err
     # What films look like, learned at the start, and nothing else.
     assert before == sorted(path.name for path in (root / "run").iterdir())
 

@@ -19,6 +19,10 @@ from inference.serving import checking
 from inference.serving import uploads
 from tests.helpers import services
 
+_FIELD = (
+    b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nvalue\r\n--x--\r\n'
+)
+
 
 @pytest.fixture(scope="module")
 def service():
@@ -143,7 +147,7 @@ def test_explanation_covers_the_film(service):
         (b'{"instances": [{"b64": "?"}]}', "application/json", 400, r"\[0\]"),
         (b'{"instances": [{"b64": 1}]}', "application/json", 400, r"\[0\]"),
         (b'{"instances": ["QUJD"]}', "application/json", 400, r"\[0\]"),
-        (b"--x--\r\n", "multipart/form-data; boundary=x", 400, "no film"),
+        (_FIELD, "multipart/form-data; boundary=x", 400, "no film"),
         (b"nothing", "multipart/form-data; boundary=x", 400, "damaged"),
         (b"nothing", "multipart/form-data", 400, "damaged"),
         (b"film", "image/png", 415, "multipart"),
@@ -239,31 +243,14 @@ def test_more_than_can_wait_is_refused_and_nothing_is_lost():
     assert counts['xray_tfds_serving_images_total{outcome="scored"}'] == "3"
 
 
-def test_films_that_wait_are_shown_together():
-    sizes, held, go = [], threading.Event(), threading.Event()
-
-    def score(images):
-        sizes.append(len(images))
-        held.set()
-        assert go.wait(30)
-        return services.darkness(images)
-
-    with services.running(
-        services.make_predictor(score=score)
-    ) as service, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        levels = [30, 60, 90, 120, 150, 180]
-        films = [("a.png", services.film(level)) for level in levels]
-        answers = [pool.submit(service.predict, films[0])]
-        assert held.wait(30)
-        answers += [pool.submit(service.predict, film) for film in films[1:]]
-        while _counts(service)["xray_tfds_serving_images_in_progress"] != "6":
-            pass
-        go.set()
-        rows = [answer.result()[1]["predictions"][0] for answer in answers]
-    assert sum(sizes) == 6
-    assert sizes[0] == 1 and max(sizes) == 4  # The predictor's batch size.
-    # Each has got its own.
-    for row, level in zip(rows, levels):
+def test_each_of_many_gets_its_own_answer(service):
+    levels = list(range(20, 220, 8))
+    films = [("a.png", services.film(level)) for level in levels]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(service.predict, films))
+    for level, (status, content) in zip(levels, answers):
+        assert status == 200
+        (row,) = content["predictions"]
         assert row["probabilities"]["well"] == pytest.approx(
             (level + 1) / 255, abs=0.005
         )
@@ -444,3 +431,28 @@ def test_machine_without_memory_is_not_the_films_fault(monkeypatch):
     with services.running() as service:
         status, content = service.predict(("a.png", services.film()))
     assert status == 503 and "memory" in content["error"]
+
+
+def test_dicom_is_scored_and_nobody_is_named(service):
+    dicom_files = pytest.importorskip("tests.helpers.dicom_files")
+    data = dicom_files.written(dicom_files.dataset())
+    status, content = service.predict(("a.dcm", data), query="?explain=true")
+    assert status == 200
+    pixels = services.make_predictor().prepare(data)
+    (row,) = content["predictions"]
+    assert row["probabilities"]["ill"] == 1 - pixels.mean() / 255
+    # A browser shows no DICOM, but what it is sent.
+    assert row["image"].startswith("data:image/jpeg;base64,")
+    assert not re.search("ID-7|Doe|Jane", json.dumps(content))
+
+
+def test_service_without_dicom_says_so(monkeypatch):
+    def fail(*_, **__):
+        raise ImportError("Run: pip install 'xray-tfds[dicom]'")
+
+    monkeypatch.setattr("xray_tfds.decode.quality.decode", fail)
+    with services.running() as service:
+        status, content = service.predict(("a.dcm", b"DICM"))
+    assert status == 422
+    assert "without DICOM" in content["error"]
+    assert "pip" not in content["error"]
