@@ -107,17 +107,42 @@ def activation_maps(
     classes = _check(model, images, class_index)
     parts = split(model)
     maps = [
-        _upsample(
-            _place_sums(
-                parts,
-                tf.cast(parts.features(images[start:stop]), tf.float32),
-                classes[start:stop],
-            ),
-            images.shape[1:3],
+        np.asarray(
+            _upsample(
+                _place_sums(
+                    parts,
+                    tf.cast(parts.features(images[start:stop]), tf.float32),
+                    classes[start:stop],
+                ),
+                images.shape[1:3],
+            )
         )
         for start, stop in _spans(len(images))
     ]
     return np.concatenate(maps) if maps else images[..., 0]
+
+
+def maps_of_classes(model: keras.Model, images: Any) -> Any:
+    """Returns `activation_maps` for each class, as a part of a graph.
+
+    Args:
+        model: As there.
+        images: float32 tensor `[n, height, width, channels]`.
+
+    Returns:
+        float32 tensor `[n, num_classes, height, width]`.
+    """
+    parts = split(model)
+    features = tf.cast(parts.features(images), tf.float32)
+    number = tf.shape(images)[0]
+    maps = [
+        _upsample(
+            _place_sums(parts, features, tf.fill([number], index)),
+            images.shape[1:3],
+        )
+        for index in range(model.output_shape[-1])
+    ]
+    return tf.stack(maps, axis=1)
 
 
 def overlay(
@@ -259,9 +284,7 @@ def _cut(model: keras.Model) -> tuple[Any, list[Any]]:
     return features, behind
 
 
-def _place_sums(
-    parts: Parts, features: Any, classes: npt.NDArray[np.int64]
-) -> Any:
+def _place_sums(parts: Parts, features: Any, classes: Any) -> Any:
     """Returns float32 `[n, rows, columns]`, what speaks for the classes."""
     contrast = _contrast(parts.head, classes)
     if parts.is_average():
@@ -278,7 +301,7 @@ def _place_sums_by_gradient(parts: Parts, features: Any, contrast: Any) -> Any:
     return tf.reduce_sum(features * slopes, axis=-1)
 
 
-def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
+def _contrast(head: layers.Dense, classes: Any) -> Any:
     """Returns `[n, features]`: a class's weights less the mean of the others'.
 
     The biases have no place and are left out.
@@ -291,10 +314,10 @@ def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
     )
 
 
-def _upsample(place_sums: Any, size: Sequence[int]) -> npt.NDArray[np.float32]:
+def _upsample(place_sums: Any, size: Sequence[int]) -> Any:
     """Returns maps of the size of the images, 0 to 1."""
     positive = tf.nn.relu(place_sums)[..., tf.newaxis]
     maps = tf.image.resize(positive, size, method="bilinear")[..., 0]
     # Where nothing speaks for the class the highest is 0, and the map stays so.
     highest = tf.reduce_max(maps, axis=(1, 2), keepdims=True)
-    return np.asarray(tf.math.divide_no_nan(maps, highest))
+    return tf.math.divide_no_nan(maps, highest)

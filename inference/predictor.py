@@ -182,15 +182,20 @@ def open_predictor(
             model.
     """
     # What needs TensorFlow.
+    from inference import runs as runs_lib
+
+    return of_run(runs_lib.open_run(workdir, weights=weights), batch_size)
+
+
+def of_run(run: runs.Run, batch_size: int | None = None) -> Predictor:
+    """Returns the predictor of a run that is open; see `open_predictor`."""
     from inference import cases
     from inference import external
     from inference import operating_point
     from inference import reference_fit
-    from inference import runs as runs_lib
     from inference import scoring
     import xray_tfds
 
-    run = runs_lib.open_run(workdir, weights=weights)
     config = xray_tfds.XrayConfig(**external.builder_options(run))
     point = operating_point.read(run.workdir, run.sha256, run.class_names)
     size = batch_size or scoring.batch_size_of(run)

@@ -45,12 +45,15 @@ def command(*arguments):
     ]
 
 
+def environment():
+    """As a user has it: the level that the tests set is theirs."""
+    return {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+
+
 def run(*arguments, **options):
-    environment = os.environ.copy()
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     return subprocess.run(
         command(*arguments),
-        env=environment,
+        env=environment(),
         capture_output=True,
         timeout=300,
         **options,
@@ -181,6 +184,7 @@ def test_reader_that_has_seen_enough_ends_it_quietly(root, films):
     many = b"\n".join([os.fsencode(films)] * 400)
     process = subprocess.Popen(
         command(f"--workdir={root / 'run'}", "--input_check=off", "-"),
+        env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
