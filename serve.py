@@ -1,6 +1,7 @@
-"""Serves a trained run: a page for people, an address for programs.
+"""Serves a trained run or an export: to people a page, to programs an address.
 
     python serve.py --workdir=runs/RUN
+    python serve.py --model=EXPORT
 
 Films that are sent are scored in memory, and not kept. Only this machine is
 served, unless --host and a token say otherwise.
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from typing import Any
+from typing import TYPE_CHECKING
 
 from absl import app
 from absl import flags
@@ -25,6 +28,9 @@ from training import errors
 from training import output
 from training import quiet_import
 from training.config import flags as flags_lib
+
+if TYPE_CHECKING:
+    from inference import predictor as predictor_lib
 
 _NEEDED = ("starlette", "uvicorn", "python_multipart")
 
@@ -54,19 +60,29 @@ def _check_installed() -> None:
 
 
 def _serve(config: config_lib.ServeConfig) -> None:
-    """Opens and serves a run; a mistyped flag does not wait for TensorFlow."""
     sock = sockets.bind(config)
+    # What takes seconds: a mistyped flag does not wait for it.
+    from inference.serving import server
+
+    server.serve(sock, _open(config), config)
+
+
+def _open(config: config_lib.ServeConfig) -> predictor_lib.Predictor:
+    """Opens an export, which may need no TensorFlow, or a run."""
+    if config.is_export:
+        from inference.exports import loading
+
+        return loading.open_export(config.model)
     quiet_import.import_tensorflow()
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)
-    from inference import predictor as predictor_lib
+    from inference import predictor
     from inference import run_files
-    from inference.serving import server
 
-    predictor = predictor_lib.open_predictor(
-        config.workdir or run_files.find_newest(), weights=config.model
+    weights: Any = config.model
+    return predictor.open_predictor(
+        config.workdir or run_files.find_newest(), weights=weights
     )
-    server.serve(sock, predictor, config)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

@@ -29,6 +29,7 @@ from xray_tfds.decode import quality
 if TYPE_CHECKING:
     from inference import reference
     from inference import run_files
+    from inference import runs
     from xray_tfds import config as config_lib
 
 Pixels = npt.NDArray[np.uint8]

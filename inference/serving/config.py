@@ -19,6 +19,7 @@ LIMITS = options.Group("How much", scope="process")
 # Not on the command line, where other users of the machine can read it.
 TOKEN_VARIABLE = "XRAY_TFDS_TOKEN"
 
+_WEIGHTS = ("best", "last")
 _MEGA = 10**6
 
 
@@ -28,6 +29,15 @@ def _check_token(name: str, value: Any) -> str:
         raise ValueError(
             f"`{name}` must be letters, digits and signs of ASCII, without "
             f"spaces. Look at --{name} or ${TOKEN_VARIABLE}."
+        )
+    return str(value)
+
+
+def _check_model(name: str, value: Any) -> str:
+    if value not in _WEIGHTS and not os.path.exists(str(value)):
+        raise ValueError(
+            f"`{name}` must be best, last, or what export.py has written. "
+            f"Received: {name}={value}"
         )
     return str(value)
 
@@ -54,8 +64,11 @@ class ServeConfig:
         "trained last.",
         kind="path",
     )
-    model: Literal["best", "last"] = RUN.option(
-        "best", "Weights after the best epoch, or after the last."
+    model: str = RUN.option(
+        "best",
+        "Weights after the best epoch, or after the last (best, last); or, "
+        "instead of a run, what export.py has written (its directory).",
+        check=_check_model,
     )
     input_check: Literal["flag", "off"] = RUN.option(
         "flag",
@@ -104,6 +117,12 @@ class ServeConfig:
 
     def __post_init__(self) -> None:
         options.check_fields(self)
+        if self.is_export and self.workdir is not None:
+            raise ValueError(
+                "An export is served without its run. Leave out either "
+                f"--workdir or --model. Received: workdir={self.workdir}, "
+                f"model={self.model}"
+            )
         if not is_loopback(self.host) and self.token is None:
             raise ValueError(
                 f"Who can reach {self.host} could have films scored here. Set "
@@ -118,6 +137,11 @@ class ServeConfig:
                 f"Received: queue_size={self.queue_size}, "
                 f"max_images={self.max_images}"
             )
+
+    @property
+    def is_export(self) -> bool:
+        """Whether `model` is an export, and not weights of a run."""
+        return self.model not in _WEIGHTS
 
     @property
     def max_request_bytes(self) -> int:

@@ -154,3 +154,13 @@ def test_wrong_option_is_named(field, value):
     with pytest.raises(ValueError, match=f"`{field}` must") as caught:
         config_lib.ServeConfig(workdir="run", **{field: value})
     assert "two words" not in str(caught.value)
+
+
+def test_export_is_served_instead_of_a_run(tmp_path):
+    config = config_lib.ServeConfig(model=str(tmp_path))
+    assert config.is_export
+    assert not config_lib.ServeConfig(workdir="run", model="last").is_export
+    with pytest.raises(ValueError, match="--workdir or --model"):
+        config_lib.ServeConfig(workdir="run", model=str(tmp_path))
+    with pytest.raises(ValueError, match="`model` must be best, last"):
+        config_lib.ServeConfig(model=str(tmp_path / "none"))

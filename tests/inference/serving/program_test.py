@@ -159,6 +159,7 @@ def test_interrupt_ends_it_and_nothing_was_written(served):
         (["--host=no.such.name.invalid", f"--token={_TOKEN}"], "`host` must"),
         (["--host=192.0.2.1", f"--token={_TOKEN}"], "cannot be had"),
         (["--timeout=0"], "`timeout` must"),
+        (["--model=nowhere"], "`model` must"),
         (["--workdir", "run", "film.png"], "begin with --"),
     ],
 )
