@@ -103,7 +103,7 @@ def write(
     Raises:
         StorageError: If it cannot be written.
     """
-    is_there = directory.exists()
+    is_there = is_named and directory.exists()
     unfinished = (directory if is_there else directory.parent) / (
         f"{_UNFINISHED}{uuid.uuid4().hex[:8]}"
     )
