@@ -181,24 +181,23 @@ def test_test_split_is_counted_and_its_killed_opening_too(root):
     assert list(root.glob("records/films-*/xray_tfds/ledger.jsonl"))
 
 
-@pytest.mark.parametrize(
-    "damage, message",
-    [
-        (lambda run: shutil.rmtree(run), "no such directory"),
-        (lambda run: (run / "run.json").unlink(), "holds no run.json"),
-        (lambda run: (run / "best.keras").unlink(), "--model=last"),
-        (
-            lambda run: (run / "best.keras").write_bytes(b"PK"),
-            "best.keras is damaged",
-        ),
-    ],
-)
-@pytest.mark.slow
-def test_what_is_no_run_ends_with_a_sentence(damage, message, root, tmp_path):
+def test_damaged_model_ends_with_a_sentence(root, tmp_path):
     run = shutil.copytree(root / "run", tmp_path / "run")
-    damage(run)
+    (run / "best.keras").write_bytes(b"PK")
     before = sorted(tmp_path.rglob("*"))
     result = evaluate(f"--workdir={run}", check=False)
-    assert result.returncode == 2 and message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"evaluate.py: {run / 'best.keras'} is damaged")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_file_that_cannot_be_read_ends_with_a_sentence(root, tmp_path):
+    """No trace of calls, whatever the system says of which file."""
+    run = shutil.copytree(root / "run", tmp_path / "run")
+    (run / "model.json").unlink()
+    (run / "model.json").symlink_to("model.json")
+    result = evaluate(f"--workdir={run}", check=False)
+    assert result.returncode in (2, 4)
+    (line,) = result.stderr.splitlines()
+    assert "model.json" in line and "symbolic links" in line
