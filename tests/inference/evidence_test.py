@@ -148,7 +148,9 @@ def three(tmp_path_factory):
         batch_size=8,
         augment=augment_lib.AugmentConfig(rescale=1 / 255),
     )
-    loop.train_and_evaluate(config, builder)
+    loop.train_and_evaluate(
+        config, builder, flagfile=f"--images_dir={root / 'films'}\n"
+    )
     return root / "run", names
 
 
@@ -157,6 +159,7 @@ def test_three_classes_are_judged_one_against_the_rest(three):
     found = evaluate(workdir, calibrate="temperature")
     rows = read_scores(workdir)
     assert len(rows) == found["data"]["num_images"] == 18
+    assert found["robustness"]["measured_on"] == "originals"
     labels = np.array([row["label"].lstrip("'") for row in rows])
     assert [each["class"] for each in found["per_class"]] == list(names)
     aucs = []
