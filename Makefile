@@ -1,6 +1,6 @@
 # Thin: BUILD.md says every one of these commands by hand.
 #
-#   make train                     the lesson on a synthetic sample
+#   make train                     the lesson on a synthetic sample, evaluated
 #   make train IMAGES=my/xrays     the lesson on your own folders
 #   make test                      the test suite
 #   PYTHON=python3.12 make test    with another interpreter
@@ -26,6 +26,8 @@ help:
 train: $(STAMP) $(if $(subst data/sample,,$(IMAGES)),,data/sample)
 	.venv/bin/python train.py --flagfile=recipes/lesson.flags \
 	    $(call quote,--images_dir=$(IMAGES)) --data_dir=data/records $(FLAGS)
+	@echo
+	.venv/bin/python evaluate.py $(filter --workdir=%,$(FLAGS))
 
 test: $(STAMP)
 	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist worksteal \

@@ -35,6 +35,7 @@ def render(results: words.Results, path: str | os.PathLike[str]) -> str:
         _thresholds(results),
         _nulls(results),
         _worst(results),
+        _comparison(results),
     ]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     return f"{text}\n\nReport: {os.fspath(path)}"
@@ -109,6 +110,25 @@ def _worst(results: words.Results) -> list[str]:
         return []
     name = _shorten(f"worst degradation: {worst['name']}")
     return [f"{name:<{_NAME}}{_estimate(worst['auc'])}  (AUC)"]
+
+
+def _comparison(results: words.Results) -> list[str]:
+    comparison = results["comparison"]
+    if comparison is None:
+        return []
+    difference = words.with_interval(comparison["auc_difference"])
+    mcnemar = comparison["mcnemar"]
+    return [
+        f"Against {comparison['other']}:",
+        *_wrap(
+            f"  AUC differs by {difference}, DeLong's p"
+            f" {words.p_value(comparison['p_value'])}; right alone:"
+            f" {mcnemar['only_this']} images by this model,"
+            f" {mcnemar['only_other']} by the other, McNemar's p"
+            f" {words.p_value(mcnemar['p_value'])}",
+            "  ",
+        ),
+    ]
 
 
 def _shorten(name: str) -> str:

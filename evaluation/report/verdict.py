@@ -173,7 +173,8 @@ def _null(results: words.Results) -> list[str]:
     )
     difference = null["difference"]
     if difference and difference["value"] is not None:
-        text += f" (the network adds {words.with_interval(difference)})"
+        adds = "adds" if difference["value"] >= 0 else "is better by"
+        text += f" (the network {adds} {words.with_interval(difference)})"
     return [text]
 
 

@@ -118,6 +118,13 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def p_value(value: float | None) -> str:
+    """Returns "= 0.012" or "< 0.001"; a dash for what has no value."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
 def interval(figure: Fig) -> str:
     """Returns "[low, high]", or nothing where there is no interval."""
     if figure["low"] is None or figure["high"] is None:

@@ -100,8 +100,8 @@ def test_test_split_of_garbage_hinders_nobody(films, tmp_path):
     shutil.copytree(films, root)
     for path in shards(root, "test"):
         path.write_bytes(b"\xff" * path.stat().st_size)
-    trained_runs.train(root, root / "again", epochs=1)
-    run = runs.open_run(root / "again")
+    trained_runs.train(root, root / "hindered", epochs=1)
+    run = runs.open_run(root / "hindered")
     assert str(root) in run.info["records"]
     scoring.score(run, examples_lib.open_split(run, "validation"))
     with pytest.raises(ValueError, match="-test.tfrecord.*cannot be read"):

@@ -4,6 +4,7 @@ import pytest
 
 from evaluation.report import console
 from evaluation.report import words
+from tests.helpers import evaluation_parts
 from tests.helpers import evaluation_results
 
 
@@ -23,6 +24,7 @@ def test_no_line_is_wider_than_a_terminal(make, name):
 
 def test_all_that_matters_is_said():
     results = evaluation_results.make_binary()
+    results["comparison"] = evaluation_parts.make_comparison(results["figures"])
     text = console.render(results, "report.html")
     flat = " ".join(text.split())
     for sentence in (*results["verdict"], *results["cautions"]):
@@ -34,4 +36,7 @@ def test_all_that_matters_is_said():
         assert words.with_interval(row["sensitivity"]) in text
     for null in results["nulls"]:
         assert words.with_interval(null["difference"]) in text
+    comparison = results["comparison"]
+    assert words.with_interval(comparison["auc_difference"]) in flat
+    assert words.p_value(comparison["mcnemar"]["p_value"]) in flat
     assert results["robustness"]["worst"]["name"] in text
