@@ -16,6 +16,22 @@ FIGURES = options.Group("How", scope="process")
 OUTPUT = options.Group("Output", scope="process")
 
 
+def _check_path(name: str, value: Any) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ValueError(f"`{name}` must be a path. Received: {name}={value}")
+    return str(os.path.expanduser(os.fspath(value)))
+
+
+def _check_workdir(name: str, value: Any) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, (str, os.PathLike)) else (*value,)
+    if not values or "" in values:
+        raise ValueError(
+            f"`{name}` must be the directory of a run, or several, "
+            f"comma-separated. Received: {name}={','.join(map(str, values))}"
+        )
+    return tuple(_check_path(name, each) for each in values)
+
+
 def _check_threshold(name: str, value: Any) -> str:
     thresholds.parse(str(value))
     return str(value)
@@ -40,6 +56,7 @@ class EvaluateConfig:
         "Directory of a run; several, comma-separated, are evaluated as one "
         "model, the mean of their probabilities. If left out, the run under "
         "runs/ that was trained last.",
+        check=checks.optional(_check_workdir),
     )
     model: Literal["best", "last"] = RUN.option(
         "best", "Weights after the best epoch, or after the last."
@@ -57,6 +74,14 @@ class EvaluateConfig:
         "Instead of a split: a labelled folder that the run has never seen, "
         "prepared as the run's own images were.",
         kind="path",
+        check=checks.optional(_check_path),
+    )
+    data_dir: str | None = RUN.option(
+        None,
+        "Where the run's records are now, if they were moved: their own "
+        "directory, or the one that --data_dir of train.py named.",
+        kind="path",
+        check=checks.optional(_check_path),
     )
     threshold: str = FIGURES.option(
         "0.5",
@@ -78,18 +103,21 @@ class EvaluateConfig:
         None,
         "Directory of another run, scored on the same examples.",
         kind="path",
+        check=checks.optional(_check_path),
     )
     slices: str | None = FIGURES.option(
         None,
         "CSV with a column filename; each further column divides the "
         "examples, and each part gets figures of its own.",
         kind="path",
+        check=checks.optional(_check_path),
     )
     output_dir: str | None = OUTPUT.option(
         None,
         "Where the report goes; evaluation/NAME-DATE in the (first) run's "
         "directory if left out.",
         kind="path",
+        check=checks.optional(_check_path),
     )
 
     def __post_init__(self) -> None:
@@ -108,7 +136,7 @@ class EvaluateConfig:
                 f"--split or --images_dir. Received: split={self.split}, "
                 f"images_dir={self.images_dir}"
             )
-        for name in ("images_dir", "compare"):
+        for name in ("images_dir", "data_dir", "compare"):
             value = getattr(self, name)
             if value is not None and not os.path.isdir(value):
                 raise ValueError(

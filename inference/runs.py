@@ -156,19 +156,26 @@ def open_run(
     except (KeyError, TypeError, AttributeError) as error:
         raise run_files.damaged(path / files.MODEL_INFO_FILE, error) from error
     precision = record["settings"].get("mixed_precision", "none")
+    sha256 = model_files.digest(model_path)
+    model = model_files.load_model(
+        model_path,
+        network,
+        image_shape,
+        len(class_names),
+        rescale=augment.rescale,
+        precision="float32" if precision == "none" else precision,
+    )
+    if model_files.digest(model_path) != sha256:
+        raise ValueError(
+            f"{model_path} has changed while it was read: the run is being "
+            "trained. Run the same command again, best when training has ended."
+        )
     return Run(
         workdir=path,
         weights=weights,
         epoch=epoch,
-        sha256=model_files.digest(model_path),
-        model=model_files.load_model(
-            model_path,
-            network,
-            image_shape,
-            len(class_names),
-            rescale=augment.rescale,
-            precision="float32" if precision == "none" else precision,
-        ),
+        sha256=sha256,
+        model=model,
         network=network,
         augment=augment,
         statistics=run_files.read_statistics(path, info.get("statistics")),
