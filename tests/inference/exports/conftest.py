@@ -20,8 +20,6 @@ def savedmodel(trained, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def keras_exports.export(trained, tmp_path_factory):
+def keras_export(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("exports") / "keras"
     return exports.export(trained[0], out, "keras")
-
-
