@@ -83,15 +83,18 @@ class EvaluateConfig:
         kind="path",
         check=checks.optional(_check_path),
     )
-    threshold: str = FIGURES.option(
-        "0.5",
-        "Probability from which the second of two classes is decided for: a "
-        "number, youden, sensitivity>=0.95 or specificity>=0.9. It is chosen "
-        "on validation, whatever is evaluated.",
-        check=_check_threshold,
+    threshold: str | None = FIGURES.option(
+        None,
+        "Probability from which the second of two classes is decided for: "
+        "0.5 or another number, youden, sensitivity>=0.95 or specificity>=0.9. "
+        "It is chosen on validation, whatever is evaluated. If left out, by "
+        "the rule that the run keeps from an earlier evaluation, else 0.5.",
+        check=checks.optional(_check_threshold),
     )
-    calibrate: Literal["none", "temperature"] = FIGURES.option(
-        "none", "How probabilities are calibrated, fitted on validation."
+    calibrate: Literal["none", "temperature"] | None = FIGURES.option(
+        None,
+        "How probabilities are calibrated, fitted on validation. If left out, "
+        "as the run keeps it, else none.",
     )
     prevalence: float | None = FIGURES.option(
         None,

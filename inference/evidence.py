@@ -36,6 +36,7 @@ from inference import examples as examples_lib
 from inference import external
 from inference import null_features
 from inference import openings
+from inference import operating_point
 from inference import output
 from inference import records
 from inference import robustness
@@ -116,7 +117,8 @@ def _open_models(
     assessment.check_prevalence(config.prevalence, ensemble.class_names)
     open_validation = _make_opener(config, "validation")
     validation = ensemble.score(open_validation)
-    models = [(ensemble, _choose(config, validation))]
+    kept = operating_point.read_rule(ensemble.runs[0].workdir)
+    models = [(ensemble, _choose(config, kept, validation))]
     if config.compare is not None:
         other = ensemble_lib.Ensemble([config.compare], weights=config.model)
         scored = other.score(open_validation)
@@ -126,17 +128,22 @@ def _open_models(
             pair = pair[0].take([]), pair[1].take([])
         # What cannot be compared is refused before anything is opened.
         comparison.align(*pair)
-        models.append((other, _choose(config, scored)))
+        models.append((other, _choose(config, kept, scored)))
     return models, validation
 
 
 def _choose(
-    config: config_lib.EvaluateConfig, validation: ensemble_lib.Subject
+    config: config_lib.EvaluateConfig,
+    kept: tuple[str, assessment.Calibration],
+    validation: ensemble_lib.Subject,
 ) -> assessment.OperatingPoint:
+    rule, calibrate = kept
     return assessment.choose(
         validation.scores,
-        rule=thresholds.parse(config.threshold),
-        calibrate=config.calibrate,
+        rule=thresholds.parse(
+            rule if config.threshold is None else config.threshold
+        ),
+        calibrate=config.calibrate or calibrate,
     )
 
 

@@ -10,14 +10,19 @@ from collections.abc import Sequence
 import dataclasses
 import pathlib
 from typing import Any
+from typing import Literal
 
 from evaluation import calibration
 from evaluation import threshold_store
+from evaluation import thresholds
 from training.workdir import atomic
 
 FILE = "operating_point.json"
 
 _DEFAULT_THRESHOLD = 0.5
+
+# What a file that is not as it was written leads to.
+_DAMAGE = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +85,26 @@ def read(
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(file, error) from error
+
+
+def read_rule(
+    workdir: pathlib.Path,
+) -> tuple[str, Literal["none", "temperature"]]:
+    """Returns how threshold and temperature of a run were chosen last.
+
+    Returns:
+        The rule of the threshold, and "none" or "temperature"; "0.5" and "none"
+        where nothing was chosen, or what was is damaged: it is chosen anew.
+    """
+    try:
+        content = atomic.read_json(workdir / FILE)
+        rule = (content["threshold"] or {}).get("rule", thresholds.HALF)
+        calibrated = content["temperature"] is not None
+        return str(thresholds.parse(str(rule))), (
+            "temperature" if calibrated else "none"
+        )
+    except (*_DAMAGE, OSError):
+        return str(thresholds.HALF), "none"
 
 
 class _OtherWeightsError(ValueError):

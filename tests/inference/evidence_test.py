@@ -51,12 +51,12 @@ def test_threshold_is_that_of_validation_whatever_is_evaluated(
 ):
     root, _ = trained
     chosen = {"threshold": "youden", "calibrate": "temperature"}
-    chosen["data_dir"] = str(data_dir)
     found = [
-        evaluate(workdir, **chosen, **what)
+        evaluate(workdir, data_dir=str(data_dir), **what)
         for what in (
-            {},
+            chosen,
             {"split": "test", "final": "true"},
+            # What the run keeps is used where nothing is asked for.
             {"images_dir": str(root / "films/test"), "final": "true"},
         )
     ]
