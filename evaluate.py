@@ -42,8 +42,13 @@ def main(argv: list[str]) -> int:
         evidence.evaluate(config)
     except (ValueError, errors.TrainingError) as error:
         return _fail(error, getattr(error, "status", 2))
+    except OSError as error:
+        # A file that may not be read, as a rule; the error names it.
+        return _fail(error, errors.StorageError.status)
     except KeyboardInterrupt:
-        return _fail("Interrupted; nothing was written.", status=130)
+        return _fail(
+            "Interrupted. What a ledger has noted by now counts.", status=130
+        )
     return 0
 
 

@@ -7,10 +7,14 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 
 def to_cell(text: str) -> str:
     """Returns a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if _is_formula(text) else text
 
 
 def from_cell(text: str) -> str:
     """Returns the text that `to_cell` was given."""
-    is_quoted = text[:1] == "'" and text[1:].startswith(_FORMULA_STARTS)
-    return text[1:] if is_quoted else text
+    return text[1:] if text[:1] == "'" and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a text is a formula, or one that is quoted already."""
+    return text.lstrip("'").startswith(_FORMULA_STARTS)

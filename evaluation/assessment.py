@@ -7,6 +7,7 @@ that follow from scores and labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import dataclasses
 import math
 from typing import Any
@@ -17,15 +18,17 @@ from numpy import typing as npt
 
 from evaluation import bootstrap
 from evaluation import calibration
+from evaluation import confusion
 from evaluation import curves
+from evaluation import figure as figure_lib
 from evaluation import figures
 from evaluation import thresholds as thresholds_lib
 from evaluation.scores import Scores
 
 Calibration = Literal["none", "temperature"]
 
-# Of the images of a cell of the confusion matrix, named on the page.
-_MOST_CASES = 50
+# Figures of the probabilities themselves, not of their order or a decision.
+_OF_CALIBRATED = ("brier", "log_loss", "calibration_error")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +113,17 @@ def choose(
     return point
 
 
+def check_prevalence(
+    prevalence: float | None, class_names: Sequence[str]
+) -> None:
+    """Raises ValueError if one is given for more than two classes."""
+    if prevalence is not None and len(class_names) != 2:
+        raise ValueError(
+            "`prevalence` needs two classes. Leave out --prevalence. Received: "
+            f"prevalence={prevalence}, class_names={','.join(class_names)}"
+        )
+
+
 def assess(
     scores: Scores,
     point: OperatingPoint,
@@ -121,7 +135,8 @@ def assess(
     """Returns what follows from scores and labels.
 
     Figures of probabilities (Brier, log loss, calibration) are of the
-    calibrated ones, decisions of the network's own.
+    calibrated ones; decisions, and the order of examples, the network's own: a
+    temperature changes the order where there are more than two classes.
 
     Args:
         scores: Of what is evaluated.
@@ -138,53 +153,81 @@ def assess(
         ValueError: If a prevalence is given for more than two classes.
     """
     is_binary = len(scores.class_names) == 2
-    if prevalence is not None and not is_binary:
-        raise ValueError(
-            "`prevalence` needs two classes. Leave out --prevalence. Received: "
-            f"prevalence={prevalence}, "
-            f"class_names={','.join(scores.class_names)}"
-        )
-    calibrated = dataclasses.replace(
-        scores, probabilities=point.calibrate(scores.probabilities)
-    )
-    decided = figures.decide(scores, point.threshold)
+    check_prevalence(prevalence, scores.class_names)
+    calibrated = _calibrate(scores, point)
     options: dict[str, Any] = {"num_rounds": num_rounds, "seed": seed}
-    found = figures.headline(
-        scores,
-        threshold=point.threshold,
-        calibrated=calibrated.probabilities,
-        prevalence=prevalence,
-        **options,
-    )
     return {
         "threshold": _threshold_table(scores, point),
-        "figures": [figure.as_json() for figure in found],
-        "per_class": (
-            None
-            if is_binary
-            else [
-                {
-                    "class": name,
-                    "figures": [each.as_json() for each in of_class],
-                }
-                for name, of_class in figures.per_class(
-                    calibrated, **options
-                ).items()
-            ]
+        "figures": _figures(
+            scores,
+            calibrated,
+            {
+                **options,
+                "threshold": point.threshold,
+                "prevalence": prevalence,
+            },
         ),
-        "prevalence": _prevalence(scores, prevalence) if is_binary else None,
-        "confusion": _confusion(scores, decided),
+        "per_class": (
+            None if is_binary else _per_class(scores, calibrated, options)
+        ),
+        "prevalence": (
+            {"observed": _share(scores), "assumed": prevalence}
+            if is_binary
+            else None
+        ),
+        "confusion": confusion.count(
+            scores, figures.decide(scores, point.threshold)
+        ),
         "calibration": _calibration(scores, calibrated, point, options),
         "curves": curves.curves(scores, **options),
         "histogram": curves.histogram(scores),
     }
 
 
-def _prevalence(scores: Scores, assumed: float | None) -> dict[str, Any]:
-    observed = (
-        float(np.mean(scores.labels == 1)) if len(scores.labels) else None
+def _calibrate(scores: Scores, point: OperatingPoint) -> Scores:
+    if point.temperature is None:
+        return scores
+    return dataclasses.replace(
+        scores, probabilities=point.calibrate(scores.probabilities)
     )
-    return {"observed": observed, "assumed": assumed}
+
+
+def _figures(
+    scores: Scores, calibrated: Scores, options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    found = judged = figures.headline(scores, **options)
+    if calibrated is not scores:
+        judged = figures.headline(
+            scores, calibrated=calibrated.probabilities, **options
+        )
+    return _as_json(found, judged)
+
+
+def _per_class(
+    scores: Scores, calibrated: Scores, options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    found = judged = figures.per_class(scores, **options)
+    if calibrated is not scores:
+        judged = figures.per_class(calibrated, **options)
+    return [
+        {"class": name, "figures": _as_json(found[name], judged[name])}
+        for name in found
+    ]
+
+
+def _as_json(
+    found: list[figure_lib.Figure], judged: list[figure_lib.Figure]
+) -> list[dict[str, Any]]:
+    """Returns figures, some of them those of calibrated probabilities."""
+    return [
+        (second if second.name in _OF_CALIBRATED else first).as_json()
+        for first, second in zip(found, judged)
+    ]
+
+
+def _share(scores: Scores) -> float | None:
+    """Returns the share of class 1; None without any example."""
+    return float(np.mean(scores.labels)) if len(scores.labels) else None
 
 
 def _threshold_table(
@@ -214,31 +257,6 @@ def _threshold(threshold: thresholds_lib.Threshold) -> dict[str, Any]:
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in dataclasses.asdict(threshold).items()
     }
-
-
-def _confusion(
-    scores: Scores, decided: npt.NDArray[np.int64]
-) -> dict[str, Any]:
-    """Counts decisions, and names the surest cases of each cell."""
-    num_classes = len(scores.class_names)
-    counts = np.zeros((num_classes, num_classes), np.int64)
-    np.add.at(counts, (scores.labels, decided), 1)
-    cases = {}
-    for label in range(num_classes):
-        for decision in range(num_classes):
-            own = np.flatnonzero(
-                (scores.labels == label) & (decided == decision)
-            )
-            surest = own[np.argsort(-scores.probabilities[own, decision])]
-            column = 1 if num_classes == 2 else decision
-            cases[f"{label},{decision}"] = [
-                {
-                    "key": str(scores.keys[place]),
-                    "probability": float(scores.probabilities[place, column]),
-                }
-                for place in surest[:_MOST_CASES]
-            ]
-    return {"counts": counts.tolist(), "cases": cases}
 
 
 def _calibration(

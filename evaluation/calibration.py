@@ -28,8 +28,7 @@ HIGHEST = 20.0
 
 # A float32 of 0 was less than the one, of 1 more than the other: half way to
 # its neighbour. Taken at its word, one error would have an infinite loss.
-_ZERO = 2.0**-150
-_ONE = 1 - 2.0**-25
+BOUNDS = (2.0**-150, 1 - 2.0**-25)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _logits(
     probabilities: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Returns float64 `[n, num_classes]`, finite; with two the first is 0."""
-    clipped = np.clip(probabilities.astype(np.float64), _ZERO, _ONE)
+    clipped = np.clip(probabilities.astype(np.float64), *BOUNDS)
     if clipped.shape[1] > 2:
         return np.asarray(np.log(clipped))
     positive = clipped[:, 1]

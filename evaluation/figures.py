@@ -113,9 +113,16 @@ def decide(scores: Scores, threshold: float | None) -> npt.NDArray[np.int64]:
             f" Received: threshold={threshold},"
             f" class_names={scores.class_names}"
         )
+    return decide_all(scores.probabilities, threshold)
+
+
+def decide_all(
+    probabilities: npt.NDArray[np.float64], threshold: float | None
+) -> npt.NDArray[np.int64]:
+    """As `decide`, of probabilities `[n, num_classes]` alone."""
     if threshold is None:
-        return np.asarray(scores.probabilities.argmax(axis=1), np.int64)
-    return (scores.positive >= threshold).astype(np.int64)
+        return np.asarray(probabilities.argmax(axis=1), np.int64)
+    return (probabilities[:, 1] >= threshold).astype(np.int64)
 
 
 def auc_figure(

@@ -40,7 +40,8 @@ def write(path: str | os.PathLike[str], table: Table) -> None:
     scores = table.scores
     names = scores.class_names
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    # Its default ends of lines: with others it quotes no carriage return.
+    writer = csv.writer(buffer)
     writer.writerow(
         [
             *_NAMES,

@@ -38,7 +38,7 @@ _OPACITY = 0.6
 
 
 @dataclasses.dataclass(frozen=True)
-class _Parts:
+class Parts:
     """A network, cut where its features lose their places.
 
     Attributes:
@@ -52,12 +52,23 @@ class _Parts:
     neck: tuple[layers.Layer, ...]
     head: layers.Dense
 
-    def features(self, images: npt.NDArray[np.float32]) -> Any:
-        """Returns float32 features `[n, rows, columns, features]`."""
-        x = tf.constant(images)
+    def features(self, images: Any) -> Any:
+        """Returns features `[n, rows, columns, features]` in their precision.
+
+        Args:
+            images: float32 `[n, height, width, channels]`.
+        """
+        x = tf.convert_to_tensor(images)
         for model in self.body:
             x = model(x, training=False)
-        return tf.cast(x, tf.float32)
+        return x
+
+    def without_places(self, features: Any) -> Any:
+        """Returns `[n, num_features]`, what `head` is fed."""
+        x = features
+        for layer in self.neck:
+            x = layer(x, training=False)
+        return x
 
     def is_average(self) -> bool:
         """Whether the logits are linear in the averages over all places."""
@@ -94,19 +105,44 @@ def activation_maps(
     """
     images = np.asarray(images, np.float32)
     classes = _check(model, images, class_index)
-    parts = _split(model)
+    parts = split(model)
     maps = [
-        _upsample(
-            _place_sums(
-                parts,
-                parts.features(images[start:stop]),
-                classes[start:stop],
-            ),
-            images.shape[1:3],
+        np.asarray(
+            _upsample(
+                _place_sums(
+                    parts,
+                    tf.cast(parts.features(images[start:stop]), tf.float32),
+                    classes[start:stop],
+                ),
+                images.shape[1:3],
+            )
         )
         for start, stop in _spans(len(images))
     ]
     return np.concatenate(maps) if maps else images[..., 0]
+
+
+def maps_of_classes(model: keras.Model, images: Any) -> Any:
+    """Returns `activation_maps` for each class, as a part of a graph.
+
+    Args:
+        model: As there.
+        images: float32 tensor `[n, height, width, channels]`.
+
+    Returns:
+        float32 tensor `[n, num_classes, height, width]`.
+    """
+    parts = split(model)
+    features = tf.cast(parts.features(images), tf.float32)
+    number = tf.shape(images)[0]
+    maps = [
+        _upsample(
+            _place_sums(parts, features, tf.fill([number], index)),
+            images.shape[1:3],
+        )
+        for index in range(model.output_shape[-1])
+    ]
+    return tf.stack(maps, axis=1)
 
 
 def overlay(
@@ -193,9 +229,10 @@ def _spans(number: int) -> Sequence[tuple[int, int]]:
     return [(start, start + _BATCH_SIZE) for start in starts]
 
 
-def _split(model: keras.Model) -> _Parts:
-    """Cuts a network; one of `keras.applications` lies in a model of ours.
+def split(model: keras.Model) -> Parts:
+    """Cuts a network where its features lose their places.
 
+    One of `keras.applications` lies in a model of ours.
     Its layers are no part of the outer model's graph, from whose input no
     tensor of them can be reached (keras-cv issue 244). So what is before it,
     it itself, and what is behind it are cut on their own.
@@ -221,7 +258,7 @@ def _split(model: keras.Model) -> _Parts:
             "`model` must end in a dense layer behind features that have "
             f"places. Received: model={model.name}"
         )
-    return _Parts(tuple(body), tuple(behind[:-1]), behind[-1])
+    return Parts(tuple(body), tuple(behind[:-1]), behind[-1])
 
 
 def _cut(model: keras.Model) -> tuple[Any, list[Any]]:
@@ -247,9 +284,7 @@ def _cut(model: keras.Model) -> tuple[Any, list[Any]]:
     return features, behind
 
 
-def _place_sums(
-    parts: _Parts, features: Any, classes: npt.NDArray[np.int64]
-) -> Any:
+def _place_sums(parts: Parts, features: Any, classes: Any) -> Any:
     """Returns float32 `[n, rows, columns]`, what speaks for the classes."""
     contrast = _contrast(parts.head, classes)
     if parts.is_average():
@@ -257,18 +292,16 @@ def _place_sums(
     return _place_sums_by_gradient(parts, features, contrast)
 
 
-def _place_sums_by_gradient(parts: _Parts, features: Any, contrast: Any) -> Any:
+def _place_sums_by_gradient(parts: Parts, features: Any, contrast: Any) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(features)
-        x = features
-        for layer in parts.neck:
-            x = layer(x, training=False)
+        x = parts.without_places(features)
         logits = tf.reduce_sum(tf.cast(x, tf.float32) * contrast)
     slopes = tape.gradient(logits, features)
     return tf.reduce_sum(features * slopes, axis=-1)
 
 
-def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
+def _contrast(head: layers.Dense, classes: Any) -> Any:
     """Returns `[n, features]`: a class's weights less the mean of the others'.
 
     The biases have no place and are left out.
@@ -281,10 +314,10 @@ def _contrast(head: layers.Dense, classes: npt.NDArray[np.int64]) -> Any:
     )
 
 
-def _upsample(place_sums: Any, size: Sequence[int]) -> npt.NDArray[np.float32]:
+def _upsample(place_sums: Any, size: Sequence[int]) -> Any:
     """Returns maps of the size of the images, 0 to 1."""
     positive = tf.nn.relu(place_sums)[..., tf.newaxis]
     maps = tf.image.resize(positive, size, method="bilinear")[..., 0]
     # Where nothing speaks for the class the highest is 0, and the map stays so.
     highest = tf.reduce_max(maps, axis=(1, 2), keepdims=True)
-    return np.asarray(tf.math.divide_no_nan(maps, highest))
+    return tf.math.divide_no_nan(maps, highest)

@@ -53,8 +53,8 @@ def show(
     if not len(places):
         return {"errors": [], "hits": []}
     images = subject.first.read_images(scores.keys[places].tolist())
-    maps = _maps(ensemble.runs[0], images, decided[places])
-    drawn = iter(zip(places, images, maps))
+    drawn_maps = maps(ensemble.runs[0], images, decided[places])
+    drawn = iter(zip(places, images, drawn_maps))
     return {
         name: [_case(scores, decided, *next(drawn)) for _ in of_kind]
         for name, of_kind in chosen.items()
@@ -67,11 +67,21 @@ def _surest(
     return places[np.argsort(-sureness[places], kind="stable")]
 
 
-def _maps(
+def maps(
     run: runs_lib.Run,
     images: npt.NDArray[np.uint8],
     classes: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float32]:
+    """Returns what speaks for classes in images, and where.
+
+    Args:
+        run: Whose network.
+        images: uint8 `[n, height, width, channels]`, as the run's records.
+        classes: int64 `[n]`, class indices.
+
+    Returns:
+        float32 `[n, height, width]`, as `activation_maps.activation_maps`.
+    """
     fed = pipeline.augment_features(
         {"image": images, "params": {}}, run.augment, run.statistics
     )

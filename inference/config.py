@@ -16,6 +16,22 @@ FIGURES = options.Group("How", scope="process")
 OUTPUT = options.Group("Output", scope="process")
 
 
+def _check_path(name: str, value: Any) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ValueError(f"`{name}` must be a path. Received: {name}={value}")
+    return str(os.path.expanduser(os.fspath(value)))
+
+
+def _check_workdir(name: str, value: Any) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, (str, os.PathLike)) else (*value,)
+    if not values or "" in values:
+        raise ValueError(
+            f"`{name}` must be the directory of a run, or several, "
+            f"comma-separated. Received: {name}={','.join(map(str, values))}"
+        )
+    return tuple(_check_path(name, each) for each in values)
+
+
 def _check_threshold(name: str, value: Any) -> str:
     thresholds.parse(str(value))
     return str(value)
@@ -40,6 +56,7 @@ class EvaluateConfig:
         "Directory of a run; several, comma-separated, are evaluated as one "
         "model, the mean of their probabilities. If left out, the run under "
         "runs/ that was trained last.",
+        check=checks.optional(_check_workdir),
     )
     model: Literal["best", "last"] = RUN.option(
         "best", "Weights after the best epoch, or after the last."
@@ -57,16 +74,27 @@ class EvaluateConfig:
         "Instead of a split: a labelled folder that the run has never seen, "
         "prepared as the run's own images were.",
         kind="path",
+        check=checks.optional(_check_path),
     )
-    threshold: str = FIGURES.option(
-        "0.5",
-        "Probability from which the second of two classes is decided for: a "
-        "number, youden, sensitivity>=0.95 or specificity>=0.9. It is chosen "
-        "on validation, whatever is evaluated.",
-        check=_check_threshold,
+    data_dir: str | None = RUN.option(
+        None,
+        "Where the run's records are now, if they were moved: their own "
+        "directory, or the one that --data_dir of train.py named.",
+        kind="path",
+        check=checks.optional(_check_path),
     )
-    calibrate: Literal["none", "temperature"] = FIGURES.option(
-        "none", "How probabilities are calibrated, fitted on validation."
+    threshold: str | None = FIGURES.option(
+        None,
+        "Probability from which the second of two classes is decided for: "
+        "0.5 or another number, youden, sensitivity>=0.95 or specificity>=0.9. "
+        "It is chosen on validation, whatever is evaluated. If left out, by "
+        "the rule that the run keeps from an earlier evaluation, else 0.5.",
+        check=checks.optional(_check_threshold),
+    )
+    calibrate: Literal["none", "temperature"] | None = FIGURES.option(
+        None,
+        "How probabilities are calibrated, fitted on validation. If left out, "
+        "as the run keeps it, else none.",
     )
     prevalence: float | None = FIGURES.option(
         None,
@@ -78,18 +106,21 @@ class EvaluateConfig:
         None,
         "Directory of another run, scored on the same examples.",
         kind="path",
+        check=checks.optional(_check_path),
     )
     slices: str | None = FIGURES.option(
         None,
         "CSV with a column filename; each further column divides the "
         "examples, and each part gets figures of its own.",
         kind="path",
+        check=checks.optional(_check_path),
     )
     output_dir: str | None = OUTPUT.option(
         None,
         "Where the report goes; evaluation/NAME-DATE in the (first) run's "
         "directory if left out.",
         kind="path",
+        check=checks.optional(_check_path),
     )
 
     def __post_init__(self) -> None:
@@ -108,7 +139,7 @@ class EvaluateConfig:
                 f"--split or --images_dir. Received: split={self.split}, "
                 f"images_dir={self.images_dir}"
             )
-        for name in ("images_dir", "compare"):
+        for name in ("images_dir", "data_dir", "compare"):
             value = getattr(self, name)
             if value is not None and not os.path.isdir(value):
                 raise ValueError(

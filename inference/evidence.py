@@ -6,6 +6,8 @@ else is opened. A test split, or a folder, is scored once the ledger says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import datetime
 import pathlib
 import sys
@@ -34,13 +36,17 @@ from inference import examples as examples_lib
 from inference import external
 from inference import null_features
 from inference import openings
+from inference import operating_point
 from inference import output
+from inference import records
 from inference import robustness
 from inference import run_files
 from inference import runs as runs_lib
 from inference import shift
 
 SCHEMA = 1
+
+_Opener = Callable[[runs_lib.Run], examples_lib.Examples]
 
 
 def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
@@ -59,31 +65,24 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
     # In a log, each of its updates would stay.
     tfds.display_progress_bar(sys.stderr.isatty())
     started = datetime.datetime.now(datetime.timezone.utc)
-    workdirs = config.workdir
-    if workdirs is None:
-        workdirs = (str(run_files.find_newest()),)
-        print(f"The run that was trained last: {workdirs[0]}", flush=True)
+    workdirs = config.workdir or _find_newest()
     directory = output.choose_directory(config, workdirs[0], started)
-    ensemble = ensemble_lib.Ensemble(workdirs, weights=config.model)
-    validation = ensemble.score(_open_validation)
-    point = _choose(config, validation)
-    models = [(ensemble, point)]
-    if config.compare is not None:
-        other = ensemble_lib.Ensemble([config.compare], weights=config.model)
-        models.append((other, _choose(config, other.score(_open_validation))))
-    subject, ledger = _open_subject(config, models, validation)
+    models, validation = _open_models(config, workdirs)
+    ensemble, point = models[0]
+    output.keep_operating_point(ensemble, point, validation)
+    open_examples = _make_opener(config, config.split, config.images_dir)
+    ledger = _note_opening(config, models, open_examples)
+    subject = validation if ledger is None else ensemble.score(open_examples)
     results = {
         "schema": SCHEMA,
         "created": started.isoformat(timespec="seconds"),
-        "title": _title(ensemble, subject),
-        "model": description.describe_model(ensemble),
+        "ledger": ledger,
+        **_describe(ensemble, subject),
         **assessment.assess(
             subject.scores, point, prevalence=config.prevalence
         ),
-        "ledger": ledger,
-        **_measure(config, models, subject),
-        "training": ensemble.runs[0].epochs,
-        "provenance": description.read_provenance(subject.first),
+        **_measure(config, ensemble, point, subject),
+        "comparison": _compare(models, subject, open_examples),
         "flags": description.describe_flags(config),
         "versions": description.read_versions(),
     }
@@ -98,78 +97,142 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
             point.calibrate(subject.scores.probabilities),
             figures.decide(subject.scores, point.threshold),
         ),
+        is_named=config.output_dir is not None,
     )
-    output.keep_operating_point(ensemble, point, validation)
     print(console.render(results, path))
     return path
 
 
+def _find_newest() -> tuple[str]:
+    workdir = str(run_files.find_newest())
+    print(f"The run that was trained last: {workdir}", flush=True)
+    return (workdir,)
+
+
+def _open_models(
+    config: config_lib.EvaluateConfig, workdirs: Sequence[str]
+) -> tuple[list[openings.Model], ensemble_lib.Subject]:
+    """Returns the models, each with what is chosen for it, and on what."""
+    ensemble = ensemble_lib.Ensemble(workdirs, weights=config.model)
+    assessment.check_prevalence(config.prevalence, ensemble.class_names)
+    open_validation = _make_opener(config, "validation")
+    validation = ensemble.score(open_validation)
+    kept = operating_point.read_rule(ensemble.runs[0].workdir)
+    models = [(ensemble, _choose(config, kept, validation))]
+    if config.compare is not None:
+        other = ensemble_lib.Ensemble([config.compare], weights=config.model)
+        scored = other.score(open_validation)
+        pair = validation.scores, scored.scores
+        if config.images_dir is not None:
+            # Of runs on different records the classes alone must be the same.
+            pair = pair[0].take([]), pair[1].take([])
+        # What cannot be compared is refused before anything is opened.
+        comparison.align(*pair)
+        models.append((other, _choose(config, kept, scored)))
+    return models, validation
+
+
 def _choose(
-    config: config_lib.EvaluateConfig, validation: ensemble_lib.Subject
+    config: config_lib.EvaluateConfig,
+    kept: tuple[str, assessment.Calibration],
+    validation: ensemble_lib.Subject,
 ) -> assessment.OperatingPoint:
+    rule, calibrate = kept
     return assessment.choose(
         validation.scores,
-        rule=thresholds.parse(config.threshold),
-        calibrate=config.calibrate,
+        rule=thresholds.parse(
+            rule if config.threshold is None else config.threshold
+        ),
+        calibrate=config.calibrate or calibrate,
     )
 
 
-def _open_validation(run: runs_lib.Run) -> examples_lib.Examples:
-    return examples_lib.open_split(run, "validation")
+def _make_opener(
+    config: config_lib.EvaluateConfig,
+    split: examples_lib.Split,
+    images_dir: str | None = None,
+) -> _Opener:
+    """Returns what opens a split or a folder, once for each set of records."""
+    opened: dict[tuple[str, str], examples_lib.Examples] = {}
+
+    def open_examples(run: runs_lib.Run) -> examples_lib.Examples:
+        builder = records.open_builder(run, config.data_dir)
+        place = str(builder.data_dir), run.data_fingerprint
+        if place not in opened:
+            examples = (
+                examples_lib.open_split(run, split, data_dir=config.data_dir)
+                if images_dir is None
+                else external.open_folder(
+                    run, images_dir, records_dir=config.data_dir
+                )
+            )
+            examples_lib.check_classes(
+                images_dir or f"The split {split}",
+                [run.class_names[label] for label in examples.labels],
+                run.class_names,
+            )
+            opened[place] = examples
+        return opened[place]
+
+    return open_examples
 
 
-def _open_subject(
+def _note_opening(
     config: config_lib.EvaluateConfig,
     models: list[openings.Model],
-    validation: ensemble_lib.Subject,
-) -> tuple[ensemble_lib.Subject, dict[str, Any] | None]:
-    """Scores what is evaluated, once the ledger says so."""
-    ensemble = models[0][0]
-    if config.images_dir is not None:
-        images_dir = config.images_dir
-        examples = external.open_folder(ensemble.runs[0], images_dir)
-        if examples.tested_images and not config.final:
-            raise ValueError(
-                f"`images_dir` holds {examples.tested_images} images of the "
-                "test split of the run's own records: to score them is to open "
-                "it, which is done once, when nothing is left to be chosen. "
-                "Add --final if this is that moment. Received: "
-                f"images_dir={images_dir}"
-            )
-        if examples.tested_images:
-            openings.note_test(models)
-        ledger = openings.note_folder(examples, models)
-        return (
-            ensemble.score(lambda run: external.open_folder(run, images_dir)),
-            ledger,
+    open_examples: _Opener,
+) -> dict[str, Any] | None:
+    """Returns the ledger, in which the opening stands; None for validation.
+
+    What can be wrong with the options is found before.
+    """
+    runs = [run for ensemble, _ in models for run in ensemble.runs]
+    if config.images_dir is None and config.split != "test":
+        return None
+    if config.images_dir is None:
+        keys = examples_lib.check_listed(runs[0], "test", config.data_dir)
+        if config.slices is not None and keys:
+            slice_table.read(config.slices, keys)
+        return openings.note_test(models, config.data_dir)
+    opened = [(run, open_examples(run)) for run in runs]
+    tested = max(examples.tested_images for _, examples in opened)
+    if tested and not config.final:
+        raise ValueError(
+            f"`images_dir` holds {tested} images of the test split of the "
+            "run's own records: to score them is to open it, which is done "
+            "once, when nothing is left to be chosen. Add --final if this is "
+            f"that moment. Received: images_dir={config.images_dir}"
         )
-    if config.split == "test":
-        ledger = openings.note_test(models)
-        return (
-            ensemble.score(lambda run: examples_lib.open_split(run, "test")),
-            ledger,
-        )
-    return validation, None
+    if config.slices is not None:
+        slice_table.read(config.slices, opened[0][1].keys.tolist())
+    return openings.note_folder(opened, models, config.data_dir)
 
 
-def _title(
-    ensemble: ensemble_lib.Ensemble, subject: ensemble_lib.Subject
-) -> str:
+def _describe(
+    ensemble: ensemble_lib.Ensemble,
+    subject: ensemble_lib.Subject,
+) -> dict[str, Any]:
+    """Returns what was known of model and data before."""
     networks = sorted({run.network for run in ensemble.runs})
     number = len(ensemble.runs)
     model = f"{number} networks" if number > 1 else "One network"
-    return f"{model} ({', '.join(networks)}) on {subject.name}"
+    return {
+        "title": f"{model} ({', '.join(networks)}) on {subject.name}",
+        "model": description.describe_model(ensemble),
+        "training": ensemble.runs[0].epochs,
+        "provenance": description.read_provenance(subject.first),
+    }
 
 
 def _measure(
     config: config_lib.EvaluateConfig,
-    models: list[openings.Model],
+    ensemble: ensemble_lib.Ensemble,
+    point: assessment.OperatingPoint,
     subject: ensemble_lib.Subject,
 ) -> dict[str, Any]:
-    """Returns what the images and other models say beside the scores."""
-    ensemble, point = models[0]
+    """Returns what the images say beside the scores."""
     scores = subject.scores
-    train, evaluated = _features(ensemble.runs[0], subject)
+    train, evaluated = _features(ensemble.runs[0], subject, config.data_dir)
     columns = _columns(config, subject)
     return {
         "data": description.describe_data(subject.first, train),
@@ -180,7 +243,6 @@ def _measure(
         "robustness": robustness.measure(ensemble, subject, point.threshold),
         "shift": shift.measure(train, evaluated, scores.class_names),
         "slices": slices.measure(columns, scores, threshold=point.threshold),
-        "comparison": _compare(config, models, subject),
         "cases": cases.show(
             ensemble, subject, figures.decide(scores, point.threshold)
         ),
@@ -188,7 +250,7 @@ def _measure(
 
 
 def _features(
-    run: runs_lib.Run, subject: ensemble_lib.Subject
+    run: runs_lib.Run, subject: ensemble_lib.Subject, data_dir: str | None
 ) -> tuple[null_features.ImageFeatures, null_features.ImageFeatures]:
     """Returns the features of the training and the evaluated images."""
     train, evaluated = (
@@ -199,7 +261,7 @@ def _features(
             [examples.rows.get(key) for key in examples.keys.tolist()],
         )
         for examples in (
-            examples_lib.open_split(run, "train"),
+            examples_lib.open_split(run, "train", data_dir=data_dir),
             subject.first,
         )
     )
@@ -230,22 +292,16 @@ def _columns(
 
 
 def _compare(
-    config: config_lib.EvaluateConfig,
     models: list[openings.Model],
     subject: ensemble_lib.Subject,
+    open_examples: _Opener,
 ) -> dict[str, Any] | None:
-    if config.compare is None:
+    if len(models) == 1:
         return None
-    other, point = models[1]
-
-    def open_same(run: runs_lib.Run) -> examples_lib.Examples:
-        if config.images_dir is not None:
-            return external.open_folder(run, config.images_dir)
-        return examples_lib.open_split(run, config.split)
-
+    (_, point), (other, other_point) = models
     found = comparison.compare(
         subject.scores,
-        other.score(open_same).scores,
-        thresholds=(models[0][1].threshold, point.threshold),
+        other.score(open_examples).scores,
+        thresholds=(point.threshold, other_point.threshold),
     )
-    return {"other": config.compare, **found.as_json()}
+    return {"other": str(other.runs[0].workdir), **found.as_json()}

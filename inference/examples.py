@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -140,6 +141,45 @@ def open_split(
         or pipeline.fingerprint(source),
         directory=str(builder.data_dir),
     )
+
+
+def check_listed(
+    run: runs.Run, split: Split, data_dir: str | pathlib.Path | None = None
+) -> list[str]:
+    """Returns the keys of a split that the build lists; opens nothing of it.
+
+    Args:
+        run: The run.
+        split: Which.
+        data_dir: As for `records.open_builder`.
+
+    Raises:
+        ValueError: If there is no such split, or a class is not in it.
+    """
+    builder = records.open_builder(run, data_dir)
+    check_split(builder, split)
+    rows = [
+        row
+        for row in records.read_rows(builder.data_dir)
+        if row["split"] == split
+    ]
+    if rows:
+        labels = [row["label"] for row in rows]
+        check_classes(f"The split {split}", labels, run.class_names)
+    return unique_keys([row["filename"] for row in rows])
+
+
+def check_classes(
+    what: str, labels: Iterable[str], class_names: Sequence[str]
+) -> None:
+    """Raises ValueError if there is no example of a class."""
+    missing = sorted(set(class_names).difference(labels))
+    if missing:
+        raise ValueError(
+            f"{what} has no image of the class {', '.join(missing)}, so that "
+            "nothing can be said of how classes are told apart. Add images of "
+            "it, or evaluate others: --images_dir=DIR."
+        )
 
 
 def check_split(builder: tfds.core.DatasetBuilder, split: Split) -> None:

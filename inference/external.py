@@ -71,8 +71,12 @@ def open_folder(
     images_dir = pathlib.Path(images_dir).expanduser()
     own = records.open_builder(run, records_dir)
     if data_dir is None:
-        # <data_dir>/<folder>-<fingerprint>/<name>/<config>/<version>
-        data_dir = pathlib.Path(own.data_dir).parents[3]
+        data_dir = records.find_home(own).parent
+        # <data_dir>/<folder>-<fingerprint>/<name>, as `xray_tfds.prepare` has
+        # it; `tfds build` has no level between them.
+        suffix = f"-{str(run.dataset.get('fingerprint'))[:12]}"
+        if data_dir.name.endswith(suffix):
+            data_dir = data_dir.parent
     folder = _prepare(run, images_dir, data_dir)
     own_rows = records.read_rows(own.data_dir)
     seen = _find_seen(run, own, own_rows, folder)
@@ -242,4 +246,5 @@ def _find_overlap(
 def _count_tested(folder: _Folder, own_rows: Sequence[records.Row]) -> int:
     """Returns how many examples are in the test split of a run's records."""
     tested = {row["digest"] for row in own_rows if row["split"] == "test"}
+    tested.discard("")
     return sum(row["digest"] in tested for row in folder.rows.values())

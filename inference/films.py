@@ -124,7 +124,7 @@ def open_originals(
     Raises:
         NotFoundError: If a file is gone or not as it was.
     """
-    files = _locate(rows, images_dir, config.class_names)
+    files = locate(rows, images_dir, config.class_names)
     intact = parallel.ordered_map(_is_intact, files)
     bad = [file.filename for file, good in zip(files, intact) if not good]
     if bad:
@@ -165,12 +165,18 @@ def to_image(pixels: Pixels) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _locate(
+def locate(
     rows: Sequence[Mapping[str, str]],
     images_dir: str,
     class_names: Sequence[str],
 ) -> list[source_files.SourceFile]:
-    """Returns where the file of each row should be, with its digest."""
+    """Returns where the file of each row should be, with its digest.
+
+    Args:
+        rows: Of the build's `files.csv`.
+        images_dir: As in `find`.
+        class_names: Of the records.
+    """
     root = epath.Path(images_dir).expanduser()
     try:
         splits = layouts.find_splits(layouts.Tree(root), class_names)

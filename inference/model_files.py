@@ -57,19 +57,32 @@ def load_model(
     model = model_lib.build_model(
         network, image_shape, num_classes, rescale=rescale, precision=precision
     )
-    found = _read_layers(path)
-    outputs = _num_outputs(found)
+    outputs = _num_outputs(_read_layers(path))
     if outputs not in (None, num_classes):
         raise ValueError(
             f"{path} has {outputs} outputs, but the run has {num_classes} "
             f"classes: it is of another run. {_REMEDY}"
         )
-    if list(_layer_names(found)) != list(
+    fill(model, path)
+    return model
+
+
+def fill(model: keras.Model, path: pathlib.Path) -> None:
+    """Gives a model the weights of a file that describes the same layers.
+
+    Args:
+        model: As this program has built it.
+        path: A `.keras` file.
+
+    Raises:
+        ValueError: If the file is damaged or of another network.
+    """
+    if list(_layer_names(_read_layers(path))) != list(
         _layer_names(json.loads(model.to_json()))
     ):
         raise ValueError(
-            f"{path} holds other layers than the network {network} of its run: "
-            f"it is of another run, or was changed. {_REMEDY}"
+            f"{path} holds other layers than the network {model.name} of its "
+            f"run: it is of another run, or was changed. {_REMEDY}"
         )
     try:
         model_lib.load_saved_weights(model, path)
@@ -79,7 +92,6 @@ def load_model(
         raise ValueError(
             f"{path} cannot be loaded: {_first_line(reason)}. {_REMEDY}"
         ) from error
-    return model
 
 
 def digest(path: pathlib.Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import pathlib
 import platform
 from typing import Any
@@ -13,25 +14,91 @@ from evaluation import ledger
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
 from inference import records
+from inference import runs
 from xray_tfds import version
 
 Model = tuple[ensemble_lib.Ensemble, assessment.OperatingPoint]
 
 
-def note_test(models: list[Model]) -> dict[str, Any]:
+def note_test(
+    models: Sequence[Model], data_dir: str | None = None
+) -> dict[str, Any]:
     """Notes that models are about to see the test split of their records.
 
     Args:
         models: Each with what was chosen for it.
+        data_dir: As for `records.open_builder`.
 
     Returns:
         `ledger` of `metrics.json`.
 
     Raises:
-        ValueError: If there is no such split, or it cannot be noted.
+        ValueError: If there is no such split, they have different ones, or it
+            cannot be noted.
     """
-    run = models[0][0].runs[0]
-    builder = records.open_builder(run)
+    places: dict[str, set[pathlib.Path]] = {}
+    first, *others = _runs(models)
+    for run in (first, *others):
+        fingerprint, place = _find_test(run, data_dir)
+        places.setdefault(fingerprint, set()).add(place)
+        if len(places) > 1:
+            raise ValueError(
+                "The records of all runs must have the same test split. Those "
+                f"of {run.workdir} have another than those of {first.workdir}."
+            )
+    ((fingerprint, beside),) = places.items()
+    return _append("test", fingerprint, beside, models)
+
+
+def note_folder(
+    opened: Sequence[tuple[runs.Run, examples_lib.Examples]],
+    models: Sequence[Model],
+    data_dir: str | None = None,
+) -> dict[str, Any]:
+    """Notes that models are about to score a folder.
+
+    It may hold films of their test splits: these are opened with it.
+
+    Args:
+        opened: All runs, each with the folder as it is shown it.
+        models: As in `note_test`, like the next.
+        data_dir: Of the runs' records.
+
+    Returns:
+        `ledger` of `metrics.json`: of the folder.
+    """
+    folder = opened[0][1].fingerprint
+    splits = {folder: "external"}
+    places = {
+        folder: {
+            # Above the directories of options and version.
+            pathlib.Path(examples.directory).parents[1]
+            for _, examples in opened
+        }
+    }
+    for run, examples in opened:
+        if examples.tested_images:
+            fingerprint, place = _find_test(run, data_dir)
+            splits[fingerprint] = "test"
+            places.setdefault(fingerprint, set()).add(place)
+    notes = {
+        fingerprint: _append(split, fingerprint, places[fingerprint], models)
+        for fingerprint, split in splits.items()
+    }
+    return notes[folder]
+
+
+def _runs(models: Sequence[Model]) -> list[runs.Run]:
+    return [run for ensemble, _ in models for run in ensemble.runs]
+
+
+def _find_test(run: runs.Run, data_dir: str | None) -> tuple[str, pathlib.Path]:
+    """Returns the fingerprint of a run's test split, and where to note it.
+
+    That is above the directories of options and versions: a new size of the
+    images, or records that were built anew, change nothing about the films.
+    """
+    builder = records.open_builder(run, data_dir)
     examples_lib.check_split(builder, "test")
     rows = [
         row
@@ -44,30 +111,17 @@ def note_test(models: list[Model]) -> dict[str, Any]:
         records.source_fingerprint(rows)
         or f"{run.dataset.get('fingerprint')} test"
     )
-    return _append("test", fingerprint, str(builder.data_dir), models)
-
-
-def note_folder(
-    examples: examples_lib.Examples, models: list[Model]
-) -> dict[str, Any]:
-    """Notes that models are about to score a folder.
-
-    Args:
-        examples: Of the folder.
-        models: As in `note_test`.
-    """
-    return _append("external", examples.fingerprint, examples.directory, models)
+    return fingerprint, records.find_home(builder)
 
 
 def _append(
-    split: str, fingerprint: str, directory: str, models: list[Model]
+    split: str,
+    fingerprint: str,
+    beside: set[pathlib.Path],
+    models: Sequence[Model],
 ) -> dict[str, Any]:
-    # Above the directories of options and versions: a new size of the images,
-    # or records that were built anew, change nothing about the films.
-    beside = pathlib.Path(directory).parents[1]
-    found: dict[str, Any] = {}
-    for ensemble, point in models:
-        workdirs = [run.workdir for run in ensemble.runs]
+    """Notes each model once; returns what all places know."""
+    for ensemble, point in _different(models):
         opening = ledger.Opening(
             split=split,
             data_fingerprint=fingerprint,
@@ -79,5 +133,16 @@ def _append(
                 "python": platform.python_version(),
             },
         )
-        found = ledger.append([beside, *workdirs], opening).as_json()
-    return found
+        workdirs = [run.workdir for run in ensemble.runs]
+        ledger.append([*beside, *workdirs], opening)
+    everywhere = [*beside, *(run.workdir for run in _runs(models))]
+    return ledger.read(everywhere, fingerprint).as_json()
+
+
+def _different(models: Sequence[Model]) -> list[Model]:
+    """Returns models without those that are the same networks again."""
+    return list(
+        {
+            frozenset(each.digests): (each, point) for each, point in models
+        }.values()
+    )

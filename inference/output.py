@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 import dataclasses
 import datetime
+import errno
 import json
 import os
 import pathlib
 import shutil
 from typing import Any
+import uuid
 
 from evaluation import assessment
 from evaluation import report
@@ -17,14 +19,16 @@ from evaluation import score_table
 from evaluation import threshold_store
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
+from inference import operating_point
+from training import errors
 from training.workdir import atomic
 from training.workdir import storage
 
 METRICS_FILE = "metrics.json"
 SCORES_FILE = "scores.csv"
-OPERATING_POINT_FILE = "operating_point.json"
 
 _FOLDER = "evaluation"
+_UNFINISHED = ".unfinished-"
 
 
 def choose_directory(
@@ -33,62 +37,88 @@ def choose_directory(
     """Returns the directory of an evaluation, which is new or empty.
 
     Raises:
-        ValueError: If it holds something, or is none.
+        ValueError: If it holds something, or can be none.
     """
     if config.output_dir is None:
         name: str = config.split
         if config.images_dir is not None:
             name = pathlib.Path(config.images_dir).resolve().name
         stamp = now.astimezone().strftime("%Y%m%d-%H%M%S")
-        return _free(pathlib.Path(workdir, _FOLDER, f"{name}-{stamp}"))
-    directory = pathlib.Path(config.output_dir)
-    if directory.exists() and (
-        not directory.is_dir() or any(directory.iterdir())
-    ):
+        directory = pathlib.Path(workdir, _FOLDER, f"{name}-{stamp}")
+        if not pathlib.Path(workdir).is_dir():
+            # Of which the run's opening has more to say.
+            return directory
+    else:
+        # Absolute: of `.` there is no parent to write beside it.
+        directory = pathlib.Path(os.path.abspath(config.output_dir))
+        if directory.exists() and not _is_empty(directory):
+            raise ValueError(
+                "`output_dir` must be a new or an empty directory: an earlier "
+                "evaluation is never overwritten. Received: "
+                f"output_dir={config.output_dir}"
+            )
+    parent = directory
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ValueError(
-            "`output_dir` must be a new or an empty directory: an earlier "
-            f"evaluation is never overwritten. Received: output_dir={directory}"
+            f"The evaluation cannot be written to {directory}: {parent} is no "
+            "directory that can be written to. Name another place: "
+            "--output_dir=DIR."
         )
     return directory
+
+
+def _is_empty(directory: pathlib.Path) -> bool:
+    """Whether it holds nothing but what a killed evaluation has left."""
+    return directory.is_dir() and all(
+        path.name.startswith(_UNFINISHED) for path in directory.iterdir()
+    )
 
 
 def write(
     directory: pathlib.Path,
     results: Mapping[str, Any],
     table: score_table.Table,
+    *,
+    is_named: bool = True,
 ) -> pathlib.Path:
     """Writes numbers, scores, report and model card.
 
     They are written beside the directory and take its name at once: nobody
-    finds half of an evaluation.
+    finds half of an evaluation. A directory that is there already may be
+    another disk's; then they are written inside it, and `metrics.json` appears
+    last.
 
     Args:
         directory: As `choose_directory` returns it.
         results: The content of `metrics.json`.
         table: The content of `scores.csv`.
+        is_named: Whether a user has named the directory; otherwise, if another
+            evaluation has it by now, this one gets a number behind its name.
 
     Returns:
         Path of the report.
 
     Raises:
-        ValueError: If it cannot be written.
+        StorageError: If it cannot be written.
     """
-    unfinished = directory.with_name(f".{directory.name}.{os.getpid()}")
+    is_there = is_named and directory.exists()
+    unfinished = (directory if is_there else directory.parent) / (
+        f"{_UNFINISHED}{uuid.uuid4().hex[:8]}"
+    )
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.mkdir()
+        unfinished.mkdir(parents=True)
         text = json.dumps(results, indent=1, allow_nan=False)
-        (unfinished / METRICS_FILE).write_bytes(
-            # A file name need not be valid Unicode.
-            f"{text}\n".encode("utf-8", "backslashreplace")
-        )
+        (unfinished / METRICS_FILE).write_text(f"{text}\n", encoding="ascii")
         score_table.write(unfinished / SCORES_FILE, table)
         page = report.write_report(results, unfinished)
-        if directory.exists():
-            directory.rmdir()
-        unfinished.rename(directory)
+        if is_there:
+            _move_files(unfinished, directory)
+        else:
+            directory = _rename(unfinished, directory, is_named)
     except OSError as error:
-        raise ValueError(
+        raise errors.StorageError(
             f"The evaluation cannot be written to {directory}: "
             f"{error.strerror or error}. Name another place: --output_dir=DIR."
         ) from error
@@ -97,13 +127,28 @@ def write(
     return directory / page.name
 
 
-def _free(path: pathlib.Path) -> pathlib.Path:
-    """Returns the path, with a number behind it if it is taken."""
-    number, free = 1, path
-    while free.exists():
+def _move_files(source: pathlib.Path, directory: pathlib.Path) -> None:
+    if not _is_empty(directory):
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+    names = sorted(path.name for path in source.iterdir())
+    for name in sorted(names, key=METRICS_FILE.__eq__):
+        (source / name).rename(directory / name)
+
+
+def _rename(
+    source: pathlib.Path, wanted: pathlib.Path, is_named: bool
+) -> pathlib.Path:
+    """Gives a directory its name, or that with a number; returns which."""
+    number, target = 1, wanted
+    while True:
+        try:
+            return source.rename(target)
+        except OSError as error:
+            taken = error.errno in (errno.ENOTEMPTY, errno.EEXIST)
+            if is_named or not taken:
+                raise
         number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free
+        target = wanted.with_name(f"{wanted.name}-{number}")
 
 
 def keep_operating_point(
@@ -127,7 +172,10 @@ def keep_operating_point(
         data_fingerprint=validation.first.fingerprint,
         model_sha256=run.sha256,
     )
-    temperature = point.temperature and dataclasses.asdict(point.temperature)
+    temperature = point.temperature and {
+        **dataclasses.asdict(point.temperature),
+        "model_sha256": run.sha256,
+    }
     content = {"threshold": threshold, "temperature": temperature}
     with storage.reporting_errors(run.workdir):
-        atomic.write_json(run.workdir / OPERATING_POINT_FILE, content)
+        atomic.write_json(run.workdir / operating_point.FILE, content)

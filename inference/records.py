@@ -71,6 +71,21 @@ def open_builder(
     return builder
 
 
+def find_home(builder: tfds.core.DatasetBuilder) -> pathlib.Path:
+    """Returns the directory of the name, above those of options and version.
+
+    Records that were moved out of such directories are at home in their own.
+
+    Args:
+        builder: Of the records.
+    """
+    directory = pathlib.Path(builder.data_dir)
+    levels = pathlib.PurePath(builder.info.full_name).parts
+    if directory.parts[-len(levels) :] != levels:
+        return directory
+    return directory.parents[len(levels) - 2]
+
+
 def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
     """Returns what a build says of each file; nothing if it says nothing.
 
@@ -87,11 +102,15 @@ def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
         listed = [row for row in rows if row["status"] != "ignored"]
-        needed = ("filename", "given_split", "split", "patient", "digest")
+        needed = (
+            *("filename", "label", "given_split", "split", "patient"),
+            "digest",
+        )
         for row in listed:
             if any(row[name] is None for name in needed):
                 raise ValueError("a row is cut off")
-            row["filename"] = cells.from_cell(row["filename"])
+            for name in ("filename", "label"):
+                row[name] = cells.from_cell(row[name])
     except (csv.Error, KeyError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged: {error}. Restore it, or prepare the records "

@@ -187,11 +187,22 @@ def find_epoch(
 
 
 def read_epochs(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the metrics of each epoch."""
+    """Returns the metrics of each epoch; None for what is not finite."""
     try:
-        return metrics_file.read_metrics(path)
+        records = metrics_file.read_metrics(path)
     except (OSError, ValueError) as error:
         raise damaged(path / files.METRICS_FILE, error) from error
+    return [
+        {
+            name: (
+                None
+                if isinstance(value, float) and not math.isfinite(value)
+                else value
+            )
+            for name, value in record.items()
+        }
+        for record in records
+    ]
 
 
 def read_flags(path: pathlib.Path) -> dict[str, str]:
@@ -199,7 +210,10 @@ def read_flags(path: pathlib.Path) -> dict[str, str]:
     file = path / files.FLAGS_FILE
     if not file.exists():
         return {}
-    return flags_lib.parse_flagfile(file.read_text(encoding="utf-8"))
+    try:
+        return flags_lib.parse_flagfile(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(file, error) from error
 
 
 def damaged(path: pathlib.Path, reason: object) -> ValueError:

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from inference import activation_maps
 from inference import model_files
 from inference import run_files
 import pipeline
@@ -85,13 +86,15 @@ class Run:
         return found
 
     @functools.cached_property
-    def predict(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def outputs(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Function of uint8 `[batch, height, width, channels]`, traced once.
 
         It normalises the images as training did for its validation, and
-        returns float32 `[batch, num_classes]`.
+        returns probabilities, float32 `[batch, num_classes]`, and what its last
+        layer computes them from, float32 `[batch, num_features]`.
         """
-        augment, statistics, model = self.augment, self.statistics, self.model
+        augment, statistics = self.augment, self.statistics
+        parts = activation_maps.split(self.model)
         # As in training: XLA rounds otherwise than TensorFlow's own kernels.
         asked = {"true": True, "false": False}.get(
             self.flags.get("jit_compile", "")
@@ -99,23 +102,28 @@ class Run:
         config = config_lib.TrainConfig(jit_compile=asked)
         choice = compilation.choose(config, augment)
 
-        def compute(images: tf.Tensor) -> tf.Tensor:
-            return model(images, training=False)
+        def compute(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            features = parts.without_places(parts.features(images))
+            return parts.head(features), tf.cast(features, tf.float32)
 
         if choice.evaluation:
             compute = tf.function(compute, jit_compile=True, autograph=False)
 
-        def predict(images: tf.Tensor) -> tf.Tensor:
+        def outputs(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             features = {"image": images, "params": {}}
             return compute(
                 pipeline.augment_features(features, augment, statistics)
             )
 
         spec = tf.TensorSpec([None, *self.image_shape], tf.uint8)
-        traced: Callable[[tf.Tensor], tf.Tensor] = tf.function(
-            predict, input_signature=[spec], autograph=False
+        traced: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = (
+            tf.function(outputs, input_signature=[spec], autograph=False)
         )
         return traced
+
+    def predict(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the probabilities alone of `outputs`."""
+        return self.outputs(images)[0]
 
 
 def open_run(
@@ -148,19 +156,26 @@ def open_run(
     except (KeyError, TypeError, AttributeError) as error:
         raise run_files.damaged(path / files.MODEL_INFO_FILE, error) from error
     precision = record["settings"].get("mixed_precision", "none")
+    sha256 = model_files.digest(model_path)
+    model = model_files.load_model(
+        model_path,
+        network,
+        image_shape,
+        len(class_names),
+        rescale=augment.rescale,
+        precision="float32" if precision == "none" else precision,
+    )
+    if model_files.digest(model_path) != sha256:
+        raise ValueError(
+            f"{model_path} has changed while it was read: the run is being "
+            "trained. Run the same command again, best when training has ended."
+        )
     return Run(
         workdir=path,
         weights=weights,
         epoch=epoch,
-        sha256=model_files.digest(model_path),
-        model=model_files.load_model(
-            model_path,
-            network,
-            image_shape,
-            len(class_names),
-            rescale=augment.rescale,
-            precision="float32" if precision == "none" else precision,
-        ),
+        sha256=sha256,
+        model=model,
         network=network,
         augment=augment,
         statistics=run_files.read_statistics(path, info.get("statistics")),

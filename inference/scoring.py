@@ -32,8 +32,9 @@ def score(
     Args:
         run: Whose network.
         examples: What it is shown.
-        batch_size: Images at a time; None for as many as in training, with
-            which scores are those of training bit for bit on the same device.
+        batch_size: Images at a time, as in `score_at_once`; None for as many
+            as in training, with which scores are those of training bit for bit
+            on the same device.
         progress: Called after each batch.
 
     Returns:
@@ -43,10 +44,11 @@ def score(
         ValueError: If records are damaged, or a score is not finite.
     """
     if batch_size is None:
-        batch_size = int(run.settings.get("batch_size", 32))
+        batch_size = batch_size_of(run)
     parts = []
     done = 0
-    for part in score_images(run, examples.batches(batch_size)):
+    batches = examples.batches(batch_size)
+    for part in score_images(run, batches, batch_size):
         parts.append(part)
         done += len(part)
         if progress is not None:
@@ -61,8 +63,15 @@ def score(
     )
 
 
+def batch_size_of(run: runs.Run) -> int:
+    """Returns how many images a run's network was shown at a time."""
+    return int(run.settings.get("batch_size", 32))
+
+
 def score_images(
-    run: runs.Run, batches: Iterable[npt.NDArray[np.uint8]]
+    run: runs.Run,
+    batches: Iterable[npt.NDArray[np.uint8]],
+    batch_size: int | None = None,
 ) -> Iterator[npt.NDArray[np.float64]]:
     """Yields the probabilities of each batch, float64 `[batch, num_classes]`.
 
@@ -70,10 +79,48 @@ def score_images(
         run: Whose network.
         batches: uint8 `[batch, height, width, channels]`, of the shape of the
             run's records, of any size each.
+        batch_size: As in `score_at_once`.
     """
     for images in batches:
-        probabilities = run.predict(tf.constant(images))
-        yield probabilities.numpy().astype(np.float64)
+        yield score_at_once(run, images, batch_size)[0]
+
+
+def score_at_once(
+    run: runs.Run,
+    images: npt.NDArray[np.uint8],
+    batch_size: int | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Scores images, none of which changes what is said of another.
+
+    Kernels are chosen by the size of a batch, and round differently: one image
+    alone is .0000005 off. So the network sees batches of one size; what a last
+    one lacks is filled up.
+
+    Args:
+        run: Whose network.
+        images: uint8 `[n, height, width, channels]`, of the shape of the run's
+            records.
+        batch_size: Images that the network is shown at a time; None for as
+            many as in training.
+
+    Returns:
+        float64 probabilities `[n, num_classes]` and features
+        `[n, num_features]`, as `runs.Run.outputs`.
+    """
+    size = batch_size or batch_size_of(run)
+    parts = []
+    for start in range(0, max(len(images), 1), size):
+        batch = images[start : start + size]
+        filled = batch
+        if len(batch) < size:
+            filled = np.zeros((size, *batch.shape[1:]), np.uint8)
+            filled[: len(batch)] = batch
+        outputs = run.outputs(tf.constant(filled))
+        parts.append([each.numpy()[: len(batch)] for each in outputs])
+    probabilities, features = (
+        np.concatenate(each).astype(np.float64) for each in zip(*parts)
+    )
+    return probabilities, features
 
 
 def mean(scores: Sequence[scores_lib.Scores]) -> scores_lib.Scores:

@@ -23,7 +23,10 @@ _EXTRAS = {
     "optuna": "sweep",
     "pandas": "dataframe",
     "pydicom": "dicom",
+    "python_multipart": "serve",
     "sqlalchemy": "sweep",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 

@@ -6,12 +6,17 @@
 | 2 | something is wrong with an option, the data or the work directory |
 | 3 | the loss, or a weight, is not a number |
 | 4 | files of the run, or records, could not be written or read |
-| 5 | finished, but standard output could not be written to |
+| 5 | finished, but standard output could not be written to; for `predict.py`,
+  whose result that is: ended when it could not |
+| 6 | `predict.py`: some of the inputs could not be scored, their rows say why |
+| 7 | `predict.py`: none of the inputs could be scored |
 | 76 | another worker has ended (`training.cluster`) |
 | 128 + n | signal n ended it; after SIGTERM and SIGINT with a checkpoint |
 """
 
 OUTPUT_LOST_STATUS = 5
+SOME_NOT_SCORED_STATUS = 6
+NONE_SCORED_STATUS = 7
 WORKER_LOST_STATUS = 76
 
 

@@ -36,6 +36,7 @@ def ordered_map(
     *,
     total: int | None = None,
     desc: str | None = None,
+    ahead: int = 0,
 ) -> Iterator[_Result]:
     """Yields `function(item)` for each item, in order, computed by threads.
 
@@ -50,6 +51,9 @@ def ordered_map(
         desc: Title of a progress bar; without it none is shown. Where it would
             not be a terminal's, it is a line now and then of work that takes
             long.
+        ahead: How many items may be computed while nobody asks for one, where
+            four for each thread are fewer: enough for a consumer who takes many
+            at a time.
 
     Yields:
         The results. The first exception of `function` is raised in its place.
@@ -72,7 +76,7 @@ def ordered_map(
     try:
         for item in items:
             pending.append(executor.submit(function, item))
-            if len(pending) > 4 * workers:
+            if len(pending) > max(4 * workers, ahead):
                 yield pending.popleft().result()
                 progress.update()
         while pending:

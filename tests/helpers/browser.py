@@ -81,18 +81,22 @@ def measure(page, directory, *, width):
     }
 
 
+def command(directory):
+    """Returns how Chromium is called, with its profile in a directory."""
+    return [
+        _CHROMIUM,
+        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+        *("--disable-background-networking", "--disable-sync"),
+        *("--disable-component-update", "--hide-scrollbars"),
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--user-data-dir={pathlib.Path(directory) / 'profile'}",
+    ]
+
+
 def run(directory, *arguments):
     """Runs Chromium, with its profile in a directory, to its end."""
     return subprocess.run(
-        [
-            _CHROMIUM,
-            *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-            *("--disable-background-networking", "--disable-sync"),
-            *("--disable-component-update", "--hide-scrollbars"),
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            f"--user-data-dir={pathlib.Path(directory) / 'profile'}",
-            *arguments,
-        ],
+        [*command(directory), *arguments],
         capture_output=True,
         text=True,
         timeout=120,

@@ -87,7 +87,7 @@ def test_closed_form_is_grad_cam(nets, films, num_classes):
 
 @pytest.mark.parametrize("name", AVERAGED)
 def test_closed_form_equals_gradients_of_every_family(nets, films, name):
-    parts = activation_maps._split(nets(name))
+    parts = activation_maps.split(nets(name))
     assert parts.is_average()
     features = parts.features(films)
     classes = np.array([0, 1, 1])
@@ -106,7 +106,7 @@ def test_closed_form_equals_gradients_of_every_family(nets, films, name):
 @pytest.mark.parametrize("name", (*AVERAGED, *OTHERS))
 def test_map_is_of_the_model_finite_and_not_constant(nets, films, name):
     net = nets(name)
-    parts = activation_maps._split(net)
+    parts = activation_maps.split(net)
     features = parts.features(films)
     x = features
     for layer in parts.neck:
@@ -140,7 +140,7 @@ def test_colour_goes_through_the_scaling_of_the_network(nets, rng, channels):
     """Channels are reversed and left out by operations that are no layers."""
     net = nets("VGG16", channels=channels)
     films = rng.random((2, SIZE, SIZE, channels)).astype(np.float32)
-    parts = activation_maps._split(net)
+    parts = activation_maps.split(net)
     x = parts.features(films)
     for layer in parts.neck:
         x = layer(x)

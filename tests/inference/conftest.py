@@ -23,6 +23,14 @@ def run(trained):
     return runs.open_run(root / "run")
 
 
+@pytest.fixture(scope="package")
+def second(trained):
+    """The directory of another run on the same records."""
+    root, _ = trained
+    trained_runs.train(root, root / "second", seed=4, epochs=1)
+    return root / "second"
+
+
 @pytest.fixture
 def workdir(trained, tmp_path):
     """A copy of the run's directory, to be damaged."""

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from inference import model_files
 from inference import runs
 import pipeline
 from training.config import flags as flags_lib
@@ -56,6 +57,23 @@ def test_opening_writes_nothing(workdir):
     before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*")}
     runs.open_run(workdir)
     assert {p: p.stat().st_mtime_ns for p in workdir.rglob("*")} == before
+
+
+def test_model_that_changes_meanwhile_is_not_taken(workdir, monkeypatch):
+    load_model = model_files.load_model
+
+    def train_on(path, *args, **options):
+        model = load_model(path, *args, **options)
+        # As training does it with a better one.
+        shutil.copy(path, path.with_name("next"))
+        with zipfile.ZipFile(path.with_name("next"), "a") as archive:
+            archive.comment = b"another"
+        path.with_name("next").replace(path)
+        return model
+
+    monkeypatch.setattr(model_files, "load_model", train_on)
+    with pytest.raises(ValueError, match="best.keras has changed.*trained"):
+        runs.open_run(workdir)
 
 
 def _cut(path):

@@ -104,7 +104,7 @@ def test_one_trace_serves_all_batches(run):
     examples = open_validation(run)
     for batch_size in (3, 7):
         scoring.score(run, examples, batch_size=batch_size)
-    assert run.predict.experimental_get_tracing_count() == 1
+    assert run.outputs.experimental_get_tracing_count() == 1
 
 
 def test_ensemble_is_the_mean_by_key(run):

@@ -1,0 +1,57 @@
+"""What is exported, and where to."""
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+from typing import Literal
+
+from pipeline import options
+from training.config import options as train_options
+
+EXPORT = options.Group("Export", scope="process")
+
+
+@options.documented
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """What `export.py` does."""
+
+    workdir: str | None = EXPORT.option(
+        None,
+        "Directory of a run. If left out, the run under runs/ that was trained "
+        "last.",
+        kind="path",
+    )
+    format: Literal["savedmodel", "keras", "onnx", "litert"] = EXPORT.option(
+        "savedmodel",
+        "savedmodel: films to decisions, for TensorFlow. keras: the network. "
+        "onnx, litert: the network, for machines without TensorFlow.",
+    )
+    model: Literal["best", "last"] = EXPORT.option(
+        "best", "Weights after the best epoch, or after the last."
+    )
+    data_dir: str | None = EXPORT.option(
+        None,
+        "Where the records of the run are now, if they were moved: an export "
+        "is tried on their validation split.",
+        kind="path",
+    )
+
+    def __post_init__(self) -> None:
+        options.check_fields(self)
+
+
+OPTIONS = tuple(options.options_of(ExportConfig).values())
+GROUPS = {EXPORT.title: OPTIONS}
+
+
+def make(given: Mapping[str, Any]) -> ExportConfig:
+    """Returns the configuration that flags stand for.
+
+    Args:
+        given: What the flags hold, by name, without those left out.
+
+    Raises:
+        ValueError: If a value is not what its option takes.
+    """
+    return ExportConfig(**train_options.parse_group(OPTIONS, given))

@@ -1,0 +1,218 @@
+"""A run -> an export: written aside, tried on films, and only then there."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import shutil
+from typing import Any
+
+from inference import description
+from inference import examples as examples_lib
+from inference import predictor as predictor_lib
+from inference import run_files
+from inference import runs
+from inference.exports import config as config_lib
+from inference.exports import decoding
+from inference.exports import keras_file
+from inference.exports import litert_file
+from inference.exports import manifest as manifest_lib
+from inference.exports import onnx_file
+from inference.exports import savedmodel
+from inference.exports import self_test
+from inference.exports import verification
+
+_LIBRARIES = {
+    "onnx": ("onnx", "onnxruntime", "tf2onnx"),
+    "litert": ("ai-edge-litert",),
+}
+
+_IMAGES = "images, uint8 [n, {0}, {1}, {2}], prepared as `preparation` says"
+_INPUTS = {
+    "savedmodel": "serving_default: image_bytes, strings [n], the contents of "
+    "JPEG, PNG or BMP files; serve_images and explain: " + _IMAGES,
+    "keras": _IMAGES,
+    "onnx": _IMAGES,
+    "litert": _IMAGES.replace("[n", "[1"),
+}
+
+_INTENDED_USE = (
+    "Research and teaching: scores of frontal chest X-rays like those that the "
+    "network was trained on. This is no medical device. It must not guide the "
+    "treatment of a patient."
+)
+_LIMITS = (
+    "Whatever it is shown, it names one of its classes: it was trained on "
+    "nothing else. predict.py checks what films look like.",
+    "Films of another hospital, scanner or age group were not measured by the "
+    "export. The report of evaluate.py says what was.",
+    "Probabilities hold for the share of classes in training, and mean what "
+    "they say only if a temperature was fitted.",
+)
+
+
+def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
+    """Exports a run, and prints what was compared.
+
+    Args:
+        config: What.
+        out: Directory of the export, which is new or empty.
+
+    Raises:
+        ValueError: If it cannot be, or does not say what the run says; nothing
+            is there then.
+    """
+    directory = _choose_directory(out)
+    workdir = config.workdir or run_files.find_newest()
+    run = runs.open_run(workdir, weights=config.model)
+    own = predictor_lib.of_run(run)
+    _check(config.format, run, own)
+    examples = examples_lib.open_split(
+        run, "validation", data_dir=config.data_dir
+    )
+    unfinished = directory.with_name(f".{directory.name}.{os.getpid()}")
+    try:
+        unfinished.mkdir(parents=True)
+        _write(config.format, run, own, unfinished)
+        content = _describe(config.format, run, own, examples, unfinished)
+        manifest_lib.write(unfinished, content)
+        manifest = manifest_lib.read(unfinished)
+        verified = verification.verify(manifest, own, run, examples)
+        manifest_lib.write(unfinished, {**content, "verified": verified})
+        if directory.exists():
+            directory.rmdir()
+        unfinished.rename(directory)
+    except OSError as error:
+        raise ValueError(
+            f"The export cannot be written to {directory}: "
+            f"{error.strerror or error}. Name another place."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    print(_summarize(directory, own, verified))
+
+
+def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
+    directory = pathlib.Path(out).expanduser()
+    if directory.exists() and (
+        not directory.is_dir() or any(directory.iterdir())
+    ):
+        raise ValueError(
+            "OUT must be a new or an empty directory: nothing is overwritten. "
+            f"Received: {directory}"
+        )
+    return directory
+
+
+def _check(
+    format_name: str, run: runs.Run, own: predictor_lib.Predictor
+) -> None:
+    """Raises ValueError where a run has no such form."""
+    if format_name == "savedmodel":
+        decoding.check(own.config)
+    elif format_name == "keras":
+        keras_file.check(run)
+    elif format_name == "onnx":
+        onnx_file.check(run)
+
+
+def _write(
+    format_name: str,
+    run: runs.Run,
+    own: predictor_lib.Predictor,
+    directory: pathlib.Path,
+) -> None:
+    if format_name == "savedmodel":
+        decision = savedmodel.Decision(own.threshold, own.temperature)
+        savedmodel.write(run, own.config, decision, directory)
+        return
+    modules = {"keras": keras_file, "onnx": onnx_file, "litert": litert_file}
+    modules[format_name].write(run, directory)
+
+
+def _describe(
+    format_name: str,
+    run: runs.Run,
+    own: predictor_lib.Predictor,
+    examples: examples_lib.Examples,
+    directory: pathlib.Path,
+) -> dict[str, Any]:
+    """Returns the manifest of what was written, but for `verified`."""
+    scored = self_test.predict(own, self_test.write(directory))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {
+        "schema": manifest_lib.SCHEMA,
+        "format": format_name,
+        "created": now.isoformat(timespec="seconds"),
+        "intended_use": _INTENDED_USE,
+        "limits": list(_LIMITS),
+        "class_names": list(run.class_names),
+        "decision": {
+            "threshold": own.threshold,
+            "temperature": own.temperature,
+            "note": own.note,
+        },
+        "input": _INPUTS[format_name].format(*run.image_shape),
+        "output": "probabilities, float32 [n, num_classes], rows summing to 1",
+        "image_shape": list(run.image_shape),
+        "batch_size": own.batch_size,
+        "preparation": {
+            name: own.config.options()[name]
+            for name in manifest_lib.PREPARATION
+        },
+        "preprocessing": run.info["preprocessing"],
+        "model": _describe_model(run),
+        "data": {
+            "name": run.dataset["name"],
+            "fingerprint": run.dataset.get("fingerprint"),
+            "validation_fingerprint": examples.fingerprint,
+        },
+        "self_test": [
+            {"file": name, "probabilities": probabilities.tolist()}
+            for name, probabilities in scored.items()
+        ],
+        "files": manifest_lib.digests(directory),
+        "versions": {
+            **description.read_versions(),
+            **{
+                name: importlib.metadata.version(name)
+                for name in _LIBRARIES.get(format_name, ())
+            },
+        },
+    }
+
+
+def _describe_model(run: runs.Run) -> dict[str, Any]:
+    precision = run.settings.get("mixed_precision", "none")
+    return {
+        "network": run.network,
+        "weights": run.weights,
+        "epoch": run.epoch,
+        "num_parameters": run.num_parameters,
+        "sha256": run.sha256,
+        "precision": "float32" if precision == "none" else precision,
+        "rescale": run.augment.rescale,
+    }
+
+
+def _summarize(
+    directory: pathlib.Path,
+    own: predictor_lib.Predictor,
+    verified: dict[str, Any],
+) -> str:
+    lines = [
+        f"{directory} says what the run says: probabilities of "
+        f"{verified['num_images']} validation images differ by "
+        f"{verified['largest_difference']:.2g} at most."
+    ]
+    if "num_films" in verified:
+        lines.append(
+            f"{verified['num_films']} films, decoded by its graph: pixels "
+            f"differ by {verified['largest_difference_of_pixels']}, "
+            f"probabilities by {verified['largest_difference_of_films']:.2g}."
+        )
+    if own.note:
+        lines.append(own.note)
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""A run as LiteRT (TensorFlow Lite); run without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import pathlib
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy import typing as npt
+
+from inference.exports import manifest as manifest_lib
+
+if TYPE_CHECKING:
+    from inference import runs
+
+FILE = "model.tflite"
+
+
+def write(run: runs.Run, directory: pathlib.Path) -> None:
+    """Writes the network of a run, from one uint8 image to probabilities.
+
+    Only LiteRT's own operations are used, none of TensorFlow's.
+    """
+    import tensorflow as tf
+
+    from inference.exports import network
+
+    frozen = network.freeze(run, 1)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    (directory / FILE).write_bytes(converter.convert())
+
+
+def load(
+    manifest: manifest_lib.Manifest,
+) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
+    """Returns the function of uint8 images that an export is.
+
+    Raises:
+        ValueError: If the file is none that can be run.
+    """
+    from ai_edge_litert import interpreter as interpreter_lib
+
+    data = manifest.read(FILE)
+    try:
+        interpreter = interpreter_lib.Interpreter(model_content=data)
+        interpreter.allocate_tensors()
+        [feed] = interpreter.get_input_details()
+        [output] = interpreter.get_output_details()
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{manifest.directory / FILE} is no network that LiteRT can run: "
+            f"{str(error).splitlines()[0][:200]}"
+        ) from error
+    if feed["shape"].tolist() != [1, *manifest.image_shape]:
+        raise ValueError(
+            f"{manifest.directory / FILE} takes images {feed['shape']}, and "
+            f"its {manifest_lib.FILE} says {manifest.image_shape}."
+        )
+    # An interpreter holds the image that it works on.
+    lock = threading.Lock()
+
+    def compute(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        rows = []
+        with lock:
+            for image in images:
+                interpreter.set_tensor(feed["index"], image[np.newaxis])
+                interpreter.invoke()
+                rows.append(interpreter.get_tensor(output["index"])[0])
+        return np.stack(rows)
+
+    return compute

@@ -1,0 +1,89 @@
+"""The network of a run as one function of images, and as a frozen graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from inference import runs
+import pipeline
+from training import model as model_lib
+
+
+def function_of(run: runs.Run) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function of uint8 images, all that is done to them included.
+
+    It is that of `runs.Run.predict` without XLA, which no other program has to
+    have.
+
+    Returns:
+        Function from uint8 `[n, height, width, channels]` to float32 `[n,
+        num_classes]`.
+    """
+
+    def compute(images: tf.Tensor) -> tf.Tensor:
+        return run.model(hide_shape(normalise(run, images)), training=False)
+
+    return compute
+
+
+def normalise(run: runs.Run, images: tf.Tensor) -> tf.Tensor:
+    """Returns what the network of a run is fed, of uint8 images."""
+    return pipeline.augment_features(
+        {"image": images, "params": {}},
+        run.augment,
+        run.statistics,
+        jit_compile=False,
+    )
+
+
+def hide_shape(images: tf.Tensor) -> tf.Tensor:
+    """Returns images whose shape TensorFlow's optimizer does not know.
+
+    In a run they come from XLA, and the optimizer does not know it either. If
+    it does, it fuses more, and scores are .0000002 off those of the run.
+    """
+    hidden = tf.raw_ops.PlaceholderWithDefault(
+        input=images, shape=[None] * len(images.shape)
+    )
+    # For Python alone: an `EnsureShape` would tell the optimizer.
+    hidden.set_shape(images.shape)
+    return hidden
+
+
+def in_float32(run: runs.Run) -> keras.Model:
+    """Returns the network of a run, computing in float32."""
+    model = model_lib.build_model(
+        run.network,
+        run.image_shape,
+        len(run.class_names),
+        rescale=run.augment.rescale,
+    )
+    model.set_weights(run.model.get_weights())
+    return model
+
+
+def freeze(run: runs.Run, batch_size: int | None) -> Any:
+    """Returns a concrete function whose weights are constants.
+
+    Args:
+        run: The run; its network computes in float32 here.
+        batch_size: Of its input; None for any.
+    """
+    from tensorflow.python.framework import convert_to_constants
+
+    spec = tf.TensorSpec([batch_size, *run.image_shape], tf.uint8, "images")
+    model = in_float32(run)
+    traced = tf.function(
+        lambda images: model(normalise(run, images), training=False),
+        input_signature=[spec],
+        autograph=False,
+    )
+    # Not public, and the only way that tf2onnx and TensorFlow's own converter
+    # have as well (2.18 to 2.21).
+    return convert_to_constants.convert_variables_to_constants_v2(
+        traced.get_concrete_function()
+    )

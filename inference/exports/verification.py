@@ -1,0 +1,165 @@
+"""An export, run on films of the run's validation before anyone has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy import typing as npt
+import tensorflow as tf
+
+from evaluation import figures
+from inference import examples as examples_lib
+from inference import films
+from inference import predictor as predictor_lib
+from inference import runs
+from inference.exports import loading
+from inference.exports import manifest as manifest_lib
+from xray_tfds.decode import errors as decode_errors
+from xray_tfds.decode import images as images_lib
+from xray_tfds.decode import png
+from xray_tfds.source import errors as source_errors
+from xray_tfds.source import source_files
+
+# Images that are scored twice, and films that are also decoded twice.
+_NUM_IMAGES = 64
+_NUM_FILMS = 24
+
+# Of a probability. Measured: 0 for Keras and SavedModel, .000001 for the
+# others. A GPU rounds products to 10 bits; so does a network that was trained
+# in half precision, where another program computes it in single.
+_TOLERANCE = 1e-5
+_COARSE_TOLERANCE = 0.02
+
+_FORMATS_OF_GRAPH = ("JPEG", "PNG", "BMP")
+
+
+def verify(
+    manifest: manifest_lib.Manifest,
+    own: predictor_lib.Predictor,
+    run: runs.Run,
+    examples: examples_lib.Examples,
+) -> dict[str, Any]:
+    """Compares what an export says with what its run says.
+
+    Args:
+        manifest: Of the export.
+        own: The run.
+        run: The same.
+        examples: Its validation split.
+
+    Returns:
+        `verified` of the manifest.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    exported = loading.open_export(manifest.directory)
+    places = np.linspace(0, len(examples) - 1, _NUM_IMAGES).round().astype(int)
+    keys = [str(examples.keys[place]) for place in np.unique(places)]
+    images = examples.read_images(keys)
+    found, expected = (_probabilities(each, images) for each in (exported, own))
+    tolerance = _tolerance(run)
+    verified = {
+        "split": examples.name,
+        "num_images": len(keys),
+        "largest_difference": _compare(found, expected, tolerance),
+        "num_other_decisions": int(
+            np.sum(
+                figures.decide_all(found, own.threshold)
+                != figures.decide_all(expected, own.threshold)
+            )
+        ),
+    }
+    if manifest.format == "savedmodel":
+        contents = _read_films(run, own, examples, keys)
+        # Where none can be had, the records are the films.
+        contents = contents or [png.encode(image) for image in images]
+        verified |= _verify_films(manifest, own, contents, tolerance)
+    return verified
+
+
+def _verify_films(
+    manifest: manifest_lib.Manifest,
+    own: predictor_lib.Predictor,
+    contents: list[bytes],
+    tolerance: float,
+) -> dict[str, Any]:
+    """Compares pixels and scores from the bytes of films on."""
+    from inference.exports import savedmodel
+
+    loaded = savedmodel.load(manifest)
+    contents = contents + [manifest.read(name) for name in manifest.self_test]
+    pixels = np.stack([own.prepare(data) for data in contents])
+    drawn = np.concatenate([loaded.prepare([data]) for data in contents])
+    difference = int(np.max(np.abs(drawn.astype(int) - pixels)))
+    if difference:
+        raise ValueError(
+            f"The export prepares a film otherwise than the run, by "
+            f"{difference} grey levels. Nothing was exported."
+        )
+    served = loaded.serve(contents)
+    expected = _probabilities(own, pixels)
+    return {
+        "num_films": len(contents),
+        "largest_difference_of_pixels": difference,
+        "largest_difference_of_films": _compare(
+            served["probabilities"].astype(np.float64), expected, tolerance
+        ),
+    }
+
+
+def _read_films(
+    run: runs.Run,
+    own: predictor_lib.Predictor,
+    examples: examples_lib.Examples,
+    keys: list[str],
+) -> list[bytes]:
+    """Returns the contents of films that the graph is made for."""
+    images_dir = run.flags.get("images_dir")
+    rows: list[Mapping[str, str]] = [
+        examples.rows[key] for key in keys if key in examples.rows
+    ]
+    if images_dir is None:
+        return []
+    contents = []
+    for file in films.locate(rows, images_dir, own.class_names):
+        try:
+            data, _ = source_files.read_file(file)
+        except (decode_errors.BadFile, source_errors.SourceError):
+            # Gone or changed since: the others do.
+            continue
+        if images_lib.sniff_format(data) in _FORMATS_OF_GRAPH:
+            contents.append(data)
+    return contents[:: max(1, len(contents) // _NUM_FILMS)]
+
+
+def _probabilities(
+    predictor: predictor_lib.Predictor, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    return np.stack([p.probabilities for p in predictor.predict(images)])
+
+
+def _compare(
+    found: npt.NDArray[np.float64],
+    expected: npt.NDArray[np.float64],
+    tolerance: float,
+) -> float:
+    """Returns the largest difference; raises ValueError if it is too large."""
+    difference = float(np.max(np.abs(found - expected)))
+    # NaN is too large, too.
+    if not difference <= tolerance:
+        raise ValueError(
+            "The export does not say what the run says: probabilities of "
+            f"validation images differ by up to {difference:.2g}, and "
+            f"{tolerance:g} is allowed. Nothing was exported."
+        )
+    return difference
+
+
+def _tolerance(run: runs.Run) -> float:
+    is_coarse = run.settings.get("mixed_precision", "none") != "none"
+    if is_coarse or tf.config.list_physical_devices("GPU"):
+        return _COARSE_TOLERANCE
+    return _TOLERANCE

@@ -1,0 +1,106 @@
+"""Which files are meant by what stands on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import glob
+import os
+from typing import BinaryIO
+from typing import NamedTuple
+
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import layouts
+
+STDIN = "-"
+
+_NO_SUCH_FILE = "not accessible: there is no such file"
+
+_BLOCK_BYTES = 2**16
+
+
+class Input(NamedTuple):
+    """Something that was named, or lies in a folder that was.
+
+    Attributes:
+        path: As it was named; bytes that are no text are escaped as Python
+            does it (`os.fsdecode`).
+        error: Why there is nothing to be read; empty for a file.
+    """
+
+    path: str
+    error: str = ""
+
+
+def expand(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
+    """Yields the files that are meant, in the order in which they are named.
+
+    Nothing that was named is left out: what is not there, or cannot be listed,
+    is yielded with the reason. Of what lies in a folder, at any depth and by
+    name, only hidden files are left out, as the builder does.
+
+    Args:
+        arguments: Files, folders, patterns for `glob`, or `-`.
+        stdin: What `-` stands for: such names, one a line, or with NUL behind
+            each as `find -print0` writes them.
+    """
+    for argument in arguments:
+        names = read_names(stdin) if argument == STDIN else [argument]
+        for name in names:
+            yield from _expand(name)
+
+
+def read_names(stream: BinaryIO) -> Iterator[str]:
+    """Yields the names in a list, without the empty ones."""
+    rest, end = b"", None
+    while block := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]
+        rest += block
+        if end is None and (b"\0" in rest or b"\n" in rest):
+            # No name holds NUL, which therefore is no accident.
+            end = b"\0" if b"\0" in rest else b"\n"
+        if end is not None:
+            *names, rest = rest.split(end)
+            yield from _decode(names, end)
+    yield from _decode([rest], end)
+
+
+def _decode(names: Iterable[bytes], end: bytes | None) -> Iterator[str]:
+    for name in names:
+        # Lists from Windows end lines with both.
+        name = name if end == b"\0" else name.removesuffix(b"\r")
+        if name:
+            yield os.fsdecode(name)
+
+
+def _expand(name: str) -> Iterator[Input]:
+    if os.path.isdir(name):
+        yield from _walk(name)
+    elif glob.has_magic(name) and not os.path.lexists(name):
+        found = sorted(glob.iglob(name, recursive=True))
+        if not found:
+            yield Input(name, "not accessible: no file matches the pattern")
+        for path in found:
+            yield from _walk(path) if os.path.isdir(path) else [Input(path)]
+    else:
+        is_there = os.path.lexists(name) or not files_lib.is_local(name)
+        yield Input(name, "" if is_there else _NO_SUCH_FILE)
+
+
+def _walk(folder: str) -> Iterator[Input]:
+    """Yields what a folder holds; a folder without anything, itself."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        yield Input(folder, f"not accessible: a folder, {error.strerror}")
+        return
+    shown = [n for n in names if not n.startswith(".") and n != "__MACOSX"]
+    if not shown:
+        yield Input(folder, "empty: a folder without files")
+    for name in shown:
+        path = os.path.join(folder, name)
+        if not os.path.isdir(path):
+            yield Input(path)
+        elif os.path.islink(path):
+            yield Input(path, f"not accessible: {layouts.LINKED}")
+        else:
+            yield from _walk(path)

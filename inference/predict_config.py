@@ -1,0 +1,103 @@
+"""What is predicted, and how."""
+
+from collections.abc import Mapping
+import dataclasses
+import pathlib
+from typing import Any
+from typing import Literal
+
+from pipeline import options
+from training.config import options as train_options
+
+MODEL = options.Group("By which model", scope="process")
+OUTPUT = options.Group("Output", scope="process")
+
+Format = Literal["csv", "jsonl"]
+
+# Suffix of a file -> what is written to it, unless `format` says otherwise.
+_FORMATS: dict[str, Format] = {
+    **{".csv": "csv"},
+    **{".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl"},
+}
+
+
+@options.documented
+@dataclasses.dataclass(frozen=True)
+class PredictConfig:
+    """What `predict.py` does with the files that it is given."""
+
+    workdir: str | None = MODEL.option(
+        None,
+        "Directory of a run. If left out, the run under runs/ that was trained "
+        "last.",
+        kind="path",
+    )
+    model: Literal["best", "last"] = MODEL.option(
+        "best", "Weights after the best epoch, or after the last."
+    )
+    input_check: Literal["flag", "fail", "off"] = MODEL.option(
+        "flag",
+        "What becomes of a picture that is unlike the films that the model "
+        "knows: its row says so, or it is not scored, or nobody looks.",
+    )
+    output: str | None = OUTPUT.option(
+        None,
+        "File for the rows, which is there once all are in it; standard output "
+        "if left out.",
+        kind="path",
+    )
+    format: Format | None = OUTPUT.option(
+        None,
+        "A table or an object of JSON in each line; by the suffix of --output "
+        "(.csv, .jsonl) if left out, else csv.",
+    )
+    explain_dir: str | None = OUTPUT.option(
+        None,
+        "Directory for a picture of each film, with what speaks for the "
+        "decision laid over it.",
+        kind="path",
+    )
+
+    def __post_init__(self) -> None:
+        options.check_fields(self)
+        if self.output is None:
+            return
+        path = pathlib.Path(self.output)
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise ValueError(
+                "`output` must be a file in an existing directory. Received: "
+                f"output={self.output}"
+            )
+        if self.format is None and path.suffix.lower() not in _FORMATS:
+            raise ValueError(
+                f"`output` must end in one of {', '.join(_FORMATS)}, or "
+                "--format say what is written: add --format=csv or "
+                "--format=jsonl. "
+                f"Received: output={self.output}"
+            )
+
+    def output_format(self) -> Format:
+        """Returns what rows are written as."""
+        if self.format is not None:
+            return self.format
+        suffix = pathlib.Path(self.output or "").suffix.lower()
+        return _FORMATS.get(suffix, "csv")
+
+
+OPTIONS = tuple(options.options_of(PredictConfig).values())
+GROUPS = {
+    group.title: tuple(option for option in OPTIONS if option.group == group)
+    for group in (MODEL, OUTPUT)
+}
+
+
+def make(given: Mapping[str, Any]) -> PredictConfig:
+    """Returns the configuration that flags stand for.
+
+    Args:
+        given: What the flags hold, by name, without those left out.
+
+    Raises:
+        ValueError: If a value is not what its option takes.
+    """
+    return PredictConfig(**train_options.parse_group(OPTIONS, given))

@@ -1,0 +1,262 @@
+"""`predict.py`: files in, rows out, and a status that says how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+import contextlib
+import dataclasses
+import pathlib
+import re
+import sys
+from typing import BinaryIO
+
+from PIL import Image
+import numpy as np
+import tqdm
+
+from inference import activation_maps
+from inference import inputs as inputs_lib
+from inference import predict_config
+from inference import prediction
+from inference import prediction_rows
+from inference import predictor as predictor_lib
+from inference import run_files
+from training import errors
+from training.workdir import atomic
+
+# Of a film's name that goes into that of its overlay.
+_MOST_LETTERS = 40
+
+
+class OutputLostError(errors.TrainingError):
+    """Nobody reads the rows any more, or there is no room for them."""
+
+    status = errors.OUTPUT_LOST_STATUS
+
+
+def predict(
+    config: predict_config.PredictConfig, arguments: Sequence[str]
+) -> int:
+    """Scores files and writes their rows.
+
+    Args:
+        config: By which model, and where to.
+        arguments: As for `inputs.expand`.
+
+    Returns:
+        The exit status: 0, or one of those for inputs that were not scored.
+
+    Raises:
+        ValueError: If the model cannot be opened, or rows not be written.
+        OutputLostError: If standard output is closed.
+    """
+    predictor = _open(config)
+    checking = _open_checking(config, predictor)
+    overlays = _open_overlays(config, predictor)
+    writer = prediction_rows.Writer(
+        config.output_format(),
+        predictor.class_names,
+        with_overlay=overlays is not None,
+    )
+    tally = _Tally()
+    inputs = inputs_lib.expand(arguments, sys.stdin.buffer)
+    with _open_output(config) as file, _progress(config) as bar:
+        _write(file, writer.header())
+        for scored in prediction.predict(predictor, inputs, checking):
+            rows = [each.row for each in scored]
+            if overlays is not None:
+                rows = overlays.draw(scored, tally.num_inputs)
+            tally.add(rows)
+            _write(file, b"".join(map(writer.write, rows)))
+            bar.update(len(rows))
+    return tally.report()
+
+
+def _open(config: predict_config.PredictConfig) -> predictor_lib.Predictor:
+    workdir = config.workdir
+    if workdir is None:
+        workdir = str(run_files.find_newest())
+        _say(f"The run that was trained last: {workdir}")
+    predictor = predictor_lib.open_predictor(workdir, weights=config.model)
+    _say(predictor.note)
+    return predictor
+
+
+def _open_checking(
+    config: predict_config.PredictConfig, predictor: predictor_lib.Predictor
+) -> prediction.Checking:
+    """Returns how inputs are checked; without a reference where it must."""
+    if config.input_check == "off":
+        return prediction.Checking(is_on=False)
+    refuses = config.input_check == "fail"
+    try:
+        if predictor.open_reference is None:
+            raise ValueError(f"{predictor.name} does not say it")
+        reference = predictor.open_reference()
+    except ValueError as error:
+        reason = f"What films look like is not known: {error}"
+        if refuses:
+            raise ValueError(
+                f"{reason} So --input_check=fail cannot be kept: leave it out, "
+                "for the checks that need no records."
+            ) from error
+        _say(f"{reason} Inputs are checked for the rest.")
+        reference = None
+    return prediction.Checking(refuses=refuses, reference=reference)
+
+
+class _Overlays:
+    """Pictures of films with what speaks for the decision."""
+
+    def __init__(
+        self, predictor: predictor_lib.Predictor, directory: pathlib.Path
+    ) -> None:
+        if predictor.maps is None:
+            raise ValueError(
+                f"{predictor.name} has no activation maps. Leave out "
+                "--explain_dir, or add --workdir=RUN with the run itself."
+            )
+        self._maps = predictor.maps
+        self._directory = directory
+        _make_directory(directory)
+
+    def draw(
+        self, scored: Sequence[prediction.Scored], start: int
+    ) -> list[prediction_rows.Row]:
+        """Writes the overlays of scored films; returns rows that name them.
+
+        Args:
+            scored: Some inputs.
+            start: How many there were before them.
+        """
+        found = {
+            index: (each.pixels, each.row.prediction.decision)
+            for index, each in enumerate(scored)
+            if each.pixels is not None and each.row.prediction is not None
+        }
+        rows = [each.row for each in scored]
+        if not found:
+            return rows
+        images, classes = map(np.stack, zip(*found.values()))
+        for index, image, activation_map in zip(
+            found, images, self._maps(images, classes)
+        ):
+            path = self._path(start + index + 1, rows[index].path)
+            self._save(path, activation_maps.overlay(image, activation_map))
+            rows[index] = dataclasses.replace(rows[index], overlay=str(path))
+        return rows
+
+    def _path(self, number: int, name: str) -> pathlib.Path:
+        """Returns where an overlay goes: no two inputs have the same number."""
+        stem = re.sub(r"[^A-Za-z0-9.-]", "_", pathlib.PurePath(name).stem)
+        return self._directory / f"{number:06}-{stem[:_MOST_LETTERS]}.png"
+
+    def _save(self, path: pathlib.Path, pixels: predictor_lib.Pixels) -> None:
+        try:
+            with atomic.replacing(path) as temporary:
+                Image.fromarray(pixels).save(temporary)
+        except OSError as error:
+            raise ValueError(
+                f"`explain_dir` cannot be written to: {error.strerror or error}"
+                f". Received: explain_dir={self._directory}"
+            ) from error
+
+
+def _make_directory(directory: pathlib.Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            "`explain_dir` must be a directory, or a place for one: "
+            f"{error.strerror}. Received: explain_dir={directory}"
+        ) from error
+
+
+def _open_overlays(
+    config: predict_config.PredictConfig, predictor: predictor_lib.Predictor
+) -> _Overlays | None:
+    if config.explain_dir is None:
+        return None
+    return _Overlays(predictor, pathlib.Path(config.explain_dir))
+
+
+@contextlib.contextmanager
+def _open_output(
+    config: predict_config.PredictConfig,
+) -> Iterator[BinaryIO]:
+    """Opens what rows are written to; a file is there once all are in it."""
+    if config.output is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        with atomic.replacing(config.output) as temporary:
+            with open(temporary, "wb") as file:
+                yield file
+    except OSError as error:
+        raise ValueError(
+            f"`output` cannot be written: {error.strerror or error}. "
+            f"Received: output={config.output}"
+        ) from error
+    _say(f"Rows: {config.output}")
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Writes rows that a reader has at once."""
+    try:
+        file.write(data)
+        file.flush()
+    except OSError as error:
+        if file is not sys.stdout.buffer:
+            raise
+        # Whoever has closed it wants no more, and hears no complaint.
+        reason = "" if isinstance(error, BrokenPipeError) else str(error)
+        raise OutputLostError(
+            reason and f"Standard output could not be written to: {reason}."
+        ) from error
+
+
+def _progress(config: predict_config.PredictConfig) -> "tqdm.tqdm[None]":
+    """Returns a progress bar: on a terminal that shows no rows."""
+    is_apart = config.output is not None or not sys.stdout.isatty()
+    return tqdm.tqdm(
+        desc="Scoring",
+        unit=" files",
+        leave=False,
+        disable=not (is_apart and sys.stderr.isatty()),
+    )
+
+
+@dataclasses.dataclass
+class _Tally:
+    """What became of the inputs so far."""
+
+    num_inputs: int = 0
+    num_scored: int = 0
+    first: prediction_rows.Row | None = None
+
+    def add(self, rows: Sequence[prediction_rows.Row]) -> None:
+        bad = [row for row in rows if row.error]
+        self.num_inputs += len(rows)
+        self.num_scored += len(rows) - len(bad)
+        self.first = self.first or next(iter(bad), None)
+
+    def report(self) -> int:
+        """Says what was not scored; returns the exit status."""
+        if not self.num_inputs:
+            _say("There were no inputs.")
+        elif self.first is not None:
+            _say(
+                f"{self.num_inputs - self.num_scored} of {self.num_inputs} "
+                f"inputs could not be scored, first {self.first.path}: "
+                f"{self.first.error}"
+            )
+        if not self.num_scored:
+            return errors.NONE_SCORED_STATUS
+        return 0 if self.first is None else errors.SOME_NOT_SCORED_STATUS
+
+
+def _say(text: str) -> None:
+    """Says what is no row on standard error."""
+    if text:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,64 @@
+"""A film and its map as two pictures, of which a page lays one on the other."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from PIL import Image
+import numpy as np
+from numpy import typing as npt
+
+from pages import data_urls
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+
+_MAX_SIDE = 768
+
+
+def show(
+    film: Image.Image,
+    pixels: npt.NDArray[np.uint8],
+    activation_map: npt.NDArray[np.float32] | None,
+    config: config_lib.XrayConfig,
+) -> dict[str, str | None]:
+    """Returns pictures that cover each other if both are stretched alike.
+
+    Args:
+        film: As it was decoded.
+        pixels: uint8 `[height, width, channels]`, as the network was shown it.
+        activation_map: float `[height, width]`, 0 to 1; None if there is none.
+        config: How the one was made of the other.
+
+    Returns:
+        "image", the film itself where the network was shown all of it, else
+        what it was shown; and "map", None or a picture that is the more opaque
+        the higher the map is. Data URLs.
+    """
+    shows_all = config.harmonize == "none" and not config.keep_aspect_ratio
+    shown = film if shows_all else _to_image(pixels)
+    buffer = io.BytesIO()
+    shown = shown.convert("L" if shown.mode in ("1", "L") else "RGB")
+    shown.thumbnail((_MAX_SIDE, _MAX_SIDE))
+    shown.save(buffer, "PNG", compress_level=1)
+    image = data_urls.thumbnail(buffer.getvalue(), max_side=_MAX_SIDE)
+    return {
+        "image": image,
+        "map": None if activation_map is None else _draw(activation_map),
+    }
+
+
+def _to_image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _draw(activation_map: npt.NDArray[np.float32]) -> str:
+    """Returns the colours of `activation_maps.overlay`, with their opacity."""
+    import matplotlib
+
+    colours = matplotlib.colormaps["inferno"](activation_map, bytes=True)
+    colours[..., 3] = np.rint(255 * np.asarray(activation_map, np.float64))
+    buffer = io.BytesIO()
+    Image.fromarray(colours).save(buffer, "PNG")
+    return data_urls.encode(buffer.getvalue(), "image/png")

@@ -1,0 +1,225 @@
+"""Runs exported, and opened again as what they were."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from inference import examples as examples_lib
+from inference import predictor as predictor_lib
+from inference import scoring
+from inference.exports import config as config_lib
+from inference.exports import exporting
+from inference.exports import libraries
+from inference.exports import loading
+from inference.exports import manifest as manifest_lib
+from inference.exports import onnx_file
+from inference.exports import verification
+from tests.helpers import exports
+from tests.helpers import processes
+
+# Format -> largest difference of a probability, on the CPU that exported it.
+_DIFFERENCES = {"savedmodel": 0, "keras": 0, "onnx": 2e-6, "litert": 2e-6}
+
+
+def test_export_says_what_evaluate_says(exported, run):
+    format_name, directory = exported
+    opened = loading.open_export(directory)
+    own = predictor_lib.of_run(run)
+    assert (opened.class_names, opened.image_shape) == (
+        run.class_names,
+        run.image_shape,
+    )
+    assert (opened.threshold, opened.temperature) == (
+        own.threshold,
+        own.temperature,
+    )
+    examples = examples_lib.open_split(run, "validation")
+    scores = scoring.score(run, examples)
+    images = examples.read_images(scores.keys.tolist())
+    predictions = opened.predict(images)
+    found = np.stack([p.probabilities for p in predictions])
+    difference = np.abs(found - scores.probabilities).max()
+    assert difference <= _DIFFERENCES[format_name]
+    # What is said of an image does not depend on the others.
+    [alone] = opened.predict(images[:1])
+    np.testing.assert_array_equal(alone.probabilities, found[0])
+    assert [p.decision for p in predictions] == [
+        p.decision for p in own.predict(images)
+    ]
+
+
+def test_manifest_says_what_was_compared(exported):
+    format_name, directory = exported
+    content = json.loads((directory / manifest_lib.FILE).read_text())
+    assert content["format"] == format_name
+    verified = content["verified"]
+    assert verified["largest_difference"] <= _DIFFERENCES[format_name]
+    assert verified["num_images"] == 22
+    assert content["files"] == manifest_lib.digests(directory)
+    assert {test["file"] for test in content["self_test"]} < set(
+        content["files"]
+    )
+    for name in ("intended_use", "limits", "data", "versions", "input"):
+        assert content[name]
+
+
+def test_films_are_prepared_by_the_builders_decoder(exported, trained):
+    _, directory = exported
+    path = next((trained[0] / "films").rglob("*.png"))
+    own = predictor_lib.open_predictor(trained[0] / "run")
+    opened = loading.open_export(directory)
+    data = path.read_bytes()
+    np.testing.assert_array_equal(opened.prepare(data), own.prepare(data))
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "litert"])
+def test_format_without_tensorflow_loads_none(format_name, trained, tmp_path):
+    exports.skip_without(format_name)
+    directory = exports.export(trained[0], tmp_path / "out", format_name)
+    film = next((trained[0] / "films").rglob("*.png"))
+    program = (
+        "import sys, pathlib, numpy as np;"
+        "from inference.exports import loading;"
+        f"predictor = loading.open_export({str(directory)!r});"
+        f"image = predictor.prepare(pathlib.Path({str(film)!r}).read_bytes());"
+        "[found] = predictor.predict(image[np.newaxis]);"
+        "assert found.decision in (0, 1);"
+        "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=processes.ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_savedmodel_needs_tensorflow_alone(savedmodel, run, trained):
+    own = predictor_lib.of_run(run)
+    films = sorted((trained[0] / "films" / "validation").rglob("*.png"))
+    data = [film.read_bytes() for film in films]
+    images = np.stack([own.prepare(each) for each in data])
+    signatures = tf.saved_model.load(str(savedmodel)).signatures
+    found = signatures["serving_default"](image_bytes=tf.constant(data))
+    expected = own.predict(images)
+    np.testing.assert_allclose(
+        found["probabilities"],
+        np.stack([p.probabilities for p in expected]),
+        atol=2e-6,
+    )
+    assert found["decision"].numpy().tolist() == [p.decision for p in expected]
+    assert found["class_names"].numpy().tolist() == [
+        [b"normal", b"pneumonia"]
+    ] * len(films)
+    same = signatures["serve_images"](images=tf.constant(images))
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, same[name])
+
+
+def test_map_of_an_export_is_that_of_its_run(savedmodel, run):
+    images = examples_lib.open_split(run, "validation")
+    images = next(images.batches(8))
+    own, opened = predictor_lib.of_run(run), loading.open_export(savedmodel)
+    classes = np.arange(len(images)) % 2
+    np.testing.assert_allclose(
+        opened.maps(images, classes), own.maps(images, classes), atol=1e-5
+    )
+    signatures = tf.saved_model.load(str(savedmodel)).signatures
+    found = signatures["explain"](images=tf.constant(images))
+    np.testing.assert_allclose(
+        found["activation_map"],
+        own.maps(images, found["decision"].numpy()),
+        atol=1e-5,
+    )
+
+
+def test_threshold_and_temperature_are_in_the_graph(workdir, tmp_path):
+    """Chosen by evaluate.py, and applied as by `calibration.apply`."""
+    own = predictor_lib.open_predictor(workdir)
+    fixed = {"rule": "0.3", "value": 0.3, "low": 0.3, "high": 0.3}
+    threshold = {
+        **fixed,
+        **{"schema": 1, "reason": "", "data_fingerprint": ""},
+        "model_sha256": own.sha256,
+    }
+    content = {
+        "model_sha256": own.sha256,
+        "threshold": threshold,
+        "temperature": {"value": 2.5, "reason": ""},
+    }
+    (workdir / "operating_point.json").write_text(json.dumps(content))
+    config = config_lib.ExportConfig(workdir=str(workdir))
+    exporting.export(config, tmp_path / "out")
+    own = predictor_lib.open_predictor(workdir)
+    assert (own.threshold, own.temperature) == (0.3, 2.5)
+    signatures = tf.saved_model.load(str(tmp_path / "out")).signatures
+    images = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 1))
+    images = images.astype(np.uint8)
+    found = signatures["serve_images"](images=tf.constant(images))
+    expected = own.predict(images)
+    np.testing.assert_allclose(
+        found["calibrated"],
+        np.stack([p.calibrated for p in expected]),
+        atol=2e-6,
+    )
+    assert not np.allclose(found["calibrated"], found["probabilities"], 1e-3)
+    assert found["decision"].numpy().tolist() == [p.decision for p in expected]
+
+
+def test_nothing_is_left_where_scores_differ(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(verification, "_TOLERANCE", -1.0)
+    with pytest.raises(ValueError, match="does not say what the run says"):
+        exports.export(trained[0], tmp_path / "out", "keras")
+    assert not any(tmp_path.iterdir())
+
+
+def test_directory_that_holds_something_is_not_overwritten(trained, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match="new or an empty directory"):
+        exports.export(trained[0], tmp_path, "keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_convnext_has_no_onnx():
+    class Run:
+        network = "ConvNeXtTiny"
+
+    with pytest.raises(ValueError, match="ConvNeXtTiny.*--format=litert"):
+        onnx_file.check(Run())
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "litert"])
+def test_missing_extra_is_named(format_name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    message = rf"pip install 'xray-tfds\[{format_name}\]'"
+    for check in (libraries.check_writer, libraries.check_runtime):
+        with pytest.raises(ValueError, match=message):
+            check(format_name)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "One directory to write to must be named"),
+        (["--format=torch", "OUT"], "--format|format"),
+        (["--workdir=none", "OUT"], "no such directory"),
+    ],
+)
+def test_mistakes_are_sentences(arguments, message, tmp_path):
+    result = subprocess.run(
+        [sys.executable, str(processes.ROOT / "export.py"), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert message.split("|")[-1] in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not any(tmp_path.iterdir())
