@@ -56,9 +56,13 @@ def open_check(predictor: predictor_lib.Predictor) -> tuple[Check, str]:
     ) -> tuple[str, ...]:
         flags = input_check.check_film(decoded, pixels)
         if reference is not None:
-            flags += input_check.check_familiar(
-                reference, pixels, prediction.features
+            features = prediction.features
+            (more,) = input_check.check_familiar(
+                reference,
+                pixels[np.newaxis],
+                None if features is None else features[np.newaxis],
             )
+            flags += more
         return flags
 
     return check, note

@@ -13,8 +13,10 @@ from PIL import Image
 import numpy as np
 import pytest
 
+from evaluation import feature_distance
 from inference import input_check
 from inference import predictor as predictor_lib
+from inference import reference as reference_lib
 from inference.serving import checking
 from inference.serving import uploads
 from tests.helpers import services
@@ -407,6 +409,34 @@ def test_check_tells_what_it_can(rng):
     prepared = predictor.make_pixels(decoded)
     (prediction,) = predictor.predict(prepared[np.newaxis])
     assert check(decoded, prepared, prediction) == ("colour", "aspect")
+
+
+@pytest.mark.parametrize(
+    ("features", "flags"),
+    [(None, ["layout"]), ([[1.1]], ["layout", "unfamiliar"])],
+)
+def test_film_is_compared_with_those_of_the_training(features, flags):
+    def score(images):
+        probabilities = np.full((len(images), 2), 0.5)
+        shown = features and np.repeat(features, len(images), axis=0)
+        return predictor_lib.Outputs(probabilities, shown)
+
+    reference = reference_lib.Reference(
+        "",
+        feature_distance.Classes(np.zeros((1, 1)), np.eye(1)),
+        1.0,
+        np.zeros(64),
+    )
+    predictor = services.make_predictor(
+        score=score, open_reference=lambda: reference
+    )
+    check, note = checking.open_check(predictor)
+    assert not note
+    with services.running(predictor, check=check) as service:
+        status, content = service.predict(("a.png", services.film(level=90)))
+    assert status == 200
+    # A mean film without contrast correlates with none.
+    assert content["predictions"][0]["flags"] == ["near constant", *flags]
 
 
 def test_each_flag_is_explained():
