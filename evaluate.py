@@ -3,6 +3,7 @@
     python evaluate.py --workdir=runs/RUN
     python evaluate.py --workdir=runs/RUN --images_dir=films/of/another/clinic
     python evaluate.py --workdir=runs/RUN --split=test --final
+    python evaluate.py --workdir=runs/RUN --model=EXPORT
 
 Writes metrics.json, scores.csv, report.html and model_card.md.
 

@@ -1,8 +1,9 @@
-"""Scores films by a trained run: a row for each, in the order of the inputs.
+"""Scores films by a trained run or an export: a row for each, in order.
 
     python predict.py --workdir=runs/RUN film.jpeg films/ 'more/*.dcm'
     find /films -print0 | python predict.py --workdir=runs/RUN - > scores.csv
     python predict.py --workdir=runs/RUN --output=scores.jsonl films/
+    python predict.py --model=EXPORT films/
 
 Files, folders, patterns, or - for a list on standard input. The exit status is
 0 if all were scored, 6 if some could not be, 7 if none.
@@ -23,7 +24,6 @@ from absl import logging
 from inference import predict_config
 from training import errors
 from training import output
-from training import quiet_import
 from training.config import flags as flags_lib
 
 
@@ -37,10 +37,9 @@ def main(argv: list[str]) -> int:
                 "Name what is to be scored: files, folders, patterns, or - for "
                 "a list on standard input."
             )
-        quiet_import.import_tensorflow()
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.ERROR)
-        # What needs TensorFlow: a mistyped flag does not wait for it.
+        # What takes seconds: a mistyped flag does not wait for it.
         from inference import predicting
 
         return predicting.predict(config, argv[1:])

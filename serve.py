@@ -15,22 +15,17 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import Any
-from typing import TYPE_CHECKING
 
 from absl import app
 from absl import flags
 from absl import logging
 
+from inference import model_option
 from inference.serving import config as config_lib
 from inference.serving import sockets
 from training import errors
 from training import output
-from training import quiet_import
 from training.config import flags as flags_lib
-
-if TYPE_CHECKING:
-    from inference import predictor as predictor_lib
 
 _NEEDED = ("starlette", "uvicorn", "python_multipart")
 
@@ -64,25 +59,10 @@ def _serve(config: config_lib.ServeConfig) -> None:
     # What takes seconds: a mistyped flag does not wait for it.
     from inference.serving import server
 
-    server.serve(sock, _open(config), config)
-
-
-def _open(config: config_lib.ServeConfig) -> predictor_lib.Predictor:
-    """Opens an export, which may need no TensorFlow, or a run."""
-    if config.is_export:
-        from inference.exports import loading
-
-        return loading.open_export(config.model)
-    quiet_import.import_tensorflow()
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)
-    from inference import predictor
-    from inference import run_files
-
-    weights: Any = config.model
-    return predictor.open_predictor(
-        config.workdir or run_files.find_newest(), weights=weights
-    )
+    predictor = model_option.open_predictor(config.model, config.workdir)
+    server.serve(sock, predictor, config)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from typing import Literal
 
 from evaluation import thresholds
+from inference import model_option
 from pipeline import checks
 from pipeline import options
 from training.config import options as train_options
@@ -58,8 +59,12 @@ class EvaluateConfig:
         "runs/ that was trained last.",
         check=checks.optional(_check_workdir),
     )
-    model: Literal["best", "last"] = RUN.option(
-        "best", "Weights after the best epoch, or after the last."
+    model: str = RUN.option(
+        "best",
+        "Weights after the best epoch, or after the last (best, last); or an "
+        "export of the run, which is asked in the place of its network. "
+        "TensorFlow is loaded all the same: it reads the records.",
+        check=model_option.check,
     )
     split: Literal["validation", "test"] = RUN.option(
         "validation", "Which split of the run's records; test needs --final."
@@ -138,6 +143,12 @@ class EvaluateConfig:
                 "`images_dir` stands instead of a split. Leave out either "
                 f"--split or --images_dir. Received: split={self.split}, "
                 f"images_dir={self.images_dir}"
+            )
+        if model_option.is_export(self.model) and len(self.workdir or "1") > 1:
+            raise ValueError(
+                "An export is of one run. Leave out --model, or all others of "
+                f"--workdir. Received: model={self.model}, "
+                f"workdir={','.join(self.workdir or ())}"
             )
         for name in ("images_dir", "data_dir", "compare"):
             value = getattr(self, name)

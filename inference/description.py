@@ -14,8 +14,10 @@ from numpy import typing as npt
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
+from inference import model_files
 from inference import null_features
 from inference import records
+from inference.exports import manifest as export_manifest
 from pipeline import options
 from xray_tfds import version
 from xray_tfds.records import manifest
@@ -24,6 +26,16 @@ _LIBRARIES = (
     *("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy"),
     *("scikit-learn", "pillow"),
 )
+
+
+def name_model(ensemble: ensemble_lib.Ensemble) -> str:
+    """Returns what is evaluated in a few words, for a title."""
+    networks = sorted({run.network for run in ensemble.runs})
+    number = len(ensemble.runs)
+    model = f"{number} networks" if number > 1 else "One network"
+    if ensemble.export is not None:
+        model = f"An export ({ensemble.export.format}) of one network"
+    return f"{model} ({', '.join(networks)})"
 
 
 def describe_model(ensemble: ensemble_lib.Ensemble) -> dict[str, Any]:
@@ -38,10 +50,26 @@ def describe_model(ensemble: ensemble_lib.Ensemble) -> dict[str, Any]:
                 "network": run.network,
                 "num_parameters": run.num_parameters,
                 "settings": run.settings,
+                "export": _describe_export(ensemble.export),
             }
             for run in ensemble.runs
         ],
         "is_ensemble": len(ensemble.runs) > 1,
+    }
+
+
+def _describe_export(
+    export: export_manifest.Manifest | None,
+) -> dict[str, Any] | None:
+    """Returns which export was asked; None if the run itself was."""
+    if export is None:
+        return None
+    # The manifest holds the SHA-256 of all other files.
+    file = export.directory / export_manifest.FILE
+    return {
+        "directory": str(export.directory),
+        "format": export.format,
+        "sha256": model_files.digest(file),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy import typing as npt
@@ -12,9 +13,12 @@ import tqdm
 
 from evaluation import scores as scores_lib
 from inference import examples as examples_lib
-from inference import run_files
+from inference import model_option
+from inference import predictor as predictor_lib
 from inference import runs as runs_lib
 from inference import scoring
+from inference.exports import loading
+from inference.exports import manifest as manifest_lib
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,27 +54,38 @@ class Ensemble:
 
     Attributes:
         runs: One, or several of the same classes.
+        export: Manifest of the export that is asked in the place of the one
+            run's network; None if that itself is.
     """
 
     def __init__(
         self,
         workdirs: Sequence[str],
         *,
-        weights: run_files.Weights = "best",
+        model: str = "best",
     ) -> None:
         """Opens the runs.
 
         Args:
             workdirs: Directories of runs.
-            weights: As for `runs.open_run`.
+            model: As of `config.EvaluateConfig`.
 
         Raises:
             ValueError: If one cannot be opened, is named twice, or has other
-                classes.
+                classes; or an export is not of the run.
         """
+        self.export: manifest_lib.Manifest | None = None
+        self._exported: predictor_lib.Predictor | None = None
+        weights: Any = model
+        if model_option.is_export(model):
+            self._exported = loading.open_export(model)
+            self.export = manifest_lib.read(self._exported.name)
+            weights = self.export.model.get("weights")
         self.runs = tuple(
             runs_lib.open_run(path, weights=weights) for path in workdirs
         )
+        if self.export is not None:
+            _check_origin(self.export, self.runs[0])
         first = self.runs[0]
         for run in self.runs[1:]:
             if run.class_names != first.class_names:
@@ -113,7 +128,7 @@ class Ensemble:
             opened = open_examples(run)
             known = [m for m in members if m.directory == opened.directory]
             members.append(known[0] if known else opened)
-            scores.append(_score(run, members[-1]))
+            scores.append(_score(run, members[-1], self._exported))
         return Subject(members[0].name, tuple(members), scoring.mean(scores))
 
     def predict(
@@ -129,14 +144,32 @@ class Ensemble:
             float64 `[n, num_classes]`.
         """
         parts = [
-            next(scoring.score_images(self.runs[index], [images]))
+            next(
+                scoring.score_images(
+                    self.runs[index], [images], export=self._exported
+                )
+            )
             for index in indices
         ]
         return np.asarray(np.sum(parts, axis=0))
 
 
+def _check_origin(export: manifest_lib.Manifest, run: runs_lib.Run) -> None:
+    """Raises ValueError unless an export is of a run."""
+    found = export.model["sha256"], export.class_names, export.image_shape
+    if found != (run.sha256, run.class_names, run.image_shape):
+        raise ValueError(
+            f"The export in {export.directory} is of other weights than "
+            f"{run.weights} of {run.workdir}: of another run, or of this one "
+            "before it went on. Name its run with --workdir, or export again: "
+            f"python export.py --workdir={run.workdir}."
+        )
+
+
 def _score(
-    run: runs_lib.Run, examples: examples_lib.Examples
+    run: runs_lib.Run,
+    examples: examples_lib.Examples,
+    export: predictor_lib.Predictor | None,
 ) -> scores_lib.Scores:
     with tqdm.tqdm(
         total=len(examples),
@@ -147,5 +180,8 @@ def _score(
         disable=None,
     ) as bar:
         return scoring.score(
-            run, examples, progress=lambda done, _: bar.update(done - bar.n)
+            run,
+            examples,
+            progress=lambda done, _: bar.update(done - bar.n),
+            export=export,
         )

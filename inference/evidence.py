@@ -113,14 +113,16 @@ def _open_models(
     config: config_lib.EvaluateConfig, workdirs: Sequence[str]
 ) -> tuple[list[openings.Model], ensemble_lib.Subject]:
     """Returns the models, each with what is chosen for it, and on what."""
-    ensemble = ensemble_lib.Ensemble(workdirs, weights=config.model)
+    ensemble = ensemble_lib.Ensemble(workdirs, model=config.model)
     assessment.check_prevalence(config.prevalence, ensemble.class_names)
     open_validation = _make_opener(config, "validation")
     validation = ensemble.score(open_validation)
     kept = operating_point.read_rule(ensemble.runs[0].workdir)
     models = [(ensemble, _choose(config, kept, validation))]
     if config.compare is not None:
-        other = ensemble_lib.Ensemble([config.compare], weights=config.model)
+        # With an export, what it was made of.
+        weights = ensemble.runs[0].weights
+        other = ensemble_lib.Ensemble([config.compare], model=weights)
         scored = other.score(open_validation)
         pair = validation.scores, scored.scores
         if config.images_dir is not None:
@@ -213,11 +215,8 @@ def _describe(
     subject: ensemble_lib.Subject,
 ) -> dict[str, Any]:
     """Returns what was known of model and data before."""
-    networks = sorted({run.network for run in ensemble.runs})
-    number = len(ensemble.runs)
-    model = f"{number} networks" if number > 1 else "One network"
     return {
-        "title": f"{model} ({', '.join(networks)}) on {subject.name}",
+        "title": f"{description.name_model(ensemble)} on {subject.name}",
         "model": description.describe_model(ensemble),
         "training": ensemble.runs[0].epochs,
         "provenance": description.read_provenance(subject.first),

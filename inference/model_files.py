@@ -57,32 +57,33 @@ def load_model(
     model = model_lib.build_model(
         network, image_shape, num_classes, rescale=rescale, precision=precision
     )
-    outputs = _num_outputs(_read_layers(path))
+    outputs = _num_outputs(_read_layers(path, _REMEDY))
     if outputs not in (None, num_classes):
         raise ValueError(
             f"{path} has {outputs} outputs, but the run has {num_classes} "
             f"classes: it is of another run. {_REMEDY}"
         )
-    fill(model, path)
+    fill(model, path, remedy=_REMEDY)
     return model
 
 
-def fill(model: keras.Model, path: pathlib.Path) -> None:
+def fill(model: keras.Model, path: pathlib.Path, *, remedy: str) -> None:
     """Gives a model the weights of a file that describes the same layers.
 
     Args:
         model: As this program has built it.
         path: A `.keras` file.
+        remedy: What mends it, a sentence.
 
     Raises:
         ValueError: If the file is damaged or of another network.
     """
-    if list(_layer_names(_read_layers(path))) != list(
+    if list(_layer_names(_read_layers(path, remedy))) != list(
         _layer_names(json.loads(model.to_json()))
     ):
         raise ValueError(
-            f"{path} holds other layers than the network {model.name} of its "
-            f"run: it is of another run, or was changed. {_REMEDY}"
+            f"{path} holds other layers than the network {model.name}, which "
+            f"it should: it is another model's, or was changed. {remedy}"
         )
     try:
         model_lib.load_saved_weights(model, path)
@@ -90,7 +91,7 @@ def fill(model: keras.Model, path: pathlib.Path) -> None:
         # The error itself speaks of the flag --weights.
         reason = error.__cause__ or error
         raise ValueError(
-            f"{path} cannot be loaded: {_first_line(reason)}. {_REMEDY}"
+            f"{path} cannot be loaded: {_first_line(reason)}. {remedy}"
         ) from error
 
 
@@ -109,7 +110,7 @@ _REMEDY = (
 )
 
 
-def _read_layers(path: pathlib.Path) -> dict[str, Any]:
+def _read_layers(path: pathlib.Path, remedy: str) -> dict[str, Any]:
     """Returns what a `.keras` file says of its layers, as JSON.
 
     Raises:
@@ -125,7 +126,7 @@ def _read_layers(path: pathlib.Path) -> dict[str, Any]:
     except (*weight_arrays.UNREADABLE, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged, or no model of Keras ({os.path.getsize(path)} "
-            f"bytes): {_first_line(error)}. {_REMEDY}"
+            f"bytes): {_first_line(error)}. {remedy}"
         ) from error
     return layers
 

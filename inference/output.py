@@ -156,14 +156,16 @@ def keep_operating_point(
     point: assessment.OperatingPoint,
     validation: ensemble_lib.Subject,
 ) -> None:
-    """Writes into a run how it is to be used; nothing for an ensemble.
+    """Writes into a run how it is to be used.
+
+    Nothing for an ensemble; nor for an export, which has its own threshold.
 
     Args:
         ensemble: Whose run.
         point: Chosen on validation.
         validation: On what it was chosen.
     """
-    if len(ensemble.runs) > 1:
+    if len(ensemble.runs) > 1 or ensemble.export is not None:
         return
     run = ensemble.runs[0]
     threshold = point.chosen and threshold_store.to_json(

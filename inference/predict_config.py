@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 from typing import Literal
 
+from inference import model_option
 from pipeline import options
 from training.config import options as train_options
 
@@ -32,8 +33,8 @@ class PredictConfig:
         "last.",
         kind="path",
     )
-    model: Literal["best", "last"] = MODEL.option(
-        "best", "Weights after the best epoch, or after the last."
+    model: str = MODEL.option(
+        "best", model_option.HELP, check=model_option.check
     )
     input_check: Literal["flag", "fail", "off"] = MODEL.option(
         "flag",
@@ -60,6 +61,7 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         options.check_fields(self)
+        model_option.check_workdir(self.model, self.workdir)
         if self.output is None:
             return
         path = pathlib.Path(self.output)

@@ -15,13 +15,12 @@ from PIL import Image
 import numpy as np
 import tqdm
 
-from inference import activation_maps
 from inference import inputs as inputs_lib
+from inference import model_option
 from inference import predict_config
 from inference import prediction
 from inference import prediction_rows
 from inference import predictor as predictor_lib
-from inference import run_files
 from training import errors
 from training.workdir import atomic
 
@@ -74,11 +73,9 @@ def predict(
 
 
 def _open(config: predict_config.PredictConfig) -> predictor_lib.Predictor:
-    workdir = config.workdir
-    if workdir is None:
-        workdir = str(run_files.find_newest())
-        _say(f"The run that was trained last: {workdir}")
-    predictor = predictor_lib.open_predictor(workdir, weights=config.model)
+    predictor = model_option.open_predictor(config.model, config.workdir)
+    if config.workdir is None and not model_option.is_export(config.model):
+        _say(f"The run that was trained last: {predictor.name}")
     _say(predictor.note)
     return predictor
 
@@ -115,7 +112,8 @@ class _Overlays:
         if predictor.maps is None:
             raise ValueError(
                 f"{predictor.name} has no activation maps. Leave out "
-                "--explain_dir, or add --workdir=RUN with the run itself."
+                "--explain_dir, or name the run itself: --workdir=RUN instead "
+                "of --model."
             )
         self._maps = predictor.maps
         self._directory = directory
@@ -138,6 +136,9 @@ class _Overlays:
         rows = [each.row for each in scored]
         if not found:
             return rows
+        # TensorFlow's, which whatever has maps has loaded.
+        from inference import activation_maps
+
         images, classes = map(np.stack, zip(*found.values()))
         for index, image, activation_map in zip(
             found, images, self._maps(images, classes)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from evaluation import scores as scores_lib
 from inference import examples as examples_lib
+from inference import predictor as predictor_lib
 from inference import runs
 
 # Called with the number of images done, and of all.
@@ -26,6 +27,7 @@ def score(
     *,
     batch_size: int | None = None,
     progress: Progress | None = None,
+    export: predictor_lib.Predictor | None = None,
 ) -> scores_lib.Scores:
     """Scores examples as training scored its validation.
 
@@ -36,6 +38,7 @@ def score(
             as in training, with which scores are those of training bit for bit
             on the same device.
         progress: Called after each batch.
+        export: Of the run, asked in the place of its network.
 
     Returns:
         By key, in the order of the keys, wherever the images are.
@@ -48,7 +51,7 @@ def score(
     parts = []
     done = 0
     batches = examples.batches(batch_size)
-    for part in score_images(run, batches, batch_size):
+    for part in score_images(run, batches, batch_size, export=export):
         parts.append(part)
         done += len(part)
         if progress is not None:
@@ -72,6 +75,8 @@ def score_images(
     run: runs.Run,
     batches: Iterable[npt.NDArray[np.uint8]],
     batch_size: int | None = None,
+    *,
+    export: predictor_lib.Predictor | None = None,
 ) -> Iterator[npt.NDArray[np.float64]]:
     """Yields the probabilities of each batch, float64 `[batch, num_classes]`.
 
@@ -79,10 +84,14 @@ def score_images(
         run: Whose network.
         batches: uint8 `[batch, height, width, channels]`, of the shape of the
             run's records, of any size each.
-        batch_size: As in `score_at_once`.
+        batch_size: As in `score_at_once`; an export has its own.
+        export: As in `score`.
     """
     for images in batches:
-        yield score_at_once(run, images, batch_size)[0]
+        if export is not None:
+            yield export.score(images).probabilities
+        else:
+            yield score_at_once(run, images, batch_size)[0]
 
 
 def score_at_once(

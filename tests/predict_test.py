@@ -206,7 +206,11 @@ def test_reader_that_has_seen_enough_ends_it_quietly(root, films):
         (["--output=scores.txt", "a"], "--format=csv or --format=jsonl"),
         (["--output=no/such/scores.csv", "a"], "in an existing directory"),
         (["--input_check=maybe", "a"], "flag|fail|off"),
-        (["--model=best.keras", "a"], "best|last"),
+        (
+            ["--model=best.keras", "a"],
+            "`model` must be best, last, or what exp",
+        ),
+        (["--model=.", "--workdir=run", "a"], "either --workdir or --model"),
         (["--nonsense", "a"], "nonsense"),
     ],
 )

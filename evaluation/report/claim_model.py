@@ -24,13 +24,23 @@ def model(results: words.Results) -> tuple[str, str]:
     """Names the networks, their sizes, inputs and outputs."""
     described = [
         f"{run['network']}, {run['num_parameters']:,} parameters, sha256"
-        f" {run['sha256'][:12]}"
+        f" {run['sha256'][:12]}{_export(run)}"
         for run in results["model"]["runs"]
     ]
     return (
         "setup",
         f"{'; '.join(described)}. Output: a probability for each of"
         f" {len(words.class_names(results))} classes.",
+    )
+
+
+def _export(run: Mapping[str, Any]) -> str:
+    export = run.get("export")
+    if export is None:
+        return ""
+    return (
+        f", asked as an export ({export['format']}, sha256"
+        f" {export['sha256'][:12]})"
     )
 
 

@@ -74,7 +74,7 @@ def load(
         precision=str(manifest.model["precision"]),
     )
     model = _wrap(network, rescale)
-    model_files.fill(model, path)
+    model_files.fill(model, path, remedy=manifest_lib.REMEDY)
     _, scaling, network = model.layers
 
     def predict(images: tf.Tensor) -> tf.Tensor:

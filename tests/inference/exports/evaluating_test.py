@@ -1,0 +1,90 @@
+"""`evaluate.py --model=EXPORT`: what is measured is the export."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from inference import config as config_lib
+from inference import ensemble as ensemble_lib
+from inference import evidence
+from inference import examples as examples_lib
+from inference import model_files
+from inference import scoring
+from inference.exports import manifest as manifest_lib
+
+# Of a probability: `exporting_test` has what each format keeps to.
+_TOLERANCE = 2e-6
+
+
+def _open_validation(run):
+    return examples_lib.open_split(run, "validation")
+
+
+def _evaluate(workdir, **flags):
+    config = config_lib.make({"workdir": str(workdir), **flags})
+    path = evidence.evaluate(config)
+    with open(path.parent / "scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return path, json.loads((path.parent / "metrics.json").read_text()), rows
+
+
+def test_export_is_asked_and_not_the_network(exported, trained, monkeypatch):
+    _, directory = exported
+    workdirs = [str(trained[0] / "run")]
+    own = ensemble_lib.Ensemble(workdirs).score(_open_validation)
+    (images,) = own.first.batches(64)
+    ensemble = ensemble_lib.Ensemble(workdirs, model=str(directory))
+    monkeypatch.setattr(scoring, "score_at_once", None)
+    found = ensemble.score(_open_validation)
+    assert found.scores.keys.tolist() == own.scores.keys.tolist()
+    np.testing.assert_allclose(
+        found.scores.probabilities, own.scores.probabilities, atol=_TOLERANCE
+    )
+    order = np.argsort(found.first.keys)
+    np.testing.assert_allclose(
+        ensemble.predict([0], images)[order],
+        found.scores.probabilities,
+        atol=_TOLERANCE,
+    )
+
+
+def test_report_says_which_export_and_the_run_is_used_as_before(
+    keras_export, workdir
+):
+    _, own, own_rows = _evaluate(workdir, threshold="youden")
+    point = (workdir / "operating_point.json").read_bytes()
+    path, found, rows = _evaluate(
+        workdir,
+        threshold="youden",
+        calibrate="temperature",
+        model=str(keras_export),
+        compare=str(workdir),
+    )
+    assert (workdir / "operating_point.json").read_bytes() == point
+    # Before calibration: Keras loses no bit.
+    columns = [name for name in own_rows[0] if "calibrated" not in name]
+    assert len(columns) > 3
+    assert [[row[c] for c in columns] for row in rows] == [
+        [row[c] for c in columns] for row in own_rows
+    ]
+    assert found["threshold"]["value"] == own["threshold"]["value"]
+    assert found["threshold"]["chosen_on"] == "validation"
+    assert found["comparison"]["auc_difference"]["value"] == 0
+    digest = model_files.digest(keras_export / manifest_lib.FILE)
+    assert own["model"]["runs"][0]["export"] is None
+    assert found["model"]["runs"][0]["export"] == {
+        "directory": str(keras_export),
+        "format": "keras",
+        "sha256": digest,
+    }
+    assert found["title"].startswith("An export (keras) of one network")
+    for name in ("report.html", "model_card.md"):
+        text = (path.parent / name).read_text()
+        assert digest in text and "keras" in text
+
+
+def test_export_of_another_run_is_refused(keras_export, second):
+    with pytest.raises(ValueError, match="of other weights than best of .*sec"):
+        ensemble_lib.Ensemble([str(second)], model=str(keras_export))
