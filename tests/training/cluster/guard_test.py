@@ -120,8 +120,8 @@ def test_worker_ends_with_its_guard(what):
         (child,) = processes.children_of(workers[0].pid)
         workers[0].kill()
         processes.wait_until(lambda: not processes.is_alive(child))
-        workers[1].communicate(timeout=30)
-        assert workers[1].returncode == errors_lib.WORKER_LOST_STATUS
+        _, stderr = workers[1].communicate(timeout=30)
+        assert workers[1].returncode == errors_lib.WORKER_LOST_STATUS, stderr
 
 
 def test_connected_worker_gets_signals_and_says_how_it_ended():
