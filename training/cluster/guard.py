@@ -170,7 +170,9 @@ class _Guard:
                 # It may not have heard it, and has nothing to write yet.
                 self._process.kill()
             for descriptor, _ in events:
-                self._handle(descriptor)
+                # What came with an event may have become nobody's by it.
+                if descriptor in (self._pipe.fileno(), *self._peers):
+                    self._handle(descriptor)
             if time.monotonic() > self._deadline:
                 self._process.kill()
 
@@ -200,7 +202,7 @@ class _Guard:
     def _handle(self, descriptor: int) -> None:
         if descriptor in self._peers:
             self._poll.unregister(descriptor)
-            self._lost = self._peers[descriptor]
+            self._lost = self._peers.pop(descriptor)
             # First it may end in its own way.
             grace = channel_lib.GRACE_SECONDS
             self._deadline = time.monotonic() + grace
@@ -210,6 +212,6 @@ class _Guard:
             # It has said goodbye to the others, who may end before it.
             self._poll.unregister(descriptor)
             for other in self._peers:
-                with contextlib.suppress(KeyError):
-                    self._poll.unregister(other)
+                self._poll.unregister(other)
+            self._peers.clear()
             self._deadline = float("inf")

@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import types
 
 import pytest
 
 from tests.helpers import processes
 from training import errors as errors_lib
 from training.cluster import addresses as addresses_lib
+from training.cluster import guard
 from training.cluster import rendezvous
 
 # In the place of train.py, with something else than training to do.
@@ -122,6 +124,28 @@ def test_worker_ends_with_its_guard(what):
         processes.wait_until(lambda: not processes.is_alive(child))
         _, stderr = workers[1].communicate(timeout=30)
         assert workers[1].returncode == errors_lib.WORKER_LOST_STATUS, stderr
+
+
+def test_end_of_worker_and_peer_may_be_seen_at_once():
+    """The worker has ended by itself, so that its status counts."""
+    stage, told = os.pipe()
+    own, peer = socket.socketpair()
+    os.close(told)
+    peer.close()
+
+    class Worker:
+        returncode = None
+
+        def poll(self):
+            # Both ends are seen by the one look in between.
+            before, self.returncode = self.returncode, 76
+            return before
+
+    children = types.SimpleNamespace(received=[])
+    with own, open(stage, "rb", buffering=0) as pipe:
+        watching = guard._Guard(children, Worker(), {1: own}, pipe)
+        watching.wait()
+        assert watching.status(("a:1", "b:2")) == 76
 
 
 def test_connected_worker_gets_signals_and_says_how_it_ended():
