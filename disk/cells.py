@@ -1,8 +1,11 @@
-"""Text in the cells of a CSV file that people open in spreadsheets."""
+"""CSV files that people write and open in spreadsheets."""
 
 # What a spreadsheet takes for the beginning of a formula:
 # https://owasp.org/www-community/attacks/CSV_Injection.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+
+# Byte order marks, without which a file is UTF-8.
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def to_cell(text: str) -> str:
@@ -18,3 +21,25 @@ def from_cell(text: str) -> str:
 def _is_formula(text: str) -> bool:
     """Whether a text is a formula, or one that is quoted already."""
     return text.lstrip("'").startswith(_FORMULA_STARTS)
+
+
+def decode_table(data: bytes, *, option: str, path: str) -> str:
+    """Returns the text of a table, without its byte order mark.
+
+    Args:
+        data: Content of the file: UTF-8, or UTF-16 that says so.
+        option: That names the file, for the error.
+        path: Of the file, for the error.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"`{option}` must be UTF-8. Save it as 'CSV UTF-8'. Received: "
+            f"{path} with other characters in line {line}"
+        ) from error

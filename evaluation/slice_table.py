@@ -17,12 +17,10 @@ import io
 import pathlib
 import unicodedata
 
+from disk import cells
 from evaluation import slices
 
 _NAME = "filename"
-
-# Byte order marks, without which a file is UTF-8.
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read(path: str, keys: Sequence[str]) -> list[slices.Column]:
@@ -80,15 +78,7 @@ def _read_text(path: str) -> str:
             f"`slices` must be a file that can be read: {error.strerror}."
             f" Received: slices={path!r}"
         ) from error
-    encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            "`slices` must be UTF-8. Save it as 'CSV UTF-8'. Received: "
-            f"{path} with other characters in line {line}"
-        ) from error
+    return cells.decode_table(data, option="slices", path=path)
 
 
 def _parse(

@@ -12,6 +12,7 @@ from evaluation import scores as scores_lib
 from inference import activation_maps
 from inference import ensemble as ensemble_lib
 from inference import films
+from inference import overlays
 from inference import runs as runs_lib
 from pages import data_urls
 import pipeline
@@ -107,5 +108,5 @@ def _case(
         "decision": scores.class_names[decided[place]],
         "probability": float(scores.probabilities[place, column]),
         "image": data_urls.thumbnail(buffer.getvalue(), max_side=_MAX_SIDE),
-        "map": activation_maps.overlay_url(shown, activation_map),
+        "map": overlays.overlay_url(shown, activation_map),
     }

@@ -1,6 +1,5 @@
 """What is evaluated, and how."""
 
-from collections.abc import Mapping
 import dataclasses
 import os
 from typing import Any
@@ -10,7 +9,6 @@ from evaluation import thresholds
 from inference import model_option
 from pipeline import checks
 from pipeline import options
-from training.config import options as train_options
 
 RUN = options.Group("What is evaluated", scope="process")
 FIGURES = options.Group("How", scope="process")
@@ -162,22 +160,3 @@ class EvaluateConfig:
                 "`slices` must be an existing file. Received: "
                 f"slices={self.slices}"
             )
-
-
-OPTIONS = tuple(options.options_of(EvaluateConfig).values())
-GROUPS = {
-    group.title: tuple(option for option in OPTIONS if option.group == group)
-    for group in (RUN, FIGURES, OUTPUT)
-}
-
-
-def make(given: Mapping[str, Any]) -> EvaluateConfig:
-    """Returns the configuration that flags stand for.
-
-    Args:
-        given: What the flags hold, by name, without those left out.
-
-    Raises:
-        ValueError: If a value is not what its option takes.
-    """
-    return EvaluateConfig(**train_options.parse_group(OPTIONS, given))

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy import typing as npt
 
+from disk import hashing
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
-from inference import model_files
 from inference import null_features
 from inference import records
 from inference.exports import manifest as export_manifest
@@ -69,7 +69,7 @@ def _describe_export(
     return {
         "directory": str(export.directory),
         "format": export.format,
-        "sha256": model_files.digest(file),
+        "sha256": hashing.hash_file(file),
     }
 
 

@@ -13,36 +13,30 @@ import pathlib
 import sys
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from evaluation import assessment
 from evaluation import comparison
 from evaluation import figures
-from evaluation import nulls
 from evaluation import score_table
 from evaluation import slice_table
-from evaluation import slices
 from evaluation import thresholds
 from evaluation.report import cautions
 from evaluation.report import claim
 from evaluation.report import console
 from evaluation.report import verdict
-from inference import cases
 from inference import config as config_lib
+from inference import contrasts
 from inference import description
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
 from inference import external
-from inference import null_features
 from inference import openings
 from inference import operating_point
 from inference import output
 from inference import records
-from inference import robustness
 from inference import run_files
 from inference import runs as runs_lib
-from inference import shift
 
 SCHEMA = 1
 
@@ -81,7 +75,7 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
         **assessment.assess(
             subject.scores, point, prevalence=config.prevalence
         ),
-        **_measure(config, ensemble, point, subject),
+        **contrasts.measure(config, ensemble, point, subject),
         "comparison": _compare(models, subject, open_examples),
         "flags": description.describe_flags(config),
         "versions": description.read_versions(),
@@ -221,73 +215,6 @@ def _describe(
         "training": ensemble.runs[0].epochs,
         "provenance": description.read_provenance(subject.first),
     }
-
-
-def _measure(
-    config: config_lib.EvaluateConfig,
-    ensemble: ensemble_lib.Ensemble,
-    point: assessment.OperatingPoint,
-    subject: ensemble_lib.Subject,
-) -> dict[str, Any]:
-    """Returns what the images say beside the scores."""
-    scores = subject.scores
-    train, evaluated = _features(ensemble.runs[0], subject, config.data_dir)
-    columns = _columns(config, subject)
-    return {
-        "data": description.describe_data(subject.first, train),
-        "nulls": [
-            nulls.measure(null, scores)
-            for null in null_features.make_nulls(train, evaluated)
-        ],
-        "robustness": robustness.measure(ensemble, subject, point.threshold),
-        "shift": shift.measure(train, evaluated, scores.class_names),
-        "slices": slices.measure(columns, scores, threshold=point.threshold),
-        "cases": cases.show(
-            ensemble, subject, figures.decide(scores, point.threshold)
-        ),
-    }
-
-
-def _features(
-    run: runs_lib.Run, subject: ensemble_lib.Subject, data_dir: str | None
-) -> tuple[null_features.ImageFeatures, null_features.ImageFeatures]:
-    """Returns the features of the training and the evaluated images."""
-    train, evaluated = (
-        null_features.measure(
-            examples.batches(64),
-            examples.labels,
-            examples.patients,
-            [examples.rows.get(key) for key in examples.keys.tolist()],
-        )
-        for examples in (
-            examples_lib.open_split(run, "train", data_dir=data_dir),
-            subject.first,
-        )
-    )
-    # Scores are in the order of the keys.
-    return train, evaluated.take(np.argsort(subject.first.keys, kind="stable"))
-
-
-def _columns(
-    config: config_lib.EvaluateConfig, subject: ensemble_lib.Subject
-) -> list[slices.Column]:
-    """Returns what the examples are sliced by, in the order of the scores."""
-    keys = subject.scores.keys.tolist()
-    rows = [subject.first.rows.get(key, {}) for key in keys]
-    widths, heights = (
-        np.array([float(row.get(name) or "nan") for row in rows])
-        for name in ("width", "height")
-    )
-    found = [slices.kinds(keys), slices.folders(keys, subject.scores.labels)]
-    columns = [column for column in found if column is not None]
-    columns += slices.sizes(widths, heights)
-    seen = subject.first.seen
-    if seen:
-        texts = ["yes" if key in seen else "no" for key in keys]
-        columns.append(slices.column_of("seen in training", texts))
-    if config.slices is not None:
-        columns += slice_table.read(config.slices, keys)
-    return columns
 
 
 def _compare(

@@ -9,7 +9,6 @@ network does not have.
 from __future__ import annotations
 
 from collections.abc import Iterator
-import hashlib
 import json
 import os
 import pathlib
@@ -18,6 +17,7 @@ import zipfile
 
 import keras
 
+from training import errors
 from training import model as model_lib
 from training.model import weight_arrays
 
@@ -25,8 +25,6 @@ from training.model import weight_arrays
 # network that there is take 1 MB.
 _LAYERS_FILE = "config.json"
 _MOST_BYTES = 64 * 2**20
-
-_BLOCK_BYTES = 2**20
 
 
 def load_model(
@@ -91,17 +89,8 @@ def fill(model: keras.Model, path: pathlib.Path, *, remedy: str) -> None:
         # The error itself speaks of the flag --weights.
         reason = error.__cause__ or error
         raise ValueError(
-            f"{path} cannot be loaded: {_first_line(reason)}. {remedy}"
+            f"{path} cannot be loaded: {errors.first_line(reason)}. {remedy}"
         ) from error
-
-
-def digest(path: pathlib.Path) -> str:
-    """Returns the SHA-256 of a file, 64 hexadecimal digits."""
-    sha256 = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            sha256.update(block)
-    return sha256.hexdigest()
 
 
 _REMEDY = (
@@ -126,7 +115,7 @@ def _read_layers(path: pathlib.Path, remedy: str) -> dict[str, Any]:
     except (*weight_arrays.UNREADABLE, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged, or no model of Keras ({os.path.getsize(path)} "
-            f"bytes): {_first_line(error)}. {remedy}"
+            f"bytes): {errors.first_line(error)}. {remedy}"
         ) from error
     return layers
 
@@ -151,9 +140,3 @@ def _num_outputs(node: dict[str, Any]) -> int | None:
     except (KeyError, IndexError, TypeError):
         return None
     return units if isinstance(units, int) else None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[
-        0
-    ].rstrip(". ")

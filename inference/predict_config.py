@@ -1,14 +1,11 @@
 """What is predicted, and how."""
 
-from collections.abc import Mapping
 import dataclasses
 import pathlib
-from typing import Any
 from typing import Literal
 
 from inference import model_option
 from pipeline import options
-from training.config import options as train_options
 
 MODEL = options.Group("By which model", scope="process")
 OUTPUT = options.Group("Output", scope="process")
@@ -84,22 +81,3 @@ class PredictConfig:
             return self.format
         suffix = pathlib.Path(self.output or "").suffix.lower()
         return _FORMATS.get(suffix, "csv")
-
-
-OPTIONS = tuple(options.options_of(PredictConfig).values())
-GROUPS = {
-    group.title: tuple(option for option in OPTIONS if option.group == group)
-    for group in (MODEL, OUTPUT)
-}
-
-
-def make(given: Mapping[str, Any]) -> PredictConfig:
-    """Returns the configuration that flags stand for.
-
-    Args:
-        given: What the flags hold, by name, without those left out.
-
-    Raises:
-        ValueError: If a value is not what its option takes.
-    """
-    return PredictConfig(**train_options.parse_group(OPTIONS, given))

@@ -89,7 +89,7 @@ def _open_checking(
     refuses = config.input_check == "fail"
     try:
         if predictor.open_reference is None:
-            raise ValueError(f"{predictor.name} does not say it")
+            raise ValueError(f"{predictor.name} does not say it.")
         reference = predictor.open_reference()
     except ValueError as error:
         reason = f"What films look like is not known: {error}"
@@ -137,14 +137,14 @@ class _Overlays:
         if not found:
             return rows
         # TensorFlow's, which whatever has maps has loaded.
-        from inference import activation_maps
+        from inference import overlays
 
         images, classes = map(np.stack, zip(*found.values()))
         for index, image, activation_map in zip(
             found, images, self._maps(images, classes)
         ):
             path = self._path(start + index + 1, rows[index].path)
-            self._save(path, activation_maps.overlay(image, activation_map))
+            self._save(path, overlays.overlay(image, activation_map))
             rows[index] = dataclasses.replace(rows[index], overlay=str(path))
         return rows
 

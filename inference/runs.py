@@ -15,8 +15,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from inference import activation_maps
+from disk import hashing
 from inference import model_files
+from inference import network_parts
 from inference import run_files
 import pipeline
 from training import config as config_lib
@@ -94,7 +95,7 @@ class Run:
         layer computes them from, float32 `[batch, num_features]`.
         """
         augment, statistics = self.augment, self.statistics
-        parts = activation_maps.split(self.model)
+        parts = network_parts.split(self.model)
         # As in training: XLA rounds otherwise than TensorFlow's own kernels.
         asked = {"true": True, "false": False}.get(
             self.flags.get("jit_compile", "")
@@ -156,7 +157,7 @@ def open_run(
     except (KeyError, TypeError, AttributeError) as error:
         raise run_files.damaged(path / files.MODEL_INFO_FILE, error) from error
     precision = record["settings"].get("mixed_precision", "none")
-    sha256 = model_files.digest(model_path)
+    sha256 = hashing.hash_file(model_path)
     model = model_files.load_model(
         model_path,
         network,
@@ -165,7 +166,7 @@ def open_run(
         rescale=augment.rescale,
         precision="float32" if precision == "none" else precision,
     )
-    if model_files.digest(model_path) != sha256:
+    if hashing.hash_file(model_path) != sha256:
         raise ValueError(
             f"{model_path} has changed while it was read: the run is being "
             "trained. Run the same command again, best when training has ended."

@@ -18,6 +18,7 @@ from pages import data_urls
 if TYPE_CHECKING:
     import jinja2
 
+_FLAG = re.compile(r"--[a-z_]+(=[\w.]+)?")
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 
 
@@ -27,8 +28,8 @@ def environment(
     """Returns the environment of a package's pages.
 
     All values are escaped, and a variable that is missing is an error. The
-    filters `count`, `number_of`, `measure`, `percent`, `picture` and
-    `web_address` are always there.
+    filters `count`, `number_of`, `measure`, `percent`, `picture`,
+    `web_address` and `whole_flags` are always there.
 
     Args:
         package: Dotted name of the package that has a folder `templates`.
@@ -55,9 +56,20 @@ def environment(
         percent=_percent,
         picture=_picture,
         web_address=_web_address,
+        whole_flags=_whole_flags,
         **filters,
     )
     return result
+
+
+def _whole_flags(text: str) -> object:
+    """Marks `--flag=value` as code, which a line does not end within."""
+    import jinja2
+
+    markup = jinja2.utils.markupsafe
+    return markup.Markup(
+        _FLAG.sub(r'<code class="flag">\g<0></code>', str(markup.escape(text)))
+    )
 
 
 def _count(value: int | None) -> str:

@@ -20,6 +20,7 @@ from inference import scoring
 from tests.helpers import processes
 from tests.helpers import trained_runs
 from training import errors
+from training.config import options
 
 
 @pytest.fixture(scope="module")
@@ -227,5 +228,5 @@ def test_mistyped_options_are_told_before_tensorflow_loads(
 def test_help_names_each_option():
     result = run("--help")
     assert result.returncode == 0
-    for option in predict_config.OPTIONS:
+    for option in options.flags_of(predict_config.PredictConfig):
         assert f"--{option.name}" in result.stdout.decode()

@@ -46,3 +46,12 @@ class StorageError(TrainingError):
     """The files of a run cannot be written, or not be read again."""
 
     status = 4
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what a library says, without its full stop.
+
+    At most 200 characters; the error's class where it says nothing.
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")[:200]

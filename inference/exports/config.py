@@ -1,12 +1,9 @@
 """What is exported, and where to."""
 
-from collections.abc import Mapping
 import dataclasses
-from typing import Any
 from typing import Literal
 
 from pipeline import options
-from training.config import options as train_options
 
 EXPORT = options.Group("Export", scope="process")
 
@@ -39,19 +36,3 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         options.check_fields(self)
-
-
-OPTIONS = tuple(options.options_of(ExportConfig).values())
-GROUPS = {EXPORT.title: OPTIONS}
-
-
-def make(given: Mapping[str, Any]) -> ExportConfig:
-    """Returns the configuration that flags stand for.
-
-    Args:
-        given: What the flags hold, by name, without those left out.
-
-    Raises:
-        ValueError: If a value is not what its option takes.
-    """
-    return ExportConfig(**train_options.parse_group(OPTIONS, given))

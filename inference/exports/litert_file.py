@@ -11,6 +11,7 @@ import numpy as np
 from numpy import typing as npt
 
 from inference.exports import manifest as manifest_lib
+from training import errors
 
 if TYPE_CHECKING:
     from inference import runs
@@ -51,7 +52,7 @@ def load(
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"{manifest.directory / FILE} is no network that LiteRT can run: "
-            f"{str(error).splitlines()[0][:200]}"
+            f"{errors.first_line(error)}"
         ) from error
     if feed["shape"].tolist() != [1, *manifest.image_shape]:
         raise ValueError(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy import typing as npt
 
 from inference.exports import manifest as manifest_lib
+from training import errors
 
 if TYPE_CHECKING:
     from inference import runs
@@ -77,14 +78,10 @@ def load(
         # ONNX Runtime's own classes have no public name.
         raise ValueError(
             f"{manifest.directory / FILE} is no network that ONNX Runtime "
-            f"can run: {_first_line(error)}"
+            f"can run: {errors.first_line(error)}"
         ) from error
 
     def compute(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return np.asarray(session.run([names[1]], {names[0]: images})[0])
 
     return compute
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,6 +1,5 @@
 """What is served, to whom, and how much it may cost."""
 
-from collections.abc import Mapping
 import dataclasses
 import ipaddress
 import os
@@ -11,7 +10,6 @@ from typing import Literal
 from inference import model_option
 from pipeline import checks
 from pipeline import options
-from training.config import options as train_options
 
 RUN = options.Group("What is served", scope="process")
 ACCESS = options.Group("To whom", scope="process")
@@ -102,6 +100,8 @@ class ServeConfig:
     )
 
     def __post_init__(self) -> None:
+        if self.token is None and TOKEN_VARIABLE in os.environ:
+            object.__setattr__(self, "token", os.environ[TOKEN_VARIABLE])
         options.check_fields(self)
         model_option.check_workdir(self.model, self.workdir)
         if not is_loopback(self.host) and self.token is None:
@@ -128,26 +128,3 @@ class ServeConfig:
     def max_pixels(self) -> int:
         """`max_megapixels` in pixels."""
         return int(self.max_megapixels * _MEGA)
-
-
-OPTIONS = tuple(options.options_of(ServeConfig).values())
-GROUPS = {
-    group.title: tuple(option for option in OPTIONS if option.group == group)
-    for group in (RUN, ACCESS, LIMITS)
-}
-
-
-def make(given: Mapping[str, Any]) -> ServeConfig:
-    """Returns the configuration that flags stand for.
-
-    Args:
-        given: What the flags hold, by name, without those left out. The token
-            is then taken from the environment, if it is there.
-
-    Raises:
-        ValueError: If a value is not what its option takes.
-    """
-    parsed = train_options.parse_group(OPTIONS, given)
-    if "token" not in parsed and TOKEN_VARIABLE in os.environ:
-        parsed["token"] = os.environ[TOKEN_VARIABLE]
-    return ServeConfig(**parsed)

@@ -54,7 +54,7 @@ def _to_image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
 
 
 def _draw(activation_map: npt.NDArray[np.float32]) -> str:
-    """Returns the colours of `activation_maps.overlay`, with their opacity."""
+    """Returns the colours of `overlays.overlay`, with their opacity."""
     import matplotlib
 
     colours = matplotlib.colormaps["inferno"](activation_map, bytes=True)

@@ -1,17 +1,13 @@
 """Maps: one per kind of network, right where the truth is known."""
 
-import base64
-import io
-
-from PIL import Image
 import keras
 from keras import layers
-import matplotlib
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from inference import activation_maps
+from inference import network_parts
 from training import model as model_lib
 
 # One of each way to end and to scale, of those that are built in seconds.
@@ -87,7 +83,7 @@ def test_closed_form_is_grad_cam(nets, films, num_classes):
 
 @pytest.mark.parametrize("name", AVERAGED)
 def test_closed_form_equals_gradients_of_every_family(nets, films, name):
-    parts = activation_maps.split(nets(name))
+    parts = network_parts.split(nets(name))
     assert parts.is_average()
     features = parts.features(films)
     classes = np.array([0, 1, 1])
@@ -106,7 +102,7 @@ def test_closed_form_equals_gradients_of_every_family(nets, films, name):
 @pytest.mark.parametrize("name", (*AVERAGED, *OTHERS))
 def test_map_is_of_the_model_finite_and_not_constant(nets, films, name):
     net = nets(name)
-    parts = activation_maps.split(net)
+    parts = network_parts.split(net)
     features = parts.features(films)
     x = features
     for layer in parts.neck:
@@ -140,7 +136,7 @@ def test_colour_goes_through_the_scaling_of_the_network(nets, rng, channels):
     """Channels are reversed and left out by operations that are no layers."""
     net = nets("VGG16", channels=channels)
     films = rng.random((2, SIZE, SIZE, channels)).astype(np.float32)
-    parts = activation_maps.split(net)
+    parts = network_parts.split(net)
     x = parts.features(films)
     for layer in parts.neck:
         x = layer(x)
@@ -275,38 +271,3 @@ def test_network_with_a_second_path_is_refused():
     net = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
     with pytest.raises(ValueError, match="`model` must have one path"):
         activation_maps.activation_maps(net, np.zeros((1, 8, 8, 1)), 0)
-
-
-@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 1), (6, 8, 3), (6, 8, 4)])
-def test_overlay_keeps_the_film_and_colours_what_counts(rng, shape):
-    image = rng.integers(0, 256, shape, np.uint8)
-    heat = np.zeros((6, 8), np.float32)
-    heat[2, 3] = 1
-    shown = activation_maps.overlay(image, heat)
-    assert shown.shape == (6, 8, 3)
-    assert shown.dtype == np.uint8
-    colours = image if len(shape) == 3 else image[..., np.newaxis]
-    expected = np.broadcast_to(colours[..., :3], shown.shape).copy()
-    yellow = np.array(matplotlib.colormaps["inferno"](1.0)[:3]) * 255
-    expected[2, 3] = np.rint(0.4 * expected[2, 3] + 0.6 * yellow)
-    np.testing.assert_allclose(shown.astype(int), expected, atol=1)
-
-
-def test_overlay_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="same height and width"):
-        activation_maps.overlay(np.zeros((4, 4), np.uint8), np.zeros((4, 5)))
-
-
-def test_overlay_url_holds_the_picture(rng):
-    image = np.full((300, 150), 90, np.uint8)
-    heat = np.zeros((300, 150), np.float32)
-    heat[:150] = 1
-    url = activation_maps.overlay_url(image, heat, max_side=100)
-    head, _, data = url.partition(",")
-    assert head == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-        assert picture.size == (50, 100)
-        pixels = np.asarray(picture.convert("RGB"), int)
-    expected = activation_maps.overlay(image, heat).astype(int)
-    np.testing.assert_allclose(pixels[20, 20], expected[0, 0], atol=6)
-    np.testing.assert_allclose(pixels[80, 20], expected[299, 0], atol=6)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from inference import config as config_lib
+from training.config import options
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -38,13 +39,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 )
 def test_bad_value_is_named(flags, message):
     with pytest.raises(ValueError, match=message):
-        config_lib.make(flags)
+        options.make(config_lib.EvaluateConfig, flags)
 
 
 def test_folder_stands_instead_of_a_split(tmp_path):
     flags = {"split": "test", "final": True, "images_dir": str(tmp_path)}
     with pytest.raises(ValueError, match="either --split or --images_dir"):
-        config_lib.make(flags)
+        options.make(config_lib.EvaluateConfig, flags)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +63,16 @@ def test_runs_may_be_paths(given, kept):
 
 def test_home_directory_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    config = config_lib.make({"workdir": "~/a,~/b", "output_dir": "~/c"})
+    config = options.make(
+        config_lib.EvaluateConfig, {"workdir": "~/a,~/b", "output_dir": "~/c"}
+    )
     assert config.workdir == (f"{tmp_path}/a", f"{tmp_path}/b")
     assert config.output_dir == f"{tmp_path}/c"
 
 
 def test_flags_say_what_the_configuration_holds():
     flags = {"workdir": "a,b", "threshold": "0.30", "prevalence": "1/20"}
-    config = config_lib.make(flags | {"final": True})
+    config = options.make(config_lib.EvaluateConfig, flags | {"final": True})
     assert config.workdir == ("a", "b")
     assert (config.prevalence, config.final) == (0.05, True)
 

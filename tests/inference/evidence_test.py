@@ -20,12 +20,15 @@ from tests.helpers import file_access
 from tests.helpers import trained_runs
 from training import config as train_config
 from training import loop
+from training.config import options
 import xray_tfds
 from xray_tfds.records import manifest
 
 
 def evaluate(workdir, **flags):
-    path = evidence.evaluate(config_lib.make({"workdir": workdir, **flags}))
+    path = evidence.evaluate(
+        options.make(config_lib.EvaluateConfig, {"workdir": workdir, **flags})
+    )
     return json.loads((path.parent / "metrics.json").read_bytes())
 
 
@@ -295,6 +298,6 @@ def test_newest_run_is_found(workdir, tmp_path, monkeypatch, capsys):
     (tmp_path / "runs").mkdir()
     workdir.rename(tmp_path / "runs/a")
     monkeypatch.chdir(tmp_path)
-    path = evidence.evaluate(config_lib.make({}))
+    path = evidence.evaluate(options.make(config_lib.EvaluateConfig, {}))
     assert path.parts[:3] == ("runs", "a", "evaluation") and path.is_file()
     assert "The run that was trained last: runs/a" in capsys.readouterr().out

@@ -8,8 +8,8 @@ import pytest
 
 from evaluation import calibration
 from evaluation import thresholds
-from inference import activation_maps
 from inference import examples as examples_lib
+from inference import network_parts
 from inference import operating_point
 from inference import output
 from inference import predictor as predictor_lib
@@ -91,7 +91,7 @@ def test_features_cost_no_bit_of_the_probabilities(
 
     probabilities, features = run.outputs(tf.constant(images))
     np.testing.assert_array_equal(probabilities, whole(tf.constant(images)))
-    head = activation_maps.split(run.model).head
+    head = network_parts.split(run.model).head
     logits = features.numpy() @ head.kernel.numpy() + head.bias.numpy()
     np.testing.assert_allclose(
         np.log(probabilities[:, 1] / probabilities[:, 0]),

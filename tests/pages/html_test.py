@@ -94,3 +94,13 @@ def test_text_stands_out_from_what_it_stands_on(scheme):
             (_luminance(colors[text]), _luminance(colors[ground])), reverse=True
         )
         assert (bright + 0.05) / (dark + 0.05) > 4.5, (text, ground)
+
+
+def test_flag_is_not_broken_and_what_is_around_it_is_harmless():
+    environment = html.environment("xray_tfds.report", {})
+    template = environment.from_string("{{ text | whole_flags }}")
+    shown = template.render(text='<b> --validation=carve, --final & "x"')
+    assert shown == (
+        '&lt;b&gt; <code class="flag">--validation=carve</code>, '
+        '<code class="flag">--final</code> &amp; &#34;x&#34;'
+    )

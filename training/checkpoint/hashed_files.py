@@ -18,8 +18,6 @@ import zlib
 
 import numpy as np
 
-_CHUNK_BYTES = 2**20
-
 # What NumPy, `zipfile` and `json` raise at files that are not what they should
 # be. Running out of memory is not among them, nor what the system reports.
 UNREADABLE = (
@@ -82,11 +80,3 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
                 array = np.lib.format.read_array(member, allow_pickle=False)
             arrays[name.removesuffix(".npy")] = array
     return arrays
-
-
-def hash_file(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

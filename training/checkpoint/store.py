@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from disk import hashing
 from disk import sync
 from training import errors
 from training.checkpoint import hashed_files
@@ -185,7 +186,7 @@ def _read(
             digest, name = line.split("  ")
             digests[name] = digest
         for name in (_ARRAYS_FILE, _STATE_FILE):
-            if hashed_files.hash_file(path / name) != digests[name]:
+            if hashing.hash_file(path / name) != digests[name]:
                 raise _Damage(f"{name} does not have its checksum")
         state = json.loads((path / _STATE_FILE).read_bytes())
         format_version.check(state, path)

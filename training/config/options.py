@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import textwrap
 from typing import Any
+from typing import TypeVar
 
 from pipeline import config as augment_lib
 from pipeline import options as options_lib
@@ -16,21 +17,23 @@ from training.config import train
 
 Option = options_lib.Option
 Groups = Mapping[str, Iterable[Option]]
+_Config = TypeVar("_Config")
 
 _WIDTH = 80
 _INDENT = 28
 
 
-def _flags_of(config_class: type) -> tuple[Option, ...]:
+def flags_of(config_class: type) -> tuple[Option, ...]:
+    """Returns the options of a configuration that the command line has."""
     declared = options_lib.options_of(config_class).values()
     return tuple(option for option in declared if option.is_flag)
 
 
-TRAIN = _flags_of(train.TrainConfig)
+TRAIN = flags_of(train.TrainConfig)
 ALL = (
-    *_flags_of(data.DataConfig),
+    *flags_of(data.DataConfig),
     *TRAIN,
-    *_flags_of(augment_lib.AugmentConfig),
+    *flags_of(augment_lib.AugmentConfig),
 )
 # In the order of the help and of flag files.
 GROUPS = {
@@ -65,6 +68,27 @@ def parse_group(
         for option in group
         if option.name in given
     }
+
+
+def make(config_class: type[_Config], given: Mapping[str, Any]) -> _Config:
+    """Returns the configuration that flags stand for.
+
+    Args:
+        config_class: Whose fields the flags are.
+        given: What the flags hold, by name, without those left out.
+
+    Raises:
+        ValueError: If a value is not what its option takes.
+    """
+    return config_class(**parse_group(flags_of(config_class), given))
+
+
+def grouped(declared: Iterable[Option]) -> Groups:
+    """Returns options by their headings, in the order of declaration."""
+    groups: dict[str, list[Option]] = {}
+    for option in declared:
+        groups.setdefault(option.group.title, []).append(option)
+    return groups
 
 
 def describe(groups: Groups = GROUPS) -> str:

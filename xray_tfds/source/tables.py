@@ -20,6 +20,7 @@ from typing import Optional
 
 from etils import epath
 
+from disk import cells
 from xray_tfds.decode import images
 from xray_tfds.source import errors
 from xray_tfds.source import names as names_lib
@@ -32,9 +33,6 @@ _ROOTS = ("/", "./", "../", "~")
 
 # How many names an error lists.
 _MAX_NAMES = 5
-
-# Byte order marks, without which a file is UTF-8.
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 # How a name in a table and that of a file are compared, the strictest first.
 _FORMS: tuple[Callable[[str], str], ...] = (
@@ -97,7 +95,8 @@ def read_table(path: str) -> Optional[Table]:
             f"`patients_csv` must be a file that can be read: {error.strerror}."
             f" Received: patients_csv={os.fspath(path)!r}"
         ) from error
-    reader = csv.DictReader(io.StringIO(_decode(path, data), newline=""))
+    text = cells.decode_table(data, option="patients_csv", path=path)
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     rows: dict[str, Row] = {}
     try:
         columns = tuple(reader.fieldnames or ())
@@ -197,19 +196,6 @@ def _quote(name: str) -> str:
     if name.lower().endswith(images.SUFFIXES) or name.startswith(_ROOTS):
         return name
     return f"a value of {len(name)} characters that no image is named like"
-
-
-def _decode(path: str, data: bytes) -> str:
-    """Returns the text of a table, without its byte order mark."""
-    encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            "`patients_csv` must be UTF-8. Save it as 'CSV UTF-8'. Received: "
-            f"{path} with other characters in line {line}"
-        ) from error
 
 
 def _check_columns(path: str, columns: tuple[str, ...]) -> None:

@@ -6,13 +6,14 @@ import json
 import numpy as np
 import pytest
 
+from disk import hashing
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import evidence
 from inference import examples as examples_lib
-from inference import model_files
 from inference import scoring
 from inference.exports import manifest as manifest_lib
+from training.config import options
 
 # Of a probability: `exporting_test` has what each format keeps to.
 _TOLERANCE = 2e-6
@@ -23,7 +24,9 @@ def _open_validation(run):
 
 
 def _evaluate(workdir, **flags):
-    config = config_lib.make({"workdir": str(workdir), **flags})
+    config = options.make(
+        config_lib.EvaluateConfig, {"workdir": str(workdir), **flags}
+    )
     path = evidence.evaluate(config)
     with open(path.parent / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -72,7 +75,7 @@ def test_report_says_which_export_and_the_run_is_used_as_before(
     assert found["threshold"]["value"] == own["threshold"]["value"]
     assert found["threshold"]["chosen_on"] == "validation"
     assert found["comparison"]["auc_difference"]["value"] == 0
-    digest = model_files.digest(keras_export / manifest_lib.FILE)
+    digest = hashing.hash_file(keras_export / manifest_lib.FILE)
     assert own["model"]["runs"][0]["export"] is None
     assert found["model"]["runs"][0]["export"] == {
         "directory": str(keras_export),

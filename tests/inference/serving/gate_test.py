@@ -8,6 +8,7 @@ import pytest
 from inference import model_option
 from inference.serving import config as config_lib
 from tests.helpers import services
+from training.config import options
 
 _TOKEN = "a-long-secret"
 
@@ -129,9 +130,9 @@ def test_other_addresses_need_a_token(host, monkeypatch):
     monkeypatch.delenv(config_lib.TOKEN_VARIABLE, raising=False)
     given = {"workdir": "run", "host": host}
     with pytest.raises(ValueError, match="--token"):
-        config_lib.make(given)
+        options.make(config_lib.ServeConfig, given)
     monkeypatch.setenv(config_lib.TOKEN_VARIABLE, _TOKEN)
-    assert config_lib.make(given).token == _TOKEN
+    assert options.make(config_lib.ServeConfig, given).token == _TOKEN
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
