@@ -113,19 +113,27 @@ def interval(
         tail = (1 - figure_lib.CONFIDENCE) / 2
         bound = tail ** (1 / num_independent)
         return (bound, 1.0) if auc else (0.0, 1 - bound)
-    tail = (1 + figure_lib.CONFIDENCE) / 2
-    quantile = statistics.NormalDist().inv_cdf(tail)
-    if is_clustered and num_independent > 1:
-        from scipy import special
-
-        quantile = float(special.stdtrit(num_independent - 1, tail))
     middle = math.log(auc / (1 - auc))
-    half = quantile * math.sqrt(variance) / (auc * (1 - auc))
+    half = (
+        _quantile(num_independent, is_clustered)
+        * math.sqrt(variance)
+        / (auc * (1 - auc))
+    )
     # The logistic function, in a form that does not overflow.
     low, high = (
         0.5 + 0.5 * math.tanh(x / 2) for x in (middle - half, middle + half)
     )
     return low, high
+
+
+def _quantile(num_independent: int, is_clustered: bool) -> float:
+    """Returns how many standard errors an interval reaches to each side."""
+    tail = (1 + figure_lib.CONFIDENCE) / 2
+    if is_clustered and num_independent > 1:
+        from scipy import special
+
+        return float(special.stdtrit(num_independent - 1, tail))
+    return statistics.NormalDist().inv_cdf(tail)
 
 
 def paired_difference(
@@ -160,9 +168,11 @@ def paired_difference(
             figure_lib.missing(name, NO_VARIANCE, difference),
             1.0 if difference == 0 else math.nan,
         )
-    normal = statistics.NormalDist()
     deviation = math.sqrt(variance)
-    half = normal.inv_cdf((1 + figure_lib.CONFIDENCE) / 2) * deviation
+    num_classes = 2 if scores_a.ndim == 1 else scores_a.shape[1]
+    smallest = smallest_class(labels, patients, num_classes)
+    is_clustered = len(np.unique(patients)) < len(patients)
+    half = _quantile(smallest, is_clustered) * deviation
     paired = figure_lib.Figure(
         name,
         difference,
@@ -172,7 +182,14 @@ def paired_difference(
         "DeLong's, paired: both AUCs are of the same examples; clustered by"
         " patient.",
     )
-    return paired, 2 * normal.cdf(-abs(difference) / deviation)
+    # Of the same distribution as the interval: it is below .05 where the
+    # interval is without 0.
+    ratio = -abs(difference) / deviation
+    if is_clustered and smallest > 1:
+        from scipy import special
+
+        return paired, 2 * float(special.stdtr(smallest - 1, ratio))
+    return paired, 2 * statistics.NormalDist().cdf(ratio)
 
 
 def _influences(

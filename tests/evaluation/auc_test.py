@@ -237,3 +237,26 @@ def test_perfect_rankings_do_not_differ():
     )
     assert (figure.value, p_value) == (0, 1)
     assert math.isnan(figure.low)
+
+
+@pytest.mark.parametrize("images_of_a_patient", [1, 2])
+def test_p_value_and_interval_of_a_difference_agree(rng, images_of_a_patient):
+    labels = np.repeat([0, 1], 12)
+    patients = np.arange(24) // images_of_a_patient
+    base = labels + rng.normal(size=24)
+    for noise in (0.1, 0.3, 1.0, 2.0):
+        other = base - noise * labels + noise * rng.normal(size=24)
+        found, p_value = auc_lib.paired_difference(
+            labels, base, other, patients
+        )
+        error = (found.value - found.low) / _half(12, images_of_a_patient)
+        ratio = abs(found.value) / error
+        law = stats.t(df=5) if images_of_a_patient > 1 else stats.norm
+        assert p_value == pytest.approx(2 * law.sf(ratio))
+
+
+def _half(num_images, images_of_a_patient):
+    """Standard errors to each side of an interval, by SciPy."""
+    if images_of_a_patient == 1:
+        return stats.norm.ppf(0.975)
+    return stats.t.ppf(0.975, df=num_images // images_of_a_patient - 1)
