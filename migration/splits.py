@@ -15,7 +15,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 import pipeline
-from pipeline import batching as batching_lib
 from pipeline import data_source
 from xray_tfds import parallel
 
@@ -49,13 +48,9 @@ class UnlabelledSplit(pipeline.Split):
         """Raises ValueError."""
         raise _no_classes()
 
-    def count_labels(self) -> npt.NDArray[np.int64]:
-        """Raises ValueError."""
-        raise _no_classes()
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class FileSplit:
+class FileSplit(data_source.RandomAccess):
     """Images that are decoded when a batch needs them, in every epoch.
 
     What `pipeline.data_source.DataSource` asks.
@@ -86,15 +81,6 @@ class FileSplit:
         """How many examples the split has."""
         return len(self.filepaths)
 
-    def elements(
-        self,
-        batching: batching_lib.Batching,
-        draws: batching_lib.Draws,
-        steps: batching_lib.Steps,
-    ) -> tf.data.Dataset:
-        """As `DataSource.elements`; the payload is empty."""
-        return batching_lib.slice_elements(batching, draws, steps)
-
     def fetch(
         self, index: tf.Tensor, payload: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -121,10 +107,6 @@ class FileSplit:
         """As `DataSource.read_columns`; nobody knows the patients."""
         unknown = ("",) * self.num_examples
         return data_source.Columns(self.read_labels(), self.filenames, unknown)
-
-    def count_labels(self) -> npt.NDArray[np.int64]:
-        """As `DataSource.count_labels`."""
-        return np.bincount(self.read_labels(), minlength=len(self.class_names))
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""

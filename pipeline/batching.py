@@ -143,21 +143,6 @@ class Batching:
         return places % sizes, places < ends
 
 
-def slice_elements(
-    batching: Batching, draws: Draws, steps: Steps
-) -> tf.data.Dataset:
-    """Returns the elements of an epoch whose examples are known by number.
-
-    Arguments and result are those of `data_source.DataSource.elements`; the
-    payload is empty.
-    """
-    positions, real = batching.positions(*steps)
-    index = tf.gather(draws.order, positions)
-    row = tf.gather(draws.rows, positions)
-    params = {name: tf.gather(v, row) for name, v in draws.params.items()}
-    return tf.data.Dataset.from_tensor_slices((index, real, params, ()))
-
-
 def make_batching(
     num_examples: int,
     batch_size: int,

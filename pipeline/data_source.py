@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 from typing import NamedTuple
 from typing import Protocol
@@ -32,8 +33,9 @@ class Columns(NamedTuple):
 class DataSource(Protocol):
     """One split of a data set, wherever its images are.
 
-    `split.Split` holds them in memory, `streaming.ArrayRecordSplit` and
-    `streaming.TFRecordSplit` read them as needed; `loading.open_split` decides.
+    `split.Split` holds them in memory, `array_record_split.ArrayRecordSplit`
+    and `tfrecord_split.TFRecordSplit` read them as needed; `loading.open_split`
+    decides.
     Examples have numbers from 0, in an order that never changes.
 
     A dataset calls `elements` for the epochs and `fetch` for the batches, both
@@ -132,6 +134,33 @@ class DataSource(Protocol):
         Raises:
             ValueError: If one is damaged, missing or incomplete; names it.
         """
+
+
+class RandomAccess(abc.ABC):
+    """What a `DataSource` is whose examples are read by their numbers."""
+
+    class_names: tuple[str, ...]
+
+    def elements(
+        self,
+        batching: batching_lib.Batching,
+        draws: batching_lib.Draws,
+        steps: batching_lib.Steps,
+    ) -> tf.data.Dataset:
+        """As `DataSource.elements`; the payload is empty."""
+        positions, real = batching.positions(*steps)
+        index = tf.gather(draws.order, positions)
+        row = tf.gather(draws.rows, positions)
+        params = {name: tf.gather(v, row) for name, v in draws.params.items()}
+        return tf.data.Dataset.from_tensor_slices((index, real, params, ()))
+
+    @abc.abstractmethod
+    def read_labels(self) -> npt.NDArray[np.int64]:
+        """As `DataSource.read_labels`."""
+
+    def count_labels(self) -> npt.NDArray[np.int64]:
+        """As `DataSource.count_labels`."""
+        return np.bincount(self.read_labels(), minlength=len(self.class_names))
 
 
 def check_name(data: DataSource, split: str) -> None:

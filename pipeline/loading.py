@@ -13,12 +13,13 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from pipeline import array_record_split
 from pipeline import buffers
 from pipeline import data_source
 from pipeline import fingerprints
 from pipeline import records
 from pipeline import split as split_lib
-from pipeline import streaming
+from pipeline import tfrecord_split
 
 DEFAULT_MEMORY_BUDGET_BYTES = 4 * 2**30
 _READ_BATCH_SIZE = 64
@@ -58,8 +59,8 @@ def open_split(
         )
     records.check_shards(builder, split)
     if records.is_array_record(builder):
-        return streaming.ArrayRecordSplit(builder, split)
-    return streaming.TFRecordSplit(builder, split, memory_budget_bytes)
+        return array_record_split.ArrayRecordSplit(builder, split)
+    return tfrecord_split.TFRecordSplit(builder, split, memory_budget_bytes)
 
 
 def load_split(

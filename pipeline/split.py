@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline import batching as batching_lib
 from pipeline import data_source
 from pipeline import fingerprints
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Split:
+class Split(data_source.RandomAccess):
     """A `data_source.DataSource` in memory, in the order of its listing.
 
     Attributes:
@@ -109,15 +108,6 @@ class Split:
         """Empty: nothing is read."""
         return ""
 
-    def elements(
-        self,
-        batching: batching_lib.Batching,
-        draws: batching_lib.Draws,
-        steps: batching_lib.Steps,
-    ) -> tf.data.Dataset:
-        """As `DataSource.elements`; the payload is empty."""
-        return batching_lib.slice_elements(batching, draws, steps)
-
     def fetch(
         self, index: tf.Tensor, payload: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -128,10 +118,6 @@ class Split:
     def read_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.read_labels`."""
         return self.labels
-
-    def count_labels(self) -> npt.NDArray[np.int64]:
-        """As `DataSource.count_labels`."""
-        return np.bincount(self.labels, minlength=len(self.class_names))
 
     def read_columns(self) -> data_source.Columns:
         """As `DataSource.read_columns`."""

@@ -4,13 +4,13 @@ import warnings
 
 import hypothesis
 from hypothesis import strategies as st
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import migration
 import pipeline
+from tests.helpers import keras_flows
 
 legacy_image = pytest.importorskip(
     "keras.src.legacy.preprocessing.image",
@@ -73,25 +73,17 @@ def _calls(draw):
     }
 
 
-def _attempt(function):
-    """Returns what a call gives or the error, and whether it warns."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            result = function()
-        except (TypeError, ValueError) as error:
-            result = error
-    return result, sum("channels" in str(w.message) for w in caught)
-
-
 @hypothesis.settings(max_examples=25, deadline=None)
 @hypothesis.given(_calls())
 def test_batches_are_those_of_keras(call):
     arguments, options = call
     generator = legacy_image.ImageDataGenerator(**arguments)
-    theirs, their_warnings = _attempt(lambda: generator.flow(**options))
-    ours, our_warnings = _attempt(
-        lambda: migration.flow(generator, **options, jit_compile=False)
+    theirs, their_warnings = keras_flows.attempt(
+        lambda: generator.flow(**options), "channels"
+    )
+    ours, our_warnings = keras_flows.attempt(
+        lambda: migration.flow(generator, **options, jit_compile=False),
+        "channels",
     )
     if isinstance(theirs, Exception) or not theirs.n:
         assert type(ours) is ValueError
@@ -99,32 +91,11 @@ def test_batches_are_those_of_keras(call):
         return
     assert not isinstance(ours, Exception), ours
     assert our_warnings == their_warnings
-    assert len(ours) == len(theirs)
     np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-6)
     assert ours.x.dtype == theirs.x.dtype
     # A mean over all values, of thousands: float16 has 11 bits, float32 24.
     rtol, atol = (2e-2, 2) if theirs.dtype == "float16" else (1e-5, 2e-3)
-    for step, element in enumerate(ours.dataset):
-        expected = theirs[step]
-        for actual in (ours[step], next(ours)):
-            assert type(actual) is type(expected)
-            assert len(actual) == len(expected)
-            for a, e in zip(
-                tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True
-            ):
-                assert a.dtype == e.dtype
-                assert a.shape == e.shape
-                if e.dtype.kind == "U":
-                    np.testing.assert_array_equal(a, e)
-                else:
-                    np.testing.assert_allclose(a, e, rtol, atol)
-        for a, e in zip(
-            tf.nest.flatten(element), tf.nest.flatten(expected), strict=True
-        ):
-            if e.dtype.kind == "U":
-                np.testing.assert_array_equal(a.numpy().astype(str), e)
-            else:
-                np.testing.assert_allclose(a.numpy(), e, rtol, atol)
+    keras_flows.assert_same_batches(ours, theirs, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize(
@@ -189,18 +160,7 @@ def test_flow_has_what_the_iterator_of_keras_has():
     ours = migration.flow(
         generator, *arguments, sample_weight=np.ones(6), seed=3
     )
-    for name in dir(theirs):
-        value = getattr(theirs, name)
-        if name.startswith("_") or callable(value):
-            continue
-        try:
-            actual = getattr(ours, name)
-        except AttributeError as error:
-            assert f"{name!r}: " in str(error)  # and the reason
-            continue
-        if name != "lock":
-            np.testing.assert_array_equal(actual, value, name)
-            assert isinstance(actual, type(value)), name
+    keras_flows.assert_same_attributes(ours, theirs, differ={"lock"})
     for name in ("class_indices", "filenames", "target_size", "color_mode"):
         with pytest.raises(AttributeError, match=f"{name!r}: "):
             getattr(ours, name)
@@ -247,49 +207,6 @@ def test_transforms_of_any_values_are_those_of_keras(kind, arguments):
         # One grey level of 256 where brightness truncates.
         atol = np.ptp(x) * (1 / 200 if "brightness" in str(arguments) else 1e-5)
         np.testing.assert_allclose(image, expected, atol=atol)
-
-
-def _two_inputs():
-    image = keras.layers.Input((4, 5, 1))
-    age = keras.layers.Input((1,))
-    flat = keras.layers.Flatten()(image)
-    ends = keras.layers.Concatenate()([flat, age])
-    model = keras.Model([image, age], keras.layers.Dense(1)(ends))
-    model.compile(keras.optimizers.SGD(1e-9), "mse")
-    return model
-
-
-@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
-def test_model_of_two_inputs_is_fitted_evaluated_and_asked():
-    rng = np.random.default_rng(0)
-    x = rng.random((10, 4, 5, 1), np.float32)
-    ages, y = rng.random((2, 10, 1), np.float32)
-    weights = rng.random(10, np.float32)
-    keras.utils.set_random_seed(0)
-    model = _two_inputs()
-    expected = model.evaluate((x, ages), y, sample_weight=weights, verbose=0)
-    flow = migration.flow(
-        pipeline.AugmentConfig(),
-        (x, ages),
-        y,
-        sample_weight=weights,
-        batch_size=4,
-        shuffle=False,
-    )
-    for data in (flow, flow.dataset):
-        history = model.fit(data, epochs=2, shuffle=False, verbose=0).history
-        np.testing.assert_allclose(history["loss"], expected, rtol=1e-4)
-        np.testing.assert_allclose(
-            model.evaluate(data, verbose=0), expected, rtol=1e-4
-        )
-    unlabelled = migration.flow(
-        pipeline.AugmentConfig(), (x, ages), batch_size=4, shuffle=False
-    )
-    np.testing.assert_allclose(
-        model.predict(unlabelled.dataset, verbose=0),
-        model.predict((x, ages), verbose=0),
-        rtol=1e-4,
-    )
 
 
 def test_image_and_mask_of_one_seed_are_transformed_alike():

@@ -6,8 +6,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import pipeline
+from pipeline import array_record_split
 from pipeline import loading
-from pipeline import streaming
+from pipeline import tfrecord_split
 from tests.pipeline import conftest
 
 _SIZE = conftest.SIZE
@@ -57,7 +58,7 @@ def test_batches_of_array_records_are_those_of_the_epoch_plan(array_record):
     source = loading.open_split(
         array_record, "train", memory_budget_bytes=_BUDGET
     )
-    assert isinstance(source, streaming.ArrayRecordSplit)
+    assert isinstance(source, array_record_split.ArrayRecordSplit)
     order, params = pipeline.epoch_plan(
         3, 2, num_examples=_NUM_TRAIN, image_shape=(*_SIZE, 1), config=_CONFIG
     )
@@ -74,7 +75,7 @@ def test_batches_of_array_records_are_those_of_the_epoch_plan(array_record):
 
 def test_window_of_tfrecords_respects_the_budget_and_mixes(tfrecord):
     source = loading.open_split(tfrecord, "train", memory_budget_bytes=_BUDGET)
-    assert isinstance(source, streaming.TFRecordSplit)
+    assert isinstance(source, tfrecord_split.TFRecordSplit)
     assert 1 < source.window < _NUM_TRAIN
     record_bytes = tfrecord.info.splits["train"].num_bytes / _NUM_TRAIN
     assert 3 * source.window * record_bytes <= _BUDGET
