@@ -170,36 +170,3 @@ def make_confusion(keys, labels, decided, shown, num_classes):
             {"key": keys[i], "probability": float(shown[i])} for i in chosen
         ]
     return {"counts": counts.tolist(), "cases": cases}
-
-
-def make_data(names, labels, split):
-    def classes(number_of):
-        return [
-            {
-                "name": name,
-                "num_images": number_of(place),
-                "num_patients": number_of(place) * 3 // 4,
-            }
-            for place, name in enumerate(names)
-        ]
-
-    here = classes(lambda place: int((labels == place).sum()))
-    train = classes(lambda place: 200)
-    totals = [
-        {
-            key: sum(each[key] for each in part)
-            for key in ("num_images", "num_patients")
-        }
-        for part in (here, train)
-    ]
-    return {
-        "name": "xray_tfds",
-        "split": split,
-        "images_dir": "films" if split == "external" else None,
-        "fingerprint": "ef" * 32,
-        **totals[0],
-        "classes": here,
-        "train": {**totals[1], "classes": train},
-        "excluded": [],
-        "overlap": {"seen": 0, "patients": 0, "images": 0},
-    }
