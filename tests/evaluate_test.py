@@ -2,17 +2,15 @@
 
 import csv
 import json
-import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from tests.helpers import programs
 from tests.helpers import trained_runs
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -20,17 +18,7 @@ CHOSEN = ("--threshold=youden", "--calibrate=temperature")
 
 
 def evaluate(*arguments, program=("evaluate.py",), check=True):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
-    return subprocess.run(
-        [sys.executable, *program, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment,
-        check=check,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return programs.run(*program, *arguments, check=check)
 
 
 @pytest.fixture(scope="module")

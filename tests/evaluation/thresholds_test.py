@@ -3,8 +3,6 @@
 import dataclasses
 import itertools
 import math
-import subprocess
-import sys
 
 import hypothesis
 import numpy as np
@@ -14,7 +12,7 @@ from sklearn import metrics as sklearn_metrics
 from evaluation import bootstrap
 from evaluation import threshold_store
 from evaluation import thresholds
-from tests.helpers import processes
+from tests.helpers import programs
 from tests.helpers import synthetic_scores
 
 _RULES = ["youden", "sensitivity>=0.95", "specificity>=0.9", "sensitivity>=1"]
@@ -241,11 +239,4 @@ def test_rule_is_checked_without_libraries_that_take_seconds():
         "thresholds.parse('youden');"
         "print({'scipy', 'sklearn', 'tensorflow'} & set(sys.modules))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=processes.ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert result.stdout.strip() == "set()"
+    assert programs.run("-c", program).stdout.strip() == "set()"

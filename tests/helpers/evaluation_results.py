@@ -5,7 +5,9 @@ import numpy as np
 from evaluation.report import cautions
 from evaluation.report import claim
 from evaluation.report import verdict
+from tests.helpers import evaluation_checks as checks
 from tests.helpers import evaluation_parts as parts
+from tests.helpers import study_parts
 
 
 def complete(results):
@@ -48,8 +50,8 @@ def make_binary(
         "schema": 1,
         "created": "2026-11-27T22:51:17+00:00",
         "title": "lesson on validation",
-        "model": parts.make_model(),
-        "data": parts.make_data(names, labels, split),
+        "model": study_parts.make_model(),
+        "data": study_parts.make_data(names, labels, split),
         "threshold": {
             **{"rule": "youden", "value": 0.43, "low": 0.35, "high": 0.49},
             "chosen_on": "validation",
@@ -74,14 +76,14 @@ def make_binary(
                 for place, name in enumerate(names)
             },
         },
-        "nulls": parts.make_nulls(figures[0]["value"]),
-        "robustness": parts.make_robustness(figures),
-        "shift": parts.make_shift(names, (0.56, 0.52)),
-        "slices": parts.make_slices(figures),
+        "nulls": checks.make_nulls(figures[0]["value"]),
+        "robustness": checks.make_robustness(figures),
+        "shift": checks.make_shift(names, (0.56, 0.52)),
+        "slices": checks.make_slices(figures),
         "comparison": None,
-        "ledger": None if split == "validation" else parts.make_ledger(),
-        "training": parts.make_training(),
-        "provenance": parts.PROVENANCE,
+        "ledger": None if split == "validation" else study_parts.make_ledger(),
+        "training": study_parts.make_training(),
+        "provenance": study_parts.PROVENANCE,
         "cases": parts.make_cases(keys, labels, decided, scores, names, draw),
         "flags": {"workdir": "runs/lesson", "split": split},
         "versions": {"python": "3.11.7", "keras": "3.15.1"},
@@ -117,7 +119,7 @@ def make_multiclass(num_images=240):
     results = make_binary()
     results.update(
         title="lesson on three classes",
-        data=parts.make_data(names, labels, "validation"),
+        data=study_parts.make_data(names, labels, "validation"),
         threshold=None,
         figures=means,
         per_class=per_class,
@@ -147,7 +149,7 @@ def make_minimal():
         + ("robustness", "comparison", "ledger", "provenance", "cases")
         + ("confusion", "nulls", "slices", "shift", "training")
     )
-    data = parts.make_data(
+    data = study_parts.make_data(
         ("normal", "pneumonia"), np.zeros(20, int), "validation"
     )
     results.update(

@@ -58,7 +58,7 @@ def _run(workdir, kill_at, kill_in):
 
     callbacks = []
     if kill_in is not None:
-        _die_in_call(kill_in, kill_at)
+        die_in_call(os, kill_in, kill_at)
     elif kill_at is not None:
         steps = []
 
@@ -89,9 +89,9 @@ def _run(workdir, kill_at, kill_in):
     )
 
 
-def _die_in_call(name, number):
-    """Makes the `number`th call of a function of `os` the last."""
-    function = getattr(os, name)
+def die_in_call(module, name, number):
+    """Makes the `number`th call of a function of a module the last."""
+    function = getattr(module, name)
     calls = []
 
     def call(*args, **kwargs):
@@ -100,4 +100,4 @@ def _die_in_call(name, number):
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)
 
-    setattr(os, name, call)
+    setattr(module, name, call)

@@ -1,4 +1,4 @@
-"""`train.py` in a process of its own, as a user starts it."""
+"""Programs in processes of their own, as a user starts them."""
 
 import json
 import os
@@ -8,20 +8,21 @@ import sys
 from tests.helpers import processes
 
 
-def command(*arguments):
-    return [
-        sys.executable,
-        str(processes.ROOT / "train.py"),
-        *map(str, arguments),
-    ]
+def run(*arguments, cwd=processes.ROOT, check=True, **variables):
+    """Runs Python to its end; returns status and output.
 
-
-def train(*arguments, cwd=processes.ROOT, check=True, **variables):
+    Args:
+        *arguments: Of Python: a program of this repository, or "-c" and code;
+            and what it is given.
+        cwd: Directory to run in.
+        check: Whether another status than 0 is an error.
+        **variables: Of the environment, besides those of this process.
+    """
     # As a user has it: the level that the tests set for themselves is theirs.
     environment = os.environ | variables
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     return subprocess.run(
-        command(*arguments),
+        [sys.executable, *map(str, arguments)],
         cwd=cwd,
         env=environment,
         check=check,
@@ -29,6 +30,15 @@ def train(*arguments, cwd=processes.ROOT, check=True, **variables):
         text=True,
         timeout=300,
     )
+
+
+def command(*arguments):
+    program = processes.ROOT / "train.py"
+    return [sys.executable, str(program), *map(str, arguments)]
+
+
+def train(*arguments, **options):
+    return run(processes.ROOT / "train.py", *arguments, **options)
 
 
 def read_metrics(workdir):

@@ -112,6 +112,15 @@ class Service:
         )
         return status, json.loads(content)
 
+    def counts(self):
+        """Returns name -> value, as text, of what it counts."""
+        text = self.ask("GET", "/metrics")[2].decode()
+        return dict(
+            line.rsplit(" ", 1)
+            for line in text.splitlines()
+            if not line.startswith("#")
+        )
+
 
 @contextlib.contextmanager
 def running(predictor=None, *, check=None, **options):

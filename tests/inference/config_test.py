@@ -1,15 +1,12 @@
 """What is wrong with an option is told before anything is loaded."""
 
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from inference import config as config_lib
+from tests.helpers import programs
 from training.config import options
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -97,13 +94,7 @@ def test_mistyped_option_does_not_wait_for_tensorflow(
         "finally: print({'keras', 'tensorflow', 'matplotlib', 'sklearn'}\n"
         "               & set(sys.modules), file=sys.stderr)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    result = programs.run("-c", program, *arguments, check=False)
     assert result.returncode == status
     assert output in result.stdout + result.stderr
     assert "Traceback" not in result.stderr

@@ -32,6 +32,13 @@ def second(trained):
 
 
 @pytest.fixture
+def data_dir(trained, tmp_path):
+    """A copy of the records, of which nothing was opened."""
+    root, _ = trained
+    return shutil.copytree(root / "records", tmp_path / "records")
+
+
+@pytest.fixture
 def workdir(trained, tmp_path):
     """A copy of the run's directory, to be damaged."""
     root, _ = trained

@@ -1,20 +1,20 @@
-"""From runs to evidence, in this process; `tests/evaluate_test.py` has a real
-one.
-"""
+"""From runs to evidence; `tests/evaluate_test.py` has a process of its own."""
 
 import csv
 import json
-import shutil
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from evaluation import ledger_file
+from evaluation import score_table
 from inference import config as config_lib
 from inference import evidence
+from inference import examples as examples_lib
 from inference import records
 from inference import runs as runs_lib
+from inference import scoring
 from pipeline import config as augment_lib
 from tests.helpers import file_access
 from tests.helpers import trained_runs
@@ -42,13 +42,6 @@ def read_scores(workdir):
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def data_dir(trained, tmp_path):
-    """A copy of the records, of which nothing was opened."""
-    root, _ = trained
-    return shutil.copytree(root / "records", tmp_path / "records")
-
-
 def test_threshold_is_that_of_validation_whatever_is_evaluated(
     workdir, data_dir, trained
 ):
@@ -63,9 +56,8 @@ def test_threshold_is_that_of_validation_whatever_is_evaluated(
             {"images_dir": str(root / "films/test"), "final": "true"},
         )
     ]
-    assert [each["data"]["split"] for each in found] == [
-        *("validation", "test", "external")
-    ]
+    splits = [each["data"]["split"] for each in found]
+    assert splits == ["validation", "test", "external"]
     first = found[0]["threshold"]
     kept = json.loads((workdir / "operating_point.json").read_text())
     for each in found:
@@ -80,9 +72,8 @@ def test_threshold_is_that_of_validation_whatever_is_evaluated(
         first["high"],
     )
     # The films of the test split, given as a folder, are the test split.
-    assert [
-        each["ledger"] and each["ledger"]["openings"] for each in found
-    ] == [*(None, 1, 2)]
+    openings = [each["ledger"] and each["ledger"]["openings"] for each in found]
+    assert openings == [None, 1, 2]
     assert by_name(found[1]["figures"]) == by_name(found[2]["figures"])
 
 
@@ -115,13 +106,20 @@ def test_run_does_not_differ_from_itself(workdir):
 
 
 def test_ensemble_is_the_mean_and_keeps_no_threshold(workdir, second, tmp_path):
-    alone = [runs_lib.open_run(path).workdir for path in (workdir, second)]
+    alone = [runs_lib.open_run(path) for path in (workdir, second)]
     (workdir / "operating_point.json").unlink(missing_ok=True)
     found = evaluate(f"{workdir},{second}", output_dir=str(tmp_path / "out"))
     assert found["model"]["is_ensemble"]
     assert [run["workdir"] for run in found["model"]["runs"]] == [
-        str(path) for path in alone
+        str(run.workdir) for run in alone
     ]
+    each = [
+        scoring.score(run, examples_lib.open_split(run, "validation")).positive
+        for run in alone
+    ]
+    assert not np.allclose(*each)
+    scores = score_table.read(tmp_path / "out/scores.csv").scores
+    np.testing.assert_allclose(scores.positive, np.mean(each, 0), atol=1e-12)
     assert not (workdir / "operating_point.json").exists()
 
 
@@ -241,13 +239,13 @@ def test_test_split_without_a_class_is_told_before_it_is_opened(
 
 
 def test_validation_without_a_class_is_told(workdir, monkeypatch):
-    read = evidence.examples_lib.read_columns
+    read = examples_lib.read_columns
 
     def read_one_class(source):
         columns = read(source)
         return columns._replace(labels=np.zeros_like(columns.labels))
 
-    monkeypatch.setattr(evidence.examples_lib, "read_columns", read_one_class)
+    monkeypatch.setattr(examples_lib, "read_columns", read_one_class)
     with pytest.raises(
         ValueError, match="split validation has no image of the class pneumonia"
     ):

@@ -102,6 +102,7 @@ def test_folder_may_hold_nothing_new(run, trained):
     films = trained[0] / "films" / "validation"
     place = trained[0] / "external"
     examples = external.open_folder(run, films, data_dir=place)
+    assert len(examples.seen) == 22
     assert set(examples.seen) == set(examples.keys.tolist())
 
 

@@ -16,13 +16,6 @@ from tests.helpers import trained_runs
 
 
 @pytest.fixture
-def data_dir(trained, tmp_path):
-    """A copy of the records, of which nothing was opened."""
-    root, _ = trained
-    return str(shutil.copytree(root / "records", tmp_path / "records"))
-
-
-@pytest.fixture
 def other(second, tmp_path):
     return str(shutil.copytree(second, tmp_path / "second"))
 

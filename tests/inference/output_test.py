@@ -4,7 +4,6 @@ import datetime
 import errno
 import json
 import os
-import signal
 
 import pytest
 
@@ -13,6 +12,7 @@ from evaluation import score_table
 from inference import config as config_lib
 from inference import output
 from tests.helpers import evaluation_results
+from tests.helpers import killed_runs
 from tests.helpers import synthetic_scores
 from training import errors
 
@@ -134,16 +134,7 @@ def _in_child_killed_at(module, name, number, work):
     """Runs `work` in a process that dies in a call of a function."""
     pid = os.fork()
     if not pid:
-        calls = []
-        function = getattr(module, name)
-
-        def call(*args, **kwargs):
-            calls.append(name)
-            if len(calls) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*args, **kwargs)
-
-        setattr(module, name, call)
+        killed_runs.die_in_call(module, name, number)
         try:
             work()
         finally:

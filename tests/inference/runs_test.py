@@ -11,6 +11,7 @@ import pytest
 from inference import model_files
 from inference import runs
 import pipeline
+from tests.helpers import keras_files
 from training.config import flags as flags_lib
 from training.model import lesson
 
@@ -143,23 +144,7 @@ def test_layer_with_code_is_refused_and_not_run(workdir, tmp_path):
     Keras's own `safe_mode` has let such code run more than once.
     """
     ran = tmp_path / "ran"
-    path = workdir / "best.keras"
-    with zipfile.ZipFile(path) as archive:
-        members = {n: archive.read(n) for n in archive.namelist()}
-    config = json.loads(members["config.json"])
-    config["config"]["layers"].insert(
-        1,
-        {
-            "module": "os",
-            "class_name": "system",
-            "config": {"command": f"touch {ran}"},
-            "registered_name": "Lambda",
-        },
-    )
-    members["config.json"] = json.dumps(config).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
+    keras_files.insert_code(workdir / "best.keras", ran)
     with pytest.raises(
         ValueError, match="other layers than the network lesson"
     ):

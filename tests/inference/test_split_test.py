@@ -1,10 +1,6 @@
 """Nothing but an evaluation of it opens the test split: files are traced."""
 
-import os
-import pathlib
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -12,9 +8,9 @@ from inference import examples as examples_lib
 from inference import runs
 from inference import scoring
 from tests.helpers import file_access
+from tests.helpers import programs
 from tests.helpers import trained_runs
 
-ROOT = pathlib.Path(__file__).parents[2]
 FLAGS = (
     *("--image_size=64", "--epochs=1", "--batch_size=16"),
     "--rescale=1/255",
@@ -41,13 +37,7 @@ def shards(root, split):
 
 def run_program(*arguments, root):
     data = [f"--images_dir={root / 'films'}", f"--data_dir={root / 'records'}"]
-    subprocess.run(
-        [sys.executable, *map(str, arguments), *FLAGS, *data],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=True,
-        timeout=300,
-    )
+    programs.run(*arguments, *FLAGS, *data)
 
 
 def train(root):

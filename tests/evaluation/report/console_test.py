@@ -4,7 +4,7 @@ import pytest
 
 from evaluation.report import console
 from evaluation.report import words
-from tests.helpers import evaluation_parts
+from tests.helpers import evaluation_checks
 from tests.helpers import evaluation_results
 
 
@@ -24,7 +24,9 @@ def test_no_line_is_wider_than_a_terminal(make, name):
 
 def test_all_that_matters_is_said():
     results = evaluation_results.make_binary()
-    results["comparison"] = evaluation_parts.make_comparison(results["figures"])
+    results["comparison"] = evaluation_checks.make_comparison(
+        results["figures"]
+    )
     text = console.render(results, "report.html")
     flat = " ".join(text.split())
     for sentence in (*results["verdict"], *results["cautions"]):

@@ -11,9 +11,10 @@ from evaluation import report
 from evaluation.report import page
 from evaluation.report import words
 from tests.helpers import browser
-from tests.helpers import evaluation_parts
+from tests.helpers import evaluation_checks
 from tests.helpers import evaluation_results
 from tests.helpers import report_inputs
+from tests.helpers import study_parts
 
 _HOSTILE = (
     '<script>alert(1)</script>"><img src=https://evil.example/x onerror=a(1)>'
@@ -33,7 +34,7 @@ def fixture_results():
     return evaluation_results.make_binary(
         split="test",
         names=("normal", "pneumonia"),
-        comparison=evaluation_parts.make_comparison(
+        comparison=evaluation_checks.make_comparison(
             evaluation_results.make_binary()["figures"]
         ),
     )
@@ -117,7 +118,7 @@ def test_choice_on_the_evaluated_images_is_admitted(split):
 
 
 def test_cautions_come_before_the_verdict_and_all_is_said(results):
-    shift = evaluation_parts.make_shift(("normal", "pneumonia"), (0.9, 0.5))
+    shift = evaluation_checks.make_shift(("normal", "pneumonia"), (0.9, 0.5))
     results = evaluation_results.complete({**results, "shift": shift})
     text = page.render(results)
     read = report_inputs.Page(text).text
@@ -142,7 +143,7 @@ def test_hostile_names_are_text_and_nothing_else():
             }
         ],
         provenance={
-            **evaluation_parts.PROVENANCE,
+            **study_parts.PROVENANCE,
             **{"homepage": f"javascript:{hostile}", "license": hostile},
         },
     )

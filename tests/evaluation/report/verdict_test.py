@@ -5,8 +5,9 @@ import pytest
 from evaluation.report import cautions
 from evaluation.report import verdict
 from evaluation.report import words
-from tests.helpers import evaluation_parts
+from tests.helpers import evaluation_checks
 from tests.helpers import evaluation_results
+from tests.helpers import study_parts
 
 
 @pytest.fixture(name="results")
@@ -41,11 +42,11 @@ def test_first_sentence_has_the_figures_with_their_intervals(results):
 def test_second_sentence_says_on_what_was_chosen(results):
     assert "chosen on these very images" in verdict.sentences(results)[1]
     results["data"]["split"] = "test"
-    results["ledger"] = evaluation_parts.make_ledger()
+    results["ledger"] = study_parts.make_ledger()
     assert "opened once, by 1 model" in verdict.sentences(results)[1]
-    results["ledger"] = evaluation_parts.make_ledger(3)
+    results["ledger"] = study_parts.make_ledger(3)
     assert "opened 3 times" in verdict.sentences(results)[1]
-    results["ledger"] = evaluation_parts.make_ledger(3, intact=False)
+    results["ledger"] = study_parts.make_ledger(3, intact=False)
     assert "does not hold" in verdict.sentences(results)[1]
 
 
@@ -59,7 +60,7 @@ def test_third_sentence_has_the_strongest_null_and_the_worst_film(results):
 def test_third_sentence_says_so_where_nothing_speaks_against_it(results):
     auc = results["figures"][0]["value"]
     results["data"]["split"] = "external"
-    results["nulls"] = evaluation_parts.make_nulls(auc)[2:]
+    results["nulls"] = evaluation_checks.make_nulls(auc)[2:]
     results["nulls"][0]["auc"]["value"] = 0.51
     results["robustness"]["worst"] = {"name": "unchanged"}
     assert "Nothing that was measured" in verdict.sentences(results)[2]
@@ -78,7 +79,7 @@ def test_no_doubt_where_there_is_none(results):
 
 @pytest.mark.parametrize("auc, is_flagged", [(0.7, False), (0.71, True)])
 def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
-    results["shift"] = evaluation_parts.make_shift(
+    results["shift"] = evaluation_checks.make_shift(
         ("normal", "pneumonia"), (0.5, auc)
     )
     results["data"]["overlap"] = {"seen": 2, "patients": 4, "images": 9}
@@ -89,11 +90,11 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
 
 
 def test_openings_and_tampering_are_told(results):
-    results["ledger"] = evaluation_parts.make_ledger(1)
+    results["ledger"] = study_parts.make_ledger(1)
     assert "opened" not in _said(results)
-    results["ledger"] = evaluation_parts.make_ledger(2)
+    results["ledger"] = study_parts.make_ledger(2)
     assert "opened 2 times, by 1 model" in _said(results)
-    results["ledger"] = evaluation_parts.make_ledger(2, intact=False)
+    results["ledger"] = study_parts.make_ledger(2, intact=False)
     assert "line 2 was changed" in _said(results)
 
 

@@ -1,7 +1,6 @@
 """Films that a graph decodes, against those of the builder."""
 
 import io
-import pathlib
 
 from PIL import Image
 import numpy as np
@@ -9,11 +8,10 @@ import pytest
 import tensorflow as tf
 
 from inference.exports import decoding
+from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.decode import errors
-
-_ORIGINALS = pathlib.Path(__file__).parents[4] / "shared/data/originals"
 
 _CONFIGS = {
     "bilinear": {},
@@ -156,10 +154,10 @@ def test_transparency_is_refused_by_name():
         decoding.check(config)
 
 
-@pytest.mark.skipif(not _ORIGINALS.is_dir(), reason="real films are not here")
+@image_trees.needs_real_images
 def test_real_films_have_the_pixels_of_records(grey_decoder):
     config, decode = grey_decoder
-    paths = sorted(_ORIGINALS.glob("*/*"))[::4]
+    paths = sorted((image_trees.REAL_IMAGES / "originals").glob("*/*"))[::4]
     assert paths
     for path in paths:
         data = path.read_bytes()

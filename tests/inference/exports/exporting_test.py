@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -21,6 +19,7 @@ from inference.exports import onnx_file
 from inference.exports import verification
 from tests.helpers import exports
 from tests.helpers import processes
+from tests.helpers import programs
 
 # Format -> largest difference of a probability, on the CPU that exported it.
 _DIFFERENCES = {"savedmodel": 0, "keras": 0, "onnx": 2e-6, "litert": 2e-6}
@@ -91,14 +90,7 @@ def test_format_without_tensorflow_loads_none(format_name, trained, tmp_path):
         "assert found.decision in (0, 1);"
         "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=processes.ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert result.stdout.strip().splitlines()[-1] == "[]"
+    assert programs.run("-c", program).stdout.splitlines()[-1] == "[]"
 
 
 def test_savedmodel_needs_tensorflow_alone(savedmodel, run, trained):
@@ -208,18 +200,14 @@ def test_missing_extra_is_named(format_name, monkeypatch):
     "arguments, message",
     [
         ([], "One directory to write to must be named"),
-        (["--format=torch", "OUT"], "--format|format"),
+        (["--format=torch", "OUT"], "--format=torch: value should be one"),
         (["--workdir=none", "OUT"], "no such directory"),
     ],
 )
 def test_mistakes_are_sentences(arguments, message, tmp_path):
-    result = subprocess.run(
-        [sys.executable, str(processes.ROOT / "export.py"), *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    program = processes.ROOT / "export.py"
+    result = programs.run(program, *arguments, cwd=tmp_path, check=False)
     assert result.returncode == 2
-    assert message.split("|")[-1] in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not any(tmp_path.iterdir())

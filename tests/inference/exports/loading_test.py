@@ -1,6 +1,5 @@
 """Exports that someone has changed: none is opened, and nothing in it runs."""
 
-import json
 import shutil
 import zipfile
 
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from inference.exports import loading
 from tests.helpers import exports
+from tests.helpers import keras_files
 
 
 @pytest.mark.parametrize(
@@ -47,23 +47,7 @@ def test_garbage_with_a_fitting_hash_is_refused(exported, tmp_path):
 def test_lambda_in_a_keras_file_is_refused_and_not_run(keras_export, tmp_path):
     copy = shutil.copytree(keras_export, tmp_path / "copy")
     ran = tmp_path / "ran"
-    path = copy / "model.keras"
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(members["config.json"])
-    config["config"]["layers"].insert(
-        1,
-        {
-            "module": "os",
-            "class_name": "system",
-            "config": {"command": f"touch {ran}"},
-            "registered_name": "Lambda",
-        },
-    )
-    members["config.json"] = json.dumps(config)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
+    keras_files.insert_code(copy / "model.keras", ran)
     exports.rewrite(copy)
     with pytest.raises(ValueError, match="other layers"):
         loading.open_export(copy)
@@ -79,10 +63,19 @@ def test_other_things_in_a_keras_file_are_refused(keras_export, tmp_path):
         loading.open_export(copy)
 
 
+def _with_graph_of(module, savedmodel, tmp_path):
+    """Returns a copy of an export whose graph is another module's."""
+    copy = shutil.copytree(savedmodel, tmp_path / "copy")
+    crafted = tmp_path / "crafted"
+    tf.saved_model.save(module, str(crafted), signatures=module.serve)
+    shutil.copytree(crafted, copy, dirs_exist_ok=True)
+    exports.rewrite(copy)
+    return copy
+
+
 def test_graph_that_touches_files_is_refused(savedmodel, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
-    copy = shutil.copytree(savedmodel, tmp_path / "copy")
     written = tmp_path / "written"
 
     class Module(tf.Module):
@@ -91,11 +84,7 @@ def test_graph_that_touches_files_is_refused(savedmodel, tmp_path):
             tf.io.write_file(str(written), tf.io.read_file(str(secret)))
             return image_bytes
 
-    crafted = tmp_path / "crafted"
-    module = Module()
-    tf.saved_model.save(module, str(crafted), signatures=module.serve)
-    shutil.copytree(crafted, copy, dirs_exist_ok=True)
-    exports.rewrite(copy)
+    copy = _with_graph_of(Module(), savedmodel, tmp_path)
     with pytest.raises(ValueError, match="ReadFile, WriteFile"):
         loading.open_export(copy)
     assert not written.exists()
@@ -103,7 +92,6 @@ def test_graph_that_touches_files_is_refused(savedmodel, tmp_path):
 
 def test_graph_that_saves_weights_when_called_is_refused(savedmodel, tmp_path):
     """What writes weights could write anything else."""
-    copy = shutil.copytree(savedmodel, tmp_path / "copy")
 
     class Module(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
@@ -116,11 +104,7 @@ def test_graph_that_saves_weights_when_called_is_refused(savedmodel, tmp_path):
             )
             return image_bytes
 
-    module = Module()
-    crafted = tmp_path / "crafted"
-    tf.saved_model.save(module, str(crafted), signatures=module.serve)
-    shutil.copytree(crafted, copy, dirs_exist_ok=True)
-    exports.rewrite(copy)
+    copy = _with_graph_of(Module(), savedmodel, tmp_path)
     with pytest.raises(ValueError, match="operations that no export has"):
         loading.open_export(copy)
     assert not list(tmp_path.glob("written*"))

@@ -2,9 +2,6 @@
 
 import csv
 import io
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ import pytest
 from inference import predict_config
 from inference import predicting
 from tests.helpers import processes
+from tests.helpers import programs
 
 # Format -> largest difference of a probability, on the CPU that exported it.
 _DIFFERENCES = {"savedmodel": 0, "keras": 0, "onnx": 2e-6, "litert": 2e-6}
@@ -45,18 +43,9 @@ def test_rows_are_those_of_the_run(exported, trained, capsys):
     config = predict_config.PredictConfig(**options)
     assert predicting.predict(config, [films]) == 0
     decisions, probabilities = _read(capsys.readouterr().out)
-    # As a user has it: the level that the tests set is theirs.
-    environment = {
-        k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"
-    }
-    program = [sys.executable, "-c", _PROGRAM, processes.ROOT / "predict.py"]
-    result = subprocess.run(
-        [*program, f"--model={directory}", "--input_check=off", films],
-        env=environment,
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=300,
+    result = programs.run(
+        *("-c", _PROGRAM, processes.ROOT / "predict.py"),
+        *(f"--model={directory}", "--input_check=off", films),
     )
     found, exact = _read(result.stdout)
     assert found == decisions

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from inference import predictor as predictor_lib
+from tests.helpers import programs
 from tests.helpers import trained_runs
 
 _ROOT = pathlib.Path(__file__).parents[3]
@@ -35,13 +36,7 @@ def _start(*arguments):
 
 
 def _run(*arguments, program=(_ROOT / "serve.py",)):
-    return subprocess.run(
-        [sys.executable, *program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=_ENVIRONMENT,
-        check=False,
-    )
+    return programs.run(*program, *arguments, check=False)
 
 
 @pytest.fixture(scope="module")

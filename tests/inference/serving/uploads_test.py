@@ -1,0 +1,112 @@
+"""Requests in all their forms, whole and damaged."""
+
+import base64
+import io
+import json
+import re
+
+from PIL import Image
+import numpy as np
+import pytest
+
+from inference.serving import uploads
+from tests.helpers import services
+
+_FIELD = (
+    b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nvalue\r\n--x--\r\n'
+)
+
+
+def _json(*films):
+    return json.dumps(
+        {
+            "instances": [
+                {"image_bytes": {"b64": base64.b64encode(data).decode()}}
+                for data in films
+            ]
+        }
+    )
+
+
+def _ask_json(service, body):
+    status, _, content = service.ask(
+        "POST", "/v1/predict", body, {"Content-Type": "application/json"}
+    )
+    return status, json.loads(content)
+
+
+def test_json_of_tensorflow_serving_is_scored_alike(service):
+    films = [services.film(level) for level in (30, 90, 220)]
+    _, form = service.predict(*(("x.png", film) for film in films))
+    status, content = _ask_json(service, _json(*films))
+    assert status == 200
+    for one, other in zip(content["predictions"], form["predictions"]):
+        assert one | {"filename": "x.png"} == other
+    # A single input needs no name.
+    short = {"instances": [{"b64": base64.b64encode(films[0]).decode()}]}
+    _, other = _ask_json(service, json.dumps(short))
+    assert other["predictions"] == content["predictions"][:1]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "words"),
+    [
+        (b"{", "application/json", 400, "damaged"),
+        (b"\xff", "application/json", 400, "damaged"),
+        (b"[" * 60, "application/json", 400, "damaged"),
+        (b"[" * 100_000, "application/json", 413, "films"),
+        (b"[]", "application/json", 400, "instances"),
+        (b'{"instances": {}}', "application/json", 400, "instances"),
+        (b'{"instances": []}', "application/json", 400, "no film"),
+        (b'{"instances": [{"b64": "?"}]}', "application/json", 400, r"\[0\]"),
+        (b'{"instances": [{"b64": 1}]}', "application/json", 400, r"\[0\]"),
+        (b'{"instances": ["QUJD"]}', "application/json", 400, r"\[0\]"),
+        (_FIELD, "multipart/form-data; boundary=x", 400, "no film"),
+        (b"nothing", "multipart/form-data; boundary=x", 400, "damaged"),
+        (b"nothing", "multipart/form-data", 400, "damaged"),
+        (b"film", "image/png", 415, "multipart"),
+        (b"", "", 415, "multipart"),
+    ],
+)
+def test_damaged_request_is_told_in_a_sentence(
+    service, body, kind, status, words
+):
+    headers = {"Content-Type": kind} if kind else {}
+    found, _, content = service.ask("POST", "/v1/predict", body, headers)
+    assert found == status
+    assert re.search(words, json.loads(content)["error"])
+
+
+def test_form_that_ends_early_is_refused(service):
+    body, kind = services.form([("a.png", services.film())])
+    status, _, content = service.ask(
+        "POST", "/v1/predict", body[:-40], {"Content-Type": kind}
+    )
+    assert status == 400
+    assert "ends early" in json.loads(content)["error"]
+
+
+def test_part_that_is_no_file_is_no_film():
+    body, kind = services.form([("a.png", b"film")])
+    extra = (
+        b'--of-the-form\r\nContent-Disposition: form-data; name="x"\r\n\r\n'
+        b"value\r\n"
+    )
+    assert uploads.parse(kind, extra + body, 1) == [
+        uploads.Upload("a.png", b"film")
+    ]
+
+
+def test_nothing_is_written_to_disk(monkeypatch, rng):
+    """Starlette's own parser of forms spools what is larger than 1 MB."""
+    opened = []
+    monkeypatch.setattr(
+        "tempfile.TemporaryFile", lambda *args, **kwargs: opened.append(args)
+    )
+    pixels = rng.integers(0, 255, (1600, 1600), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "BMP")
+    with services.running() as service:
+        status, _ = service.predict(("a.bmp", buffer.getvalue()))
+    assert status == 200
+    assert not opened
