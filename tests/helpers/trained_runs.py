@@ -79,3 +79,33 @@ def train(root, workdir, **fields):
     validations = [each for each in scored if len(each[0]) == size]
     # The callbacks' logs are computed from the same.
     return validations[:: len(validations) // config.epochs]
+
+
+def train_three_classes(root):
+    """A run of three classes with names that trouble CSV, HTML and shells."""
+    names = ('a,"b"', "<script>alert(1)<_script>", "=cmd|x")
+    for seed, (split, count) in enumerate(
+        {"train": 10, "validation": 6, "test": 4}.items()
+    ):
+        for number, name in enumerate(names):
+            films = [
+                f"{split}/{name}/P{seed}{number}{i}\n,'\r=.png"
+                for i in range(count)
+            ]
+            write_films(root / "films", films, 10 * seed + number)
+    builder = xray_tfds.prepare(
+        root / "films",
+        root / "records",
+        image_size=SIZE,
+        class_names=names,
+    )
+    config = config_lib.TrainConfig(
+        workdir=str(root / "run"),
+        epochs=1,
+        batch_size=8,
+        augment=pipeline.AugmentConfig(rescale=1 / 255),
+    )
+    loop.train_and_evaluate(
+        config, builder, flagfile=f"--images_dir={root / 'films'}\n"
+    )
+    return root / "run", names

@@ -15,13 +15,9 @@ from inference import examples as examples_lib
 from inference import records
 from inference import runs as runs_lib
 from inference import scoring
-from pipeline import config as augment_lib
 from tests.helpers import file_access
 from tests.helpers import trained_runs
-from training import config as train_config
-from training import loop
 from training.config import options
-import xray_tfds
 from xray_tfds.records import manifest
 
 
@@ -125,34 +121,7 @@ def test_ensemble_is_the_mean_and_keeps_no_threshold(workdir, second, tmp_path):
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
-    """A run of three classes with names that trouble CSV, HTML and shells."""
-    root = tmp_path_factory.mktemp("three")
-    names = ('a,"b"', "<script>alert(1)<_script>", "=cmd|x")
-    for seed, (split, count) in enumerate(
-        {"train": 10, "validation": 6, "test": 4}.items()
-    ):
-        for number, name in enumerate(names):
-            films = [
-                f"{split}/{name}/P{seed}{number}{i}\n,'\r=.png"
-                for i in range(count)
-            ]
-            trained_runs.write_films(root / "films", films, 10 * seed + number)
-    builder = xray_tfds.prepare(
-        root / "films",
-        root / "records",
-        image_size=trained_runs.SIZE,
-        class_names=names,
-    )
-    config = train_config.TrainConfig(
-        workdir=str(root / "run"),
-        epochs=1,
-        batch_size=8,
-        augment=augment_lib.AugmentConfig(rescale=1 / 255),
-    )
-    loop.train_and_evaluate(
-        config, builder, flagfile=f"--images_dir={root / 'films'}\n"
-    )
-    return root / "run", names
+    return trained_runs.train_three_classes(tmp_path_factory.mktemp("three"))
 
 
 def test_three_classes_are_judged_one_against_the_rest(three):

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
@@ -106,15 +105,14 @@ def test_calls_of_curl_that_are_shown_score_a_film(served, tmp_path):
         assert row["decision"] == predictor.class_names[expected.decision]
 
 
-def test_port_that_is_taken_is_named_before_anything_loads(served):
+def test_port_that_is_taken_is_named_before_a_run_is_opened(served):
     _, _, address = served
     port = address.rstrip("/").rpartition(":")[2]
-    started = time.monotonic()
     result = _run("--workdir=nowhere", f"--port={port}")
     assert result.returncode == 2
     assert f"port {port}" in result.stderr and "--port" in result.stderr
+    assert "nowhere" not in result.stderr
     assert "Traceback" not in result.stderr
-    assert time.monotonic() - started < 30
 
 
 def test_it_is_served_to_this_machine_alone(served):
