@@ -45,7 +45,10 @@ def _milliseconds_to_begin(dataset):
 
 def main():
     datasets = make_datasets()
-    times = {"flow.dataset": [], "make_train_dataset": []}
+    times: dict[str, list[float]] = {
+        "flow.dataset": [],
+        "make_train_dataset": [],
+    }
     for repeat in range(_REPEATS + 1):
         for values, dataset in zip(times.values(), datasets):
             taken = _milliseconds_to_begin(dataset)
