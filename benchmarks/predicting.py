@@ -101,13 +101,13 @@ def _measure_rates(predictor, paths, checking):
         ):
             seconds[name].append(_seconds(function, predictor, *arguments))
     for name, values in seconds.items():
-        clock, busy = zip(*values)
+        spent, worked = zip(*values)
         low, middle, high = (
-            number / f(clock) for f in (max, statistics.median, min)
+            number / f(spent) for f in (max, statistics.median, min)
         )
         print(
             f"{name:18} {middle:7.0f} a second ({low:.0f} to {high:.0f}), "
-            f"{1e3 * statistics.median(busy) / number:.2f} ms of processor "
+            f"{1e3 * statistics.median(worked) / number:.2f} ms of processor "
             "time each"
         )
     clock, busy = (
