@@ -138,3 +138,10 @@ def test_importing_pages_imports_neither_jinja_nor_matplotlib():
         text=True,
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_no_benchmark_hides_a_package():
+    """A script's folder comes first in the path: its files hide packages."""
+    found = {path.stem for path in (_ROOT / "benchmarks").glob("*.py")}
+    assert len(found) > 10
+    assert not found & {*_PACKAGES, *(p.stem for p in _ROOT.glob("*.py"))}

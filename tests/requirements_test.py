@@ -39,10 +39,6 @@ _EXTRAS = {
     "uvicorn": "serve",
 }
 
-# Have bounds of protobuf of their own, beside TensorFlow's and Beam's: that all
-# agree must not be what every test depends on. Theirs are skipped without them.
-_NOT_IN_TEST = {"litert", "onnx"}
-
 
 def _normal(name):
     return re.sub("[-_.]+", "-", name).lower()
@@ -86,7 +82,7 @@ def test_what_is_imported_is_required(package):
         assert _normal(_DISTRIBUTIONS.get(name, name)) in required
 
 
-@pytest.mark.parametrize("extra", sorted({*_EXTRAS.values()} - _NOT_IN_TEST))
+@pytest.mark.parametrize("extra", sorted({*_EXTRAS.values()}))
 def test_tests_have_what_is_optional(extra):
     test = _required("options.extras_require", "test")
     assert _required("options.extras_require", extra) <= test

@@ -37,7 +37,7 @@ def main(
     try:
         import optuna
     except ModuleNotFoundError:
-        return _fail("Optuna is needed: pip install --editable '.[sweep]'.")
+        return _fail("Optuna is needed: pip install 'xray-tfds[sweep]'.")
     from training.sweep import study
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
