@@ -10,6 +10,7 @@ import textwrap
 
 from etils import epath
 
+from console import streams
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
 from xray_tfds.audit import words
@@ -78,6 +79,7 @@ def _add_source_options(parser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    streams.escape_unencodable()
     options = _parse_arguments(arguments)
     try:
         folder = _output_dir(options)
