@@ -53,7 +53,7 @@ def pytest_configure():
 
 @pytest.fixture(scope="session", autouse=True)
 def temporary_files(tmp_path_factory):
-    """Has libraries, and programs that are killed, leave nothing in /tmp."""
+    """Keeps what libraries and killed programs leave where pytest clears up."""
     folder = str(tmp_path_factory.mktemp("temporary"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TMPDIR", folder)
