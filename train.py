@@ -17,6 +17,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from console import streams
 from disk import cells
 from training import children
 from training import errors
@@ -171,7 +172,7 @@ def _open_builder(data_config):
     import xray_tfds
 
     # In a log, each of its updates would stay.
-    tfds.display_progress_bar(sys.stderr.isatty())
+    tfds.display_progress_bar(streams.is_live(sys.stderr))
     image_options = data_config.image_options()
     if data_config.images_dir is not None:
         try:

@@ -10,9 +10,9 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGES = (
-    *("disk", "evaluate", "evaluation", "export", "inference", "migration"),
-    *("pages", "pipeline", "predict", "serve", "tests", "train", "training"),
-    "xray_tfds",
+    *("console", "disk", "evaluate", "evaluation", "export", "inference"),
+    *("migration", "pages", "pipeline", "predict", "serve", "tests", "train"),
+    *("training", "xray_tfds"),
 )
 
 # Imported -> what provides it, where that has another name.

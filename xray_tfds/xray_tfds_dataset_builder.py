@@ -18,6 +18,7 @@ from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import features as features_lib
+from xray_tfds.records import info as info_lib
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
@@ -92,7 +93,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=features_lib.make_features(config),
             supervised_keys=("image", "label"),
             homepage="https://doi.org/10.17632/rscbjbr9sj.2",
@@ -101,6 +102,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             ),
             metadata=tfds.core.MetadataDict(config.options()),
         )
+        info.__class__ = info_lib.LocalInfo
+        return info
 
     def use_splits_of(self, directory: epath.PathLike) -> None:
         """Makes the next build leave patients in the splits of another.

@@ -26,6 +26,9 @@ def define(
         flags: The module `absl.flags`.
         declared: The options; those of a run, if left out.
     """
+    # In a notebook, `%run` has one process for one program after another.
+    for flag in [*flags.FLAGS.flags_by_module_dict().get(__name__, ())]:
+        delattr(flags.FLAGS, flag.name)
     for option in declared:
         name, default, text = option.name, option.default, option.help
         if option.kind == "enum":

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import pathlib
 import sys
 
+from console import streams
 from training import command_line
 from training import config as config_lib
 
@@ -33,6 +34,7 @@ def main(
         arguments: Of the command line; None for those of this process.
         script: Which Python program a trial runs; None for `train.py`.
     """
+    streams.escape_unencodable()
     options = _parse(arguments)
     try:
         import optuna

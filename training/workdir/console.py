@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tqdm
+import tqdm.auto
 
 from training.workdir import files
 
@@ -91,7 +91,7 @@ def print_start(
 def print_first_step(seconds: float) -> None:
     """Prints how long it took to come to the end of the first step."""
     # Above the progress bar, if there is one.
-    tqdm.tqdm.write(f"First step {seconds:.1f} s after the start")
+    tqdm.auto.tqdm.write(f"First step {seconds:.1f} s after the start")
     sys.stdout.flush()
 
 

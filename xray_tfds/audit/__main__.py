@@ -10,6 +10,7 @@ import textwrap
 
 from etils import epath
 
+from console import streams
 from disk import cells
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
@@ -80,6 +81,7 @@ def _add_source_options(parser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    streams.escape_unencodable()
     options = _parse_arguments(arguments)
     try:
         folder = _output_dir(options)
