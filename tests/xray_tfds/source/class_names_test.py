@@ -130,7 +130,9 @@ def test_labels_of_a_table_are_classes_whatever_the_folders_are(tmp_path):
     _write(tmp_path, "train", "masks")
     table = _write_table(tmp_path, ["virus", "Normal", "normal", "bacteria"])
     assert class_names.find(tmp_path, table) == ("Normal", "bacteria", "virus")
-    with pytest.raises(scan.SourceError, match="two or more labels.*with A alone"):
+    with pytest.raises(
+        scan.SourceError, match="two or more labels.*with A alone"
+    ):
         class_names.find(tmp_path, _write_table(tmp_path, ["a", "A"]))
 
 
