@@ -131,7 +131,9 @@ def walk(
     Args:
         tree: Takes up what is left out.
         folder: Where to begin.
-        reserved: Names, as of `names.fold`, that no folder below may have.
+        reserved: Names, as of `names.fold`, that no folder below may have. If
+            there are any, folders named like masks are left out as well:
+            `CLASS/masks` beside `CLASS/images`.
 
     Raises:
         SourceError: If a folder has a reserved name, or `folder` may not be
@@ -161,6 +163,8 @@ def walk(
                 )
             elif os.path.islink(path):  # As Keras: no link can make a loop.
                 tree.ignore(path, tree_lib.LINKED)
+            elif reserved and other_folders.holds_no_films(name):
+                tree.ignore(path, other_folders.NO_FILMS)
             else:
                 pending.append(path)
     return [path for _, _, path in sorted(found, key=lambda item: item[:2])]

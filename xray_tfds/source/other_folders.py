@@ -1,9 +1,9 @@
-"""Folders beside the class folders that are no classes themselves.
+"""Folders that are no classes, and hold no films of a class.
 
 Two kinds are left out and listed, unless `class_names` names them: those that
 hold no image, and those whose name says that their images are no films, such as
-`masks` or `lung_segmentations`. Hidden folders and `__MACOSX` are never looked
-at (`layouts`).
+`masks` or `lung_segmentations`. The latter are left out within a class as well.
+Hidden folders and `__MACOSX` are never looked at (`layouts`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xray_tfds.source import tree as tree_lib
 
 NO_IMAGES = "a folder without images"
-NO_FILMS = "named like masks or annotations of films, so no class"
+NO_FILMS = "named like masks or annotations of films"
 
 # A word of a folder's name, in lower case, that says that it holds no films.
 _NO_FILMS_WORDS = {
@@ -48,9 +48,15 @@ def why_no_class(
         name: Of the folder.
         folder: The same, as a path.
     """
-    if _NO_FILMS_WORDS.intersection(re.split(r"[\W_]+", names.fold(name))):
+    if holds_no_films(name):
         return NO_FILMS
     return None if _holds_images(tree, folder) else NO_IMAGES
+
+
+def holds_no_films(name: str) -> bool:
+    """Whether a folder's name says that its images are no films."""
+    words = re.split(r"[\W_]+", names.fold(name))
+    return not _NO_FILMS_WORDS.isdisjoint(words)
 
 
 def _holds_images(tree: tree_lib.Tree, folder: epath.Path) -> bool:

@@ -78,6 +78,20 @@ def test_folder_named_as_a_class_is_one_whatever_its_name(tmp_path):
     assert [file.label for file in files] == ["films"] * 2 + ["masks"] * 2
 
 
+def test_masks_within_a_class_are_no_films(tmp_path):
+    # As in the COVID-19 Radiography Database.
+    _write(tmp_path, "a/images", "a/masks", "b/images", "b/masks")
+    source = scan.find(tmp_path, class_names.find(tmp_path))
+    names = [file.filename for file in source.files]
+    assert names == [f"{c}/images/{i}.png" for c in "ab" for i in range(2)]
+    assert [item.filename for item in source.ignored] == [
+        "a/masks/",
+        "b/masks/",
+    ]
+    (caution,) = source.cautions
+    assert "2, for example a/masks/: named like masks" in caution
+
+
 def test_folder_of_images_without_suffix_is_a_class(tmp_path):
     _write(tmp_path, "a", "b")
     (tmp_path / "b" / "0.png").rename(tmp_path / "b" / "0")
