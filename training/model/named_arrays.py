@@ -95,6 +95,8 @@ def fill(slots: Iterable[Slot], arrays: Mapping[str, np.ndarray]) -> None:
         elif arrays[slot.name].shape != slot.shape:
             found = arrays[slot.name].shape
             problems.append(f"{slot.name} is {found}, not {slot.shape}")
+        elif not np.isfinite(arrays[slot.name]).all():
+            problems.append(f"{slot.name} holds NaN or infinity")
     expected = {slot.name for slot in slots}
     problems += [
         f"{name} {array.shape} is none of its weights"
@@ -126,9 +128,12 @@ def _renumber(paths: Iterable[str]) -> dict[str, str]:
     parsed = {}
     for path in paths:
         layer, _, weight = path.rpartition("/")
-        stem, number = re.fullmatch(r"(.*?)(?:_(\d+))?", layer).groups()
-        parsed[path] = (stem, int(number or 0), weight)
-        numbers.setdefault(stem, set()).add(int(number or 0))
+        numbered = re.search(r"_(\d+)$", layer)
+        stem = layer[: numbered.start()] if numbered else layer
+        # Keras calls the first dense, the next dense_1.
+        number = int(numbered[1]) if numbered else 0
+        parsed[path] = (stem, number, weight)
+        numbers.setdefault(stem, set()).add(number)
     places = {
         (stem, number): place
         for stem, found in numbers.items()

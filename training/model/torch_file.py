@@ -21,7 +21,7 @@ import numpy as np
 # What such a file begins with (`torch.serialization.MAGIC_NUMBER`).
 _MAGIC = 0x1950A86A20F9469CFC6C
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "torch FloatStorage": np.dtype("<f4"),
     "torch LongStorage": np.dtype("<i8"),
 }

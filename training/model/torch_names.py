@@ -60,7 +60,7 @@ _NOT_OF_THE_BODY = re.compile(
 _EPSILON_DIFFERENCE = 1e-8
 
 # torchxrayvision feeds one channel, pixels of 0 to 1 less .5, times 2048
-# (`torchxrayvision.datasets.normalize`).
+# (`torchxrayvision.utils.normalize`).
 _XRAY_MIDDLE = 0.5
 _XRAY_SPAN = 2048.0
 
