@@ -113,8 +113,10 @@ def _explain(
     # In float32, and little else is in the file.
     size = 4e-6 * backbone.count_params()
     target = request["download_target"]
+    # The address is before that.
+    reason = errors.first_line(error).rpartition(" -- ")[2]
     return (
-        f"`weights` could not be fetched ({errors.first_line(error)}). Fetch "
+        f"`weights` could not be fetched ({reason}). Fetch "
         f"{request['origin']} where there is a network (about {size:.0f} "
         f"MB{of_hash}) and save it as {target}. Received: "
         f"weights={weight_files.IMAGENET}, model={backbone.name}"

@@ -94,7 +94,10 @@ def _check(value: Any) -> _Tensor:
 
 def _to_array(tensor: _Tensor, numbers: bytes) -> np.ndarray:
     dtype = tensor.storage.dtype
-    # NumPy raises where an array would reach out of the bytes.
+    if not numbers:
+        raise ValueError("it ends too early")
+    # NumPy raises where an array would reach out of the bytes, if there are any
+    # (NumPy 2.4 takes none for any number of them).
     return np.ndarray(
         tensor.shape,
         dtype,
