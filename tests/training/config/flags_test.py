@@ -168,7 +168,7 @@ def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
 
 
 def test_imagenet_is_no_path(parse):
-    flags = parse("--model=MobileNet", "--weights=imagenet")
+    flags = parse("--dataset=x", "--model=MobileNet", "--weights=imagenet")
     _, config = flags_lib.read(flags)
     assert config.weights == "imagenet"
     assert "--weights=imagenet" in flags_lib.write(flags)
