@@ -39,10 +39,9 @@ def load(model: keras.Model) -> str:
         ValueError: If there are none, or they cannot be had; the text says
             from where, and where to put them.
     """
+    weight_files.check_imagenet(model.name)
     backbone = applications.backbone_of(model)
-    if backbone is None:
-        weight_files.check_imagenet(model.name)
-        raise AssertionError(model.name)
+    assert backbone is not None
     if backbone.name == "efficientnet_lite0":
         torch_names.load(backbone, _read_lite0(weight_files.find_lite0()))
     else:
