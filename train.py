@@ -102,7 +102,7 @@ def _check_files(config):
         config.workdir
     )
     if config.weights is not None and begins:
-        weight_files.check_weights_path(config.weights)
+        weight_files.check_weights(config.weights, config.model)
 
 
 def _find_cluster(config):
