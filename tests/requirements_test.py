@@ -33,6 +33,7 @@ _EXTRAS = {
     "pandas": "dataframe",
     "pydicom": "dicom",
     "python_multipart": "serve",
+    "safetensors": "safetensors",
     "sqlalchemy": "sweep",
     "starlette": "serve",
     "tf2onnx": "onnx",
