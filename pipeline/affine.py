@@ -58,7 +58,11 @@ def fetch(
     )
     if order > 1:
         warped = spline.interpolate(
-            images, coordinates, config, jit_compile=jit_compile
+            images,
+            coordinates,
+            config,
+            dtype=tf.float64 if exact else tf.float32,
+            jit_compile=jit_compile,
         )
         return interpolation.Taps("pixel", warped)
     fast &= jit_compile
