@@ -8,8 +8,7 @@ names. Ours is `pipeline.make_train_dataset` over them, Keras's is
 for both; the first turn is not counted. Prints a Markdown table: the median,
 minimum and maximum of images per second, and the median of the ratios of
 neighbouring turns. "Of CPU" is that ratio for seconds of processor time, which
-other programs disturb less. Keras uses one core, ours all: on two idle ones the
-ratio is about twice that of CPU.
+other programs disturb less. Keras computes on one core, ours on all.
 """
 
 import itertools

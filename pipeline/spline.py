@@ -1,7 +1,7 @@
 """Interpolation of order 2 to 5: B-splines as `scipy.ndimage` fits them.
 
-Coefficients and weights are computed in float64, where they lose digits. To
-multiply them in float32 costs less than 5e-4 grey levels.
+Coefficients and weights are computed in float64, where they lose digits. They
+are multiplied in float32, which stays within a thousandth of a grey level.
 """
 
 from __future__ import annotations
