@@ -24,7 +24,14 @@ import subprocess
 import sys
 import traceback
 
+import pytest
+
 from tests.helpers import processes
+
+# Marks the tests that need it.
+needs_fork = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="a warm Python is forked on Linux"
+)
 
 # What stands behind the programs, and takes long to import.
 _MODULES = (

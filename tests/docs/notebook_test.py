@@ -1,0 +1,32 @@
+"""The lesson's notebook runs from its first cell to its last."""
+
+import json
+
+import pytest
+
+from tests.helpers import pages
+from tests.helpers import warm_python
+
+_NOTEBOOK = json.loads(pages.read("docs/lesson.ipynb"))
+_CELLS = [
+    "".join(cell["source"])
+    for cell in _NOTEBOOK["cells"]
+    if cell["cell_type"] == "code"
+]
+
+
+def test_notebook_has_no_outputs():
+    for cell in _NOTEBOOK["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.slow
+@warm_python.needs_fork
+def test_notebook_runs(clone):
+    code = "\n".join(_CELLS)
+    # The same on 4,096 pixels instead of 65,536, for one epoch.
+    smaller = code.replace("EPOCHS = 5", "EPOCHS = 1")
+    smaller = smaller.replace("SIZE = (256, 256)", "SIZE = (64, 64)")
+    assert len(code) - len(smaller) == 4
+    clone.run_python("import matplotlib\nmatplotlib.use('agg')\n" + smaller)
