@@ -44,16 +44,25 @@ _MODULES = (
     "xray_tfds",
 )
 _LENGTH = struct.Struct("!I")
+_MAX_FILES = 100
 
 # What a shell finds as `python`: it hands its command line, its directory and
 # its files over, and ends with the status that it is told.
 _CLIENT = """\
 #!{python} -IS
 import json, os, socket, struct, sys
+files = []
+for name in os.listdir("/dev/fd"):
+    try:
+        os.fstat(int(name))
+        files.append(int(name))
+    except OSError:
+        pass  # That of the listing.
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-command = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
-socket.send_fds(server, [b"."], [0, 1, 2])
+command = [sys.argv[1:], os.getcwd(), dict(os.environ), files]
+command = json.dumps(command).encode()
+socket.send_fds(server, [b"."], files)
 server.sendall(struct.pack("!I", len(command)) + command)
 sys.exit(int(server.recv(16) or 1))
 """
@@ -111,14 +120,20 @@ def _serve(address):
 def _attend(connection):
     """Runs one command, and ends it when its shell is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, files, _, _ = socket.recv_fds(connection, 1, 3)
+    _, files, _, _ = socket.recv_fds(connection, 1, _MAX_FILES)
     stream = connection.makefile("rb")
     (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
-    arguments, cwd, environment = json.loads(stream.read(length))
+    arguments, cwd, environment, numbers = json.loads(stream.read(length))
     pid = os.fork()
     if pid == 0:
-        connection.close()
-        os._exit(_run(arguments, cwd, environment, files))
+        # Out of the way of the numbers that the files are to have.
+        files = [
+            os.dup2(file, _MAX_FILES + index)
+            for index, file in enumerate(files)
+        ]
+        for number, file in zip(numbers, files, strict=True):
+            os.dup2(file, number)
+        os._exit(_run(arguments, cwd, environment))
     ended = os.pidfd_open(pid)
     if ended not in select.select([connection, ended], [], [])[0]:
         os.kill(pid, signal.SIGTERM)
@@ -128,10 +143,8 @@ def _attend(connection):
     return 0
 
 
-def _run(arguments, cwd, environment, files):
+def _run(arguments, cwd, environment):
     """Is the command, in a process of its own; returns the exit status."""
-    for number, file in enumerate(files):
-        os.dup2(file, number)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
