@@ -20,13 +20,13 @@ sys.path[:0] = [str(_ROOT), str(_DOCS)]
 import generated  # noqa: E402
 
 project = "xray-tfds"
-author = "the authors of xray-tfds"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["**/.ipynb_checkpoints"]
 
 html_theme = "furo"
 html_title = "xray-tfds"
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
