@@ -17,6 +17,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from disk import cells
 from training import children
 from training import errors
 from training import keras_settings
@@ -136,6 +137,10 @@ def _train(data_config, config, cluster, channel):
         _prepare(data_config, channel),
         memory_budget_gb=config.memory_budget_gb,
     )
+    if data_config.finds_classes:
+        # The same classes, whatever folders are there when it is repeated.
+        names = cells.join_names(splits.class_names)
+        flags.FLAGS["class_names"].value = names
     return loop.train_and_evaluate(
         config,
         splits,

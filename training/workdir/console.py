@@ -52,6 +52,8 @@ def print_data(splits: splits_lib.Splits) -> None:
         _print_row(split.name, [*counts, split.num_examples], widths)
         if not in_memory:
             print(f"    larger than the memory budget: {split.reading}")
+    if len(splits.class_names) == 2:
+        print(f"  positive is {splits.class_names[1]}, the second class")
 
 
 def print_model(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
