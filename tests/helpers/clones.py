@@ -142,6 +142,7 @@ def _write_images(mine, sample):
     films = sorted((sample / "test").rglob("*.jpeg"))[:2]
     for name, film in zip(("film.jpeg", "other.jpeg"), films, strict=True):
         shutil.copy(film, mine / "films" / name)
+    shutil.copy(films[0], mine.parent / "film.jpeg")
     names = [path.name for path in sample.rglob("*.jpeg")]
     rows = [f"{name},{number % 2}" for number, name in enumerate(names)]
     (mine / "slices.csv").write_text("\n".join(["filename,scanner", *rows]))
@@ -156,7 +157,11 @@ def _write_images(mine, sample):
     ):
         image_trees.write_images(
             mine / folder,
-            [f"{label}/{label}{i}.png" for label in classes for i in range(12)],
+            [
+                f"{label}/p-{12 * place + i // 2}_{i % 2}.png"
+                for place, label in enumerate(classes)
+                for i in range(12)
+            ],
             seed=seed,
         )
     scans = [
