@@ -22,7 +22,6 @@ import socket
 import struct
 import subprocess
 import sys
-import traceback
 
 import pytest
 
@@ -35,6 +34,8 @@ needs_fork = pytest.mark.skipif(
 
 # What stands behind the programs, and takes long to import.
 _MODULES = (
+    # First: `xray_tfds` amends it, if it is there.
+    "tensorflow_datasets.scripts.cli.build",
     "inference.evidence",
     "inference.exports.exporting",
     "inference.predicting",
@@ -161,7 +162,7 @@ def _run(arguments, cwd, environment):
             print(error.code, file=sys.stderr)
         status = error.code if isinstance(error.code, int) else bool(error.code)
     except BaseException:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
         status = 1
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError):
