@@ -163,8 +163,8 @@ def _check_origin(export: manifest_lib.Manifest, run: runs_lib.Run) -> None:
         raise ValueError(
             f"The export in {export.directory} is of other weights than "
             f"{run.weights} of {run.workdir}: of another run, or of this one "
-            "before it went on. Name its run with --workdir, or export again: "
-            f"python export.py --workdir={run.workdir}."
+            "before it was resumed. Name its run with --workdir, or export "
+            f"again: python export.py --workdir={run.workdir}."
         )
 
 

@@ -66,7 +66,7 @@ def _imported(package):
             else:
                 continue
             tops = {name.split(".")[0] for name in names}
-            yield from tops - {*_PACKAGES, "benchmarks"} - set(
+            yield from tops - {*_PACKAGES, "benchmarks", "docs"} - set(
                 sys.stdlib_module_names
             )
 

@@ -84,7 +84,7 @@ class TrainConfig:
     )
     epochs: int = TRAINING.option(
         5,
-        "How many times the training images are gone through.",
+        "Passes over the training images.",
         check=checks.integer(1),
         # More of them are the same run, longer; but see `settings_of`.
         scope="course",
