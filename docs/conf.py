@@ -7,10 +7,14 @@ nothing from a network, and its search works on files, without a server.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import sys
 from typing import Any
+
+# Before TensorFlow is imported: no start-up chatter.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _DOCS = pathlib.Path(__file__).parent
 _ROOT = _DOCS.parent

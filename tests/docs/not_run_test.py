@@ -31,7 +31,8 @@ def _define(program):
         return lambda *args: define(*args, flag_values=values)
 
     names = ("DEFINE_enum", "DEFINE_boolean", "DEFINE_string")
-    module = types.SimpleNamespace(**{name: bound(name) for name in names})
+    defines = {name: bound(name) for name in names}
+    module = types.SimpleNamespace(FLAGS=values, **defines)
     groups = generated.groups_of(program).values()
     flags_lib.define(module, [option for group in groups for option in group])
     absl_flags.DEFINE_multi_string("flagfile", [], "", flag_values=values)
