@@ -151,6 +151,10 @@ def _run(arguments, cwd, environment):
     os.environ.update(environment)
     # What the command itself starts is as warm.
     sys.executable = shutil.which("python")
+    # Those of the server take the command's files for its own, which may be of
+    # another kind.
+    sys.stdout = open(1, "w", closefd=False)
+    sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)
     sys.orig_argv = [sys.executable, *arguments]
     while arguments[0] in ("-u", "-B"):
         del arguments[0]
