@@ -1,4 +1,4 @@
-"""Pixel values: channel shift, brightness and normalisation, on batches."""
+"""Pixel values: colour, sharpness and normalisation, on batches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import config as config_lib
+from pipeline import detail
 from pipeline import params as params_lib
 from pipeline import preprocessing
 from pipeline import statistics as statistics_lib
@@ -23,7 +24,7 @@ def apply_colour(
     params: params_lib.Params,
     config: config_lib.AugmentConfig,
 ) -> tf.Tensor:
-    """Applies channel shift and brightness, whichever is on.
+    """Applies channel shift, brightness and sharpness, whichever is on.
 
     Args:
         images: float32 `[batch, height, width, channels]`, in grey levels.
@@ -39,6 +40,8 @@ def apply_colour(
         images = _shift_channels(images, shift, axes)
     if not params_lib.is_off(params, "brightness"):
         images = _brighten(images, _per_image(params["brightness"]))
+    if not params_lib.is_off(params, "sharpness"):
+        images = detail.scale(images, _per_image(params["sharpness"]))
     return images
 
 
@@ -75,6 +78,8 @@ def apply_standardize(
     if config.rescale:
         # The factor itself is rounded to float32, then multiplied.
         images *= tf.constant(config.rescale, tf.float32)
+    if config.local_contrast_normalization:
+        images = _normalize_contrast(images, config)
     if config.samplewise_center:
         images -= _mean(images)
     if config.samplewise_std_normalization:
@@ -137,6 +142,15 @@ def _preprocess(
         fn_output_signature=tf.float32,
     )
     return tf.ensure_shape(processed, images.shape)
+
+
+def _normalize_contrast(
+    images: tf.Tensor, config: config_lib.AugmentConfig
+) -> tf.Tensor:
+    if config.data_format == config_lib.DATA_FORMATS[0]:
+        return detail.normalize(images)
+    images = detail.normalize(tf.transpose(images, [0, 2, 3, 1]))
+    return tf.transpose(images, [0, 3, 1, 2])
 
 
 def _mean(images: tf.Tensor) -> tf.Tensor:
