@@ -142,7 +142,7 @@ def _augment_batch(
     taps = affine.fetch(images, params, config, jit_compile=jit_compile)
     colour = {
         name: params_lib.as_float64(params[name])
-        for name in ("channel_shift_intensity", "brightness", "sharpness")
+        for name in intensity.PARAMS
         if not params_lib.is_off(params, name)
     }
     if not jit_compile or config.preprocessing_function is not None:

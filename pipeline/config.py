@@ -24,7 +24,7 @@ FILL_MODES: tuple[FillMode, ...] = typing.get_args(FillMode)
 DATA_FORMATS: tuple[DataFormat, ...] = typing.get_args(DataFormat)
 
 # Arguments that Keras's generator does not have.
-OURS = ("sharpness_range", "local_contrast_normalization")
+OURS = ("sharpness_range", "gamma_range", "local_contrast_normalization")
 
 AUGMENTATION = options.Group(
     "Augmentation (of training images; names and units of Keras)"
@@ -40,8 +40,8 @@ class AugmentConfig:
     brightness, `preprocessing_function`, `rescale`, samplewise centring and
     scaling, featurewise centring and scaling, ZCA. So `cval`,
     `channel_shift_range` and `brightness_range` are in the units of the stored
-    image, 0 to 255. Of the two that Keras does not have, `sharpness_range` is
-    behind brightness, `local_contrast_normalization` behind `rescale`.
+    image, 0 to 255. Of those that Keras does not have, `sharpness_range` and
+    `gamma_range` follow brightness, `local_contrast_normalization` `rescale`.
     """
 
     featurewise_center: bool = AUGMENTATION.option(
@@ -132,6 +132,13 @@ class AugmentConfig:
         "plus or minus this, at most 1.",
         details="Not one of Keras's. `detail.scale` has the formula.",
         check=checks.optional(checks.closed_share, 0.0),
+    )
+    gamma_range: float = AUGMENTATION.option(
+        0.0,
+        "Darken or brighten: grey values of 0 to 1 to the power of 2**u, u "
+        "uniform in plus or minus this.",
+        details="Not one of Keras's. Values are clipped to 0 to 255 before.",
+        check=checks.optional(checks.not_negative, 0.0),
     )
     fill_mode: FillMode = AUGMENTATION.option(
         "nearest", "How points outside the image are filled."

@@ -14,6 +14,7 @@ import tensorflow as tf
 _FINE_SHARE = 0.04
 _LOCAL_SHARE = 0.1
 
+_FLOOR = 0.3  # of the mean: air around the body stays darker than noise
 _EPSILON = 1e-6  # for an image of one grey level
 
 
@@ -41,10 +42,11 @@ def normalize(images: tf.Tensor) -> tf.Tensor:
 
     With v = x - B x, and s the root of B v^2, the local standard deviation:
 
-        v / max(s, mean of s over the image)
+        v / (s + .3 mean of s over the image)
 
     Source: Jarrett et al. 2009, "What is the best multi-stage architecture for
-    object recognition?", https://doi.org/10.1109/ICCV.2009.5459469
+    object recognition?", https://doi.org/10.1109/ICCV.2009.5459469, who take
+    the larger of s and its mean; docs/accuracy.md compares the two.
 
     Args:
         images: float32 `[batch, height, width, channels]`; each channel for
@@ -54,9 +56,9 @@ def normalize(images: tf.Tensor) -> tf.Tensor:
         float32, the shape of `images`.
     """
     detail = images - _blur(images, _LOCAL_SHARE)
-    local_std = tf.sqrt(_blur(detail**2, _LOCAL_SHARE))
+    local_std = tf.sqrt(_blur(tf.square(detail), _LOCAL_SHARE))
     typical_std = tf.reduce_mean(local_std, [1, 2], keepdims=True)
-    return detail / (tf.maximum(local_std, typical_std) + _EPSILON)
+    return detail / (local_std + _FLOOR * typical_std + _EPSILON)
 
 
 def _blur(images: tf.Tensor, share: float) -> tf.Tensor:

@@ -16,6 +16,9 @@ from pipeline import params as params_lib
 from pipeline import preprocessing
 from pipeline import statistics as statistics_lib
 
+# What `apply_colour` takes of the parameters.
+PARAMS = ("channel_shift_intensity", "brightness", "sharpness", "gamma")
+
 _EPSILON = 1e-6  # Keras adds it to every standard deviation
 
 
@@ -24,7 +27,7 @@ def apply_colour(
     params: params_lib.Params,
     config: config_lib.AugmentConfig,
 ) -> tf.Tensor:
-    """Applies channel shift, brightness and sharpness, whichever is on.
+    """Applies channel shift, brightness, sharpness, gamma: those that are on.
 
     Args:
         images: float32 `[batch, height, width, channels]`, in grey levels.
@@ -42,6 +45,9 @@ def apply_colour(
         images = _brighten(images, _per_image(params["brightness"]))
     if not params_lib.is_off(params, "sharpness"):
         images = detail.scale(images, _per_image(params["sharpness"]))
+    if not params_lib.is_off(params, "gamma"):
+        levels = tf.clip_by_value(images, 0, 255) / 255
+        images = 255 * levels ** _per_image(params["gamma"])
     return images
 
 

@@ -38,8 +38,12 @@ _COLUMNS = (
 )
 # What Keras does not have is drawn far behind the table, whose draws stay what
 # they were.
-_SHARPNESS_COUNTER = 1 << 62
+_PHOTOMETRIC_COUNTER = 1 << 62
 _SEEDS_COUNTER = 1 << 63
+
+# Neutral at 1.
+_FACTORS = ("zx", "zy", "sharpness", "gamma")
+
 _PHILOX = 1  # by number, as the operation wants it
 
 
@@ -68,7 +72,8 @@ def sample_params(
         `shear` in degrees, `tx` and `ty` in pixels, `zx` and `zy` unitless,
         `channel_shift_intensity` in grey levels and `brightness` as a factor,
         all float64; `flip_horizontal` and `flip_vertical` int32, 0 or 1. With
-        `sharpness_range` also `sharpness`, the factor, float64. For a
+        `sharpness_range` also `sharpness`, a factor, and with `gamma_range`
+        `gamma`, an exponent, float64. For a
         `preprocessing_function` of (image, seed) also `preprocessing_seed`,
         int32 `[..., 2]`, not negative.
     """
@@ -102,13 +107,23 @@ def sample_params(
             None if factors is None else _uniform(u["brightness"], *factors)
         ),
     }
-    if config.sharpness_range:
-        reach = config.sharpness_range
-        u_sharpness = _draw(seed, num_examples, 1, _SHARPNESS_COUNTER)[..., 0]
-        params["sharpness"] = _uniform(u_sharpness, 1 - reach, 1 + reach)
+    if config.sharpness_range or config.gamma_range:
+        params |= _draw_photometric(seed, num_examples, config)
     if config.takes_seed:
         params["preprocessing_seed"] = _draw_seeds(seed, num_examples)
     return params
+
+
+def _draw_photometric(
+    seed: tf.Tensor, num_examples: int | None, config: config_lib.AugmentConfig
+) -> dict[str, float | tf.Tensor]:
+    """Draws what Keras does not have; a number where it is off."""
+    table = _draw(seed, num_examples, 2, _PHOTOMETRIC_COUNTER)
+    u_sharpness, u_gamma = tf.unstack(table, 2, axis=-1)
+    return {
+        "sharpness": 1 + _symmetric(u_sharpness, config.sharpness_range),
+        "gamma": 2 ** _symmetric(u_gamma, config.gamma_range),
+    }
 
 
 def _draw_seeds(seed: tf.Tensor, num_examples: int | None) -> tf.Tensor:
@@ -184,7 +199,7 @@ def is_off(params: Params, name: str) -> bool:
         return False
     if name in ("channel_shift_intensity", "brightness"):
         return False  # even a neutral value clips or truncates
-    return bool(value == (1 if name in ("zx", "zy", "sharpness") else 0))
+    return bool(value == (1 if name in _FACTORS else 0))
 
 
 def as_float64(value: float | tf.Tensor | None) -> tf.Tensor:

@@ -37,7 +37,7 @@ def of_each_channel(function, image):
 def normalized(channel, side):
     detail = channel - mean_twice(channel, side)
     local_std = np.sqrt(mean_twice(detail**2, side))
-    return detail / np.maximum(local_std, local_std.mean())
+    return detail / (local_std + 0.3 * local_std.mean())
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -103,6 +103,34 @@ def test_unknown_size_is_refused():
     )
     with pytest.raises(ValueError, match="known height and width.*None, 20"):
         normalize.get_concrete_function()
+
+
+@pytest.mark.parametrize("exponent", [0.5, 0.9, 1.7])
+def test_gamma_is_a_power_of_the_grey_scale(exponent):
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    # Noise may lead out of the grey scale: it is clipped first.
+    beyond = image.astype(np.float32) * 1.2 - 10
+    for pixels in (image, beyond):
+        actual = pipeline.apply_transform(
+            pixels, {"gamma": exponent}, pipeline.AugmentConfig()
+        )
+        levels = np.clip(pixels.astype(np.float64), 0, 255) / 255
+        np.testing.assert_allclose(actual, 255 * levels**exponent, atol=1e-3)
+
+
+def test_gamma_is_drawn_as_often_above_one_as_below():
+    params = pipeline.sample_params(
+        [1, 2],
+        (8, 8, 1),
+        pipeline.AugmentConfig(gamma_range=0.7, sharpness_range=0.5),
+        num_examples=10_000,
+    )
+    powers = np.log2(params["gamma"])
+    counts = np.histogram(powers, bins=10, range=(-0.7, 0.7))[0]
+    # All within the range; ten standard deviations of a binomial count.
+    assert counts.sum() == 10_000
+    assert np.abs(counts - 1000).max() < 10 * np.sqrt(900)
+    assert abs(np.corrcoef(powers, params["sharpness"])[0, 1]) < 0.05
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, "a", float("nan")])

@@ -49,6 +49,7 @@ _AUGMENT_DEFAULTS = {
     "zoom_range": [1.0, 1.0],
     "channel_shift_range": 0.0,
     "sharpness_range": 0.0,
+    "gamma_range": 0.0,
     "fill_mode": "nearest",
     "cval": 0.0,
     "horizontal_flip": False,
@@ -97,6 +98,7 @@ _MANY = {
     "zoom_range": [0.8, 1.2],
     "channel_shift_range": 10.0,
     "sharpness_range": 0.5,
+    "gamma_range": 0.7,
     "fill_mode": "constant",
     "cval": 3.0,
     "horizontal_flip": True,
@@ -163,6 +165,7 @@ def make_many():
             zoom_range=0.2,
             channel_shift_range=10.0,
             sharpness_range=0.5,
+            gamma_range=0.7,
             local_contrast_normalization=True,
             fill_mode="constant",
             cval=3.0,
@@ -223,7 +226,7 @@ def test_option_that_a_run_did_not_have_is_its_default():
     augment = pipeline.AugmentConfig(rescale=1 / 255)
     after = config_lib.settings_of(config_lib.TrainConfig(augment=augment))
     before = dict(after)
-    del before["sharpness_range"], before["local_contrast_normalization"]
+    del before["sharpness_range"], before["gamma_range"]
     assert config_lib.describe_changes(before, after) == []
     assert config_lib.describe_changes(
         before, after | {"sharpness_range": 0.5}
