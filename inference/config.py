@@ -21,7 +21,8 @@ def _check_path(name: str, value: Any) -> str:
     return str(os.path.expanduser(os.fspath(value)))
 
 
-def _check_workdir(name: str, value: Any) -> tuple[str, ...]:
+def check_workdir(name: str, value: Any) -> tuple[str, ...]:
+    """Returns the directories of one run or several as a tuple."""
     values = (value,) if isinstance(value, (str, os.PathLike)) else (*value,)
     if not values or "" in values:
         raise ValueError(
@@ -55,7 +56,7 @@ class EvaluateConfig:
         "Directory of a run; several, comma-separated, are evaluated as one "
         "model, the mean of their probabilities. If left out, the run under "
         "runs/ that was trained last.",
-        check=checks.optional(_check_workdir),
+        check=checks.optional(check_workdir),
     )
     model: str = RUN.option(
         "best",

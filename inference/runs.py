@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import pathlib
 from typing import Any
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -23,6 +24,9 @@ import pipeline
 from training import config as config_lib
 from training.loop import compilation
 from training.workdir import files
+
+# From images to probabilities and features.
+Outputs: TypeAlias = "Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,7 +91,7 @@ class Run:
         return found
 
     @functools.cached_property
-    def outputs(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    def outputs(self) -> Outputs:
         """Function of uint8 `[batch, height, width, channels]`, traced once.
 
         It normalises the images as training did for its validation, and
@@ -117,8 +121,8 @@ class Run:
             )
 
         spec = tf.TensorSpec([None, *self.image_shape], tf.uint8)
-        traced: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = (
-            tf.function(outputs, input_signature=[spec], autograph=False)
+        traced: Outputs = tf.function(
+            outputs, input_signature=[spec], autograph=False
         )
         return traced
 

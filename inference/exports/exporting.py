@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import importlib.metadata
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 from inference import description
 from inference import examples as examples_lib
+from inference import merging
 from inference import predictor as predictor_lib
 from inference import run_files
 from inference import runs
@@ -43,6 +45,10 @@ _INTENDED_USE = (
     "network was trained on. This is no medical device. It must not guide the "
     "treatment of a patient."
 )
+_NOTE_OF_SEVERAL = (
+    "The model is the mean of several: the threshold is .5, and none that was "
+    "chosen for one of them."
+)
 _LIMITS = (
     "Whatever it is shown, it names one of its classes: it was trained on "
     "nothing else. predict.py checks what films look like.",
@@ -65,9 +71,11 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
             is there then.
     """
     directory = _choose_directory(out)
-    workdir = config.workdir or run_files.find_newest()
-    run = runs.open_run(workdir, weights=config.model)
+    workdirs = config.workdir or (run_files.find_newest(),)
+    run = merging.open_runs(workdirs, weights=config.model)
     own = predictor_lib.of_run(run)
+    if isinstance(run, merging.MergedRun):
+        own = dataclasses.replace(own, note=_NOTE_OF_SEVERAL)
     _check(config.format, run, own)
     examples = examples_lib.open_split(
         run, "validation", data_dir=config.data_dir
@@ -188,6 +196,7 @@ def _describe_model(run: runs.Run) -> dict[str, Any]:
     precision = run.settings.get("mixed_precision", "none")
     return {
         "network": run.network,
+        "num_networks": len(merging.members_of(run)),
         "weights": run.weights,
         "epoch": run.epoch,
         "num_parameters": run.num_parameters,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy import typing as npt
 import tensorflow as tf
 
+from inference import merging
 from inference import model_files
 from inference import runs
 from inference.exports import manifest as manifest_lib
@@ -31,6 +32,11 @@ _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 def check(run: runs.Run) -> None:
     """Raises ValueError where layers cannot do what is done to images."""
+    if isinstance(run, merging.MergedRun):
+        raise ValueError(
+            "A file of Keras holds one network. Take --format=savedmodel, onnx "
+            f"or litert for several. Received: workdir={run.workdir}"
+        )
     if run.augment != pipeline.AugmentConfig(rescale=run.augment.rescale):
         raise ValueError(
             "Layers of Keras cannot normalise images as the run does, by more "

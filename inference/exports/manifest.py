@@ -11,8 +11,8 @@
  "preparation": options of `xray_tfds.XrayConfig` by which films become
                 such images, "preprocessing": what the network's file does
                 with these itself,
- "model": {"network", "precision", "weights", "epoch", "num_parameters",
-           "sha256"},
+ "model": {"network", "num_networks", "precision", "weights", "epoch",
+           "num_parameters", "sha256"},
  "data": {"name", "fingerprint"},
  "verified": {"num_images", "largest_difference", ...},
  "self_test": [{"file", "probabilities"}],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from inference import merging
 from inference import runs
 import pipeline
 from training import model as model_lib
@@ -24,8 +26,10 @@ def function_of(run: runs.Run) -> Callable[[tf.Tensor], tf.Tensor]:
         num_classes]`.
     """
 
+    networks = [member.model for member in merging.members_of(run)]
+
     def compute(images: tf.Tensor) -> tf.Tensor:
-        return run.model(hide_shape(normalise(run, images)), training=False)
+        return _mean(networks, hide_shape(normalise(run, images)))
 
     return compute
 
@@ -66,6 +70,12 @@ def in_float32(run: runs.Run) -> keras.Model:
     return model
 
 
+def _mean(networks: Sequence[keras.Model], images: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of what networks say; nothing is added for one."""
+    scores = [network(images, training=False) for network in networks]
+    return tf.reduce_mean(scores, axis=0) if len(scores) > 1 else scores[0]
+
+
 def freeze(run: runs.Run, batch_size: int | None) -> Any:
     """Returns a concrete function whose weights are constants.
 
@@ -76,9 +86,9 @@ def freeze(run: runs.Run, batch_size: int | None) -> Any:
     from tensorflow.python.framework import convert_to_constants
 
     spec = tf.TensorSpec([batch_size, *run.image_shape], tf.uint8, "images")
-    model = in_float32(run)
+    networks = [in_float32(member) for member in merging.members_of(run)]
     traced = tf.function(
-        lambda images: model(normalise(run, images), training=False),
+        lambda images: _mean(networks, normalise(run, images)),
         input_signature=[spec],
         autograph=False,
     )

@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from evaluation import calibration
 from inference import activation_maps
+from inference import merging
 from inference import runs
 from inference.exports import decoding
 from inference.exports import graph_operations
@@ -56,6 +57,7 @@ def write(
         directory: Of the export.
     """
     score = network.function_of(run)
+    networks = [member.model for member in merging.members_of(run)]
     prepare = decoding.make_decoder(config)
 
     def serve_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -67,7 +69,8 @@ def write(
     def explain(images: tf.Tensor) -> dict[str, tf.Tensor]:
         decided = serve_images(images)["decision"]
         fed = network.normalise(run, images)
-        found = activation_maps.maps_of_classes(run.model, fed)
+        maps = [activation_maps.maps_of_classes(n, fed) for n in networks]
+        found = tf.reduce_mean(maps, axis=0)
         return {
             "activation_map": tf.gather(found, decided, batch_dims=1),
             "class_maps": found,
@@ -77,7 +80,8 @@ def write(
     files = tf.TensorSpec([None], tf.string, "image_bytes")
     pixels = tf.TensorSpec([None, *run.image_shape], tf.uint8, "images")
     archive = keras.export.ExportArchive()
-    archive.track(run.model)
+    for each in networks:
+        archive.track(each)
     for name, function, spec in (
         ("serving_default", serve, files),
         ("serve_images", serve_images, pixels),

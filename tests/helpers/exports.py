@@ -19,7 +19,7 @@ def skip_without(format_name):
 
 
 def export(root, out, format_name):
-    workdir = str(root / "run")
+    workdir = (str(root / "run"),)
     config = config_lib.ExportConfig(workdir=workdir, format=format_name)
     exporting.export(config, out)
     return out
