@@ -17,6 +17,7 @@ import importlib.util
 
 from absl import flags
 
+from console import streams
 from inference import model_option
 from inference.serving import config as config_lib
 from inference.serving import sockets
@@ -29,6 +30,11 @@ def main(config: config_lib.ServeConfig, arguments: list[str]) -> int:
     """Serves as the configuration says; returns the exit status."""
     program.refuse_arguments(arguments)
     _check_installed()
+    if streams.in_notebook():
+        raise ValueError(
+            "A service needs a process of its own. In a notebook, put an "
+            "exclamation mark before its command: !python serve.py ..."
+        )
     sock = sockets.bind(config)
     # What takes seconds.
     from inference.serving import server

@@ -17,6 +17,8 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from console import streams
+from disk import cells
 from training import children
 from training import errors
 from training import keras_settings
@@ -100,7 +102,7 @@ def _check_files(config):
         config.workdir
     )
     if config.weights is not None and begins:
-        weight_files.check_weights_path(config.weights)
+        weight_files.check_weights(config.weights, config.model)
 
 
 def _find_cluster(config):
@@ -136,6 +138,10 @@ def _train(data_config, config, cluster, channel):
         _prepare(data_config, channel),
         memory_budget_gb=config.memory_budget_gb,
     )
+    if data_config.finds_classes:
+        # The same classes, whatever folders are there when it is repeated.
+        names = cells.join_names(splits.class_names)
+        flags.FLAGS["class_names"].value = names
     return loop.train_and_evaluate(
         config,
         splits,
@@ -166,7 +172,7 @@ def _open_builder(data_config):
     import xray_tfds
 
     # In a log, each of its updates would stay.
-    tfds.display_progress_bar(sys.stderr.isatty())
+    tfds.display_progress_bar(streams.is_live(sys.stderr))
     image_options = data_config.image_options()
     if data_config.images_dir is not None:
         try:

@@ -6,7 +6,8 @@ The three are measured in turn in one process, so that whatever else the machine
 does hits them alike. Prints medians, minima and maxima of all rounds, and the
 rate as a share of the slower of the two. Where both compute on the same cores,
 their times add up, and no program can do better than their sum: that is printed
-as "both on the same cores".
+as "both on the same cores". Processor time, of all threads, says the same where
+other programs take the cores away.
 
 With --paths=100000 it prints instead by how much memory grows from the first
 thousand to the last of so many paths: the folder's files, again and again.
@@ -47,9 +48,10 @@ def _decode(predictor, given):
 
 
 def _seconds(function, *arguments):
-    start = time.perf_counter()
+    """Returns seconds by the clock, and of all processors."""
+    start, busy = time.perf_counter(), time.process_time()
     function(*arguments)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def _score(predictor, images):
@@ -86,7 +88,7 @@ def _measure_rates(predictor, paths, checking):
     number = _NUMBER.value
     images = np.stack(_decode(predictor, _inputs(paths, number)))
     _score(predictor, images)
-    seconds: dict[str, list[float]] = {
+    seconds: dict[str, list[tuple[float, float]]] = {
         "decoding alone": [],
         "the network alone": [],
         "predict": [],
@@ -99,12 +101,26 @@ def _measure_rates(predictor, paths, checking):
         ):
             seconds[name].append(_seconds(function, predictor, *arguments))
     for name, values in seconds.items():
+        spent, worked = zip(*values)
         low, middle, high = (
-            number / f(values) for f in (max, statistics.median, min)
+            number / f(spent) for f in (max, statistics.median, min)
         )
-        print(f"{name:18} {middle:7.0f} a second ({low:.0f} to {high:.0f})")
-    rounds = list(zip(*seconds.values()))
-    for name, bound in (("the slower", max), ("both on the same cores", sum)):
+        print(
+            f"{name:18} {middle:7.0f} a second ({low:.0f} to {high:.0f}), "
+            f"{1e3 * statistics.median(worked) / number:.2f} ms of processor "
+            "time each"
+        )
+    clock, busy = (
+        list(
+            zip(*([each[i] for each in values] for values in seconds.values()))
+        )
+        for i in range(2)
+    )
+    for name, bound, rounds in (
+        ("the slower", max, clock),
+        ("both on the same cores", sum, clock),
+        ("both, in processor time", sum, busy),
+    ):
         shares = [bound(each[:2]) / each[2] for each in rounds]
         print(
             f"predict as a share of {name}: {statistics.median(shares):.0%} "

@@ -1,5 +1,9 @@
 """CSV files that people write and open in spreadsheets."""
 
+from collections.abc import Iterable
+import csv
+import io
+
 # What a spreadsheet takes for the beginning of a formula:
 # https://owasp.org/www-community/attacks/CSV_Injection.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
@@ -21,6 +25,19 @@ def from_cell(text: str) -> str:
 def _is_formula(text: str) -> bool:
     """Whether a text is a formula, or one that is quoted already."""
     return text.lstrip("'").startswith(_FORMULA_STARTS)
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Returns names with commas between them; one that has commas is quoted."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Returns what `join_names` was given, or a user wrote likewise."""
+    reader = csv.reader([text], skipinitialspace=True)
+    return tuple(name.strip() for row in reader for name in row)
 
 
 def decode_table(data: bytes, *, option: str, path: str) -> str:

@@ -7,18 +7,9 @@ import os
 import time
 from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # Windows.
-    fcntl = None  # type: ignore[assignment]
+import filelock
 
-try:
-    import msvcrt
-except ImportError:
-    msvcrt = None  # type: ignore[assignment]
-
-# Seconds between two looks whether a lock is free. The blocking calls differ:
-# that of Windows gives up after ten seconds.
+# Seconds between two looks whether a lock is free.
 _PAUSE = 0.1
 
 
@@ -29,20 +20,10 @@ def acquire(file: IO[str]) -> None:
         BlockingIOError: If another open file of the same name is locked.
         OSError: If there are no locks on this system, or this drive.
     """
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    elif msvcrt is not None:
-        try:
-            msvcrt.locking(  # type: ignore[attr-defined]
-                file.fileno(),
-                msvcrt.LK_NBLCK,  # type: ignore[attr-defined]
-                1,
-            )
-        except PermissionError as error:
-            # What Windows says of a byte that somebody else has locked.
-            raise BlockingIOError(error.errno, error.strerror) from error
-    else:
-        raise OSError(errno.ENOTSUP, "there are no file locks on this system")
+    # Of an open file, not `filelock.FileLock`: that makes do with a file of its
+    # own where a drive has no locks, which a killed process would leave behind.
+    if not filelock.lock_descriptor(file.fileno(), blocking=False):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 @contextlib.contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+import sys
 from typing import Any
 
 import numpy as np
 from numpy import typing as npt
-import tqdm
+import tqdm.auto
 
+from console import streams
 from evaluation import scores as scores_lib
 from inference import examples as examples_lib
 from inference import model_option
@@ -161,8 +163,8 @@ def _check_origin(export: manifest_lib.Manifest, run: runs_lib.Run) -> None:
         raise ValueError(
             f"The export in {export.directory} is of other weights than "
             f"{run.weights} of {run.workdir}: of another run, or of this one "
-            "before it went on. Name its run with --workdir, or export again: "
-            f"python export.py --workdir={run.workdir}."
+            "before it was resumed. Name its run with --workdir, or export "
+            f"again: python export.py --workdir={run.workdir}."
         )
 
 
@@ -171,13 +173,13 @@ def _score(
     examples: examples_lib.Examples,
     export: predictor_lib.Predictor | None,
 ) -> scores_lib.Scores:
-    with tqdm.tqdm(
+    with tqdm.auto.tqdm(
         total=len(examples),
         desc=f"Scoring {examples.name}",
         unit=" images",
         leave=False,
-        # On a terminal alone: in a log each of its updates would stay.
-        disable=None,
+        # In a log each of its updates would stay.
+        disable=not streams.is_live(sys.stderr),
     ) as bar:
         return scoring.score(
             run,

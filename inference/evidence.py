@@ -15,6 +15,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from console import streams
 from evaluation import assessment
 from evaluation import comparison
 from evaluation import figures
@@ -57,7 +58,7 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
             but what the ledger has to know.
     """
     # In a log, each of its updates would stay.
-    tfds.display_progress_bar(sys.stderr.isatty())
+    tfds.display_progress_bar(streams.is_live(sys.stderr))
     started = datetime.datetime.now(datetime.timezone.utc)
     workdirs = config.workdir or _find_newest()
     directory = output.choose_directory(config, workdirs[0], started)

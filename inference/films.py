@@ -30,6 +30,7 @@ from xray_tfds.decode import limits
 from xray_tfds.source import errors as source_errors
 from xray_tfds.source import layouts
 from xray_tfds.source import source_files
+from xray_tfds.source import tree as tree_lib
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -179,7 +180,7 @@ def locate(
     """
     root = epath.Path(images_dir).expanduser()
     try:
-        splits = layouts.find_splits(layouts.Tree(root), class_names)
+        splits = layouts.find_splits(tree_lib.Tree(root), class_names)
     except (source_errors.SourceError, OSError):
         # It is gone; or a table says what else the folders' names do.
         splits = {}

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 from xray_tfds.source import files as files_lib
-from xray_tfds.source import layouts
+from xray_tfds.source import tree as tree_lib
 
 STDIN = "-"
 
@@ -101,6 +101,6 @@ def _walk(folder: str) -> Iterator[Input]:
         if not os.path.isdir(path):
             yield Input(path)
         elif os.path.islink(path):
-            yield Input(path, f"not accessible: {layouts.LINKED}")
+            yield Input(path, f"not accessible: {tree_lib.LINKED}")
         else:
             yield from _walk(path)

@@ -13,8 +13,9 @@ from typing import BinaryIO
 
 from PIL import Image
 import numpy as np
-import tqdm
+import tqdm.auto
 
+from console import streams
 from inference import inputs as inputs_lib
 from inference import model_option
 from inference import predict_config
@@ -188,6 +189,11 @@ def _open_output(
 ) -> Iterator[BinaryIO]:
     """Opens what rows are written to; a file is there once all are in it."""
     if config.output is None:
+        if streams.in_notebook():
+            raise ValueError(
+                "`output` must be given in a notebook, whose standard output "
+                "takes no files: --output=FILE. Received: output=None"
+            )
         yield sys.stdout.buffer
         return
     try:
@@ -208,7 +214,7 @@ def _write(file: BinaryIO, data: bytes) -> None:
         file.write(data)
         file.flush()
     except OSError as error:
-        if file is not sys.stdout.buffer:
+        if file is not getattr(sys.stdout, "buffer", None):  # A notebook's.
             raise
         # Whoever has closed it wants no more, and hears no complaint.
         reason = "" if isinstance(error, BrokenPipeError) else str(error)
@@ -217,14 +223,14 @@ def _write(file: BinaryIO, data: bytes) -> None:
         ) from error
 
 
-def _progress(config: predict_config.PredictConfig) -> "tqdm.tqdm[None]":
+def _progress(config: predict_config.PredictConfig) -> "tqdm.auto.tqdm[None]":
     """Returns a progress bar: on a terminal that shows no rows."""
     is_apart = config.output is not None or not sys.stdout.isatty()
-    return tqdm.tqdm(
+    return tqdm.auto.tqdm(
         desc="Scoring",
         unit=" files",
         leave=False,
-        disable=not (is_apart and sys.stderr.isatty()),
+        disable=not (is_apart and streams.is_live(sys.stderr)),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import tqdm
+import sys
 
+import numpy as np
+import tqdm.auto
+
+from console import streams
 from evaluation import feature_distance
 from inference import examples as examples_lib
 from inference import reference
@@ -44,13 +47,12 @@ def learn(run: runs.Run) -> reference.Reference:
     validation = examples_lib.open_split(run, "validation")
     total = np.zeros(features_lib.THUMBNAIL_SIZE**2)
     features = []
-    bar = tqdm.tqdm(
+    bar = tqdm.auto.tqdm(
         train.batches(scoring.batch_size_of(run)),
         desc="Learning once what films look like",
         unit=" batches",
         leave=False,
-        # On a terminal alone.
-        disable=None,
+        disable=not streams.is_live(sys.stderr),
     )
     for images in bar:
         features.append(scoring.score_at_once(run, images)[1])

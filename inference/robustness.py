@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import numpy as np
 from numpy import typing as npt
-import tqdm
+import tqdm.auto
 
+from console import streams
 from evaluation import figures
 from inference import degradations
 from inference import ensemble as ensemble_lib
@@ -105,12 +107,12 @@ def _score(
     """Returns sums of probabilities by degradation, in the examples' order."""
     shape = len(examples), len(examples.class_names)
     sums = {each.name: np.zeros(shape) for each in degradations.DEGRADATIONS}
-    with tqdm.tqdm(
+    with tqdm.auto.tqdm(
         total=len(examples),
         desc="Degrading films",
         unit=" films",
         leave=False,
-        disable=None,
+        disable=not streams.is_live(sys.stderr),
     ) as bar:
         for places, versions in degradations.degraded_batches(
             films,

@@ -120,7 +120,7 @@ def _check_frame(dataframe: Any) -> None:
     except ImportError as error:
         raise ValueError(
             "`dataframe` must be a pandas.DataFrame, and pandas is not "
-            "installed: pip install pandas"
+            "installed: pip install 'xray-tfds[dataframe]'"
         ) from error
     if not isinstance(dataframe, pd.DataFrame):
         raise TypeError(

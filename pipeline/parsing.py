@@ -6,6 +6,8 @@ import os
 from typing import Any
 from typing import Literal
 
+from disk import cells
+
 Kind = Literal[
     "string",
     "path",
@@ -103,10 +105,6 @@ def _steps(text: str) -> tuple[int, int]:
     return int(start), int(stop)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
-
-
 def _object(text: str) -> dict[str, Any]:
     value = json.loads(text)
     if not isinstance(value, dict):
@@ -129,7 +127,7 @@ _FORMS: dict[str, tuple[Callable[[str], Any], str]] = {
     "pair": (_pair, "one number, or two, such as 0.8,1.2"),
     "size": (_size, "one int, or height and width as 256,256"),
     "steps": (_steps, "two steps, such as 100,110"),
-    "names": (_names, "names, such as normal,pneumonia"),
+    "names": (cells.split_names, "names, such as normal,pneumonia"),
     "object": (_object, 'JSON, such as {"on_leak": "move"}'),
     "class_weight": (
         _class_weight,

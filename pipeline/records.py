@@ -150,7 +150,8 @@ def _open_array_record(path: str) -> Any:
     except ImportError as error:
         raise ValueError(
             "These records need the library array-record, which is not "
-            "installed: pip install array-record, or build the data set again "
-            f"with --file_format=tfrecord --overwrite. Received: {path}"
+            "installed: pip install 'xray-tfds[array_record]', or build the "
+            "data set again with --file_format=tfrecord --overwrite. "
+            f"Received: {path}"
         ) from error
     return array_record_module.ArrayRecordReader(path)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import tempfile
 
 # Before TensorFlow is imported anywhere: no start-up chatter.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,6 +15,26 @@ import tensorflow as tf  # noqa: E402
 from tests.helpers import image_trees  # noqa: E402
 from tests.helpers import report_inputs  # noqa: E402
 import xray_tfds  # noqa: E402
+
+# What these send, read or fill is there on Linux alone: signals to others,
+# /proc, /dev/full, named pipes, limits of a process.
+_LINUX_ONLY = (
+    "inference/serving/page_test.py",
+    "inference/serving/program_test.py",
+    "training/checkpoint/kill_test.py",
+    "training/checkpoint/store_test.py",
+    "training/cluster/channel_test.py",
+    "training/cluster/guard_test.py",
+    "training/cluster/multi_worker_test.py",
+    "training/keras_settings_test.py",
+    "training/launch_test.py",
+    "training/output_test.py",
+    "training/sweep/study_test.py",
+    "training/sweep/trials_test.py",
+    "xray_tfds/records/replacing_test.py",
+    "xray_tfds/source/odd_files_test.py",
+)
+collect_ignore = [] if sys.platform == "linux" else list(_LINUX_ONLY)
 
 
 def pytest_configure():
@@ -27,6 +49,16 @@ def pytest_configure():
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 3
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory):
+    """Keeps what libraries and killed programs leave where pytest clears up."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TMPDIR", folder)
+        patched.setattr(tempfile, "tempdir", folder)
+        yield
 
 
 @pytest.fixture

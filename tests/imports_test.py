@@ -9,8 +9,8 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGES = (
-    *("disk", "evaluation", "inference", "migration", "pages", "pipeline"),
-    *("training", "xray_tfds"),
+    *("console", "disk", "evaluation", "inference", "migration", "pages"),
+    *("pipeline", "training", "xray_tfds"),
 )
 
 # Package -> top-level modules it must not import.
@@ -18,12 +18,14 @@ _FORBIDDEN = {
     "xray_tfds": {"inference", "keras", "pipeline", "scipy", "training"},
     # The bridge between files and graph, for users of Keras's generator.
     "migration": {"evaluation", "inference", "scipy", "training"},
-    "pipeline": {*_PACKAGES, "keras", "scipy"} - {"disk", "pages", "pipeline"},
+    "pipeline": {*_PACKAGES, "keras", "scipy"}
+    - {"console", "disk", "pages", "pipeline"},
     "training": {"inference", "migration", "scipy", "xray_tfds"},
     "inference": {"migration", "scipy", "sklearn"},
     "evaluation": {*_PACKAGES, "keras", "tensorflow"}
     - {"disk", "evaluation", "pages"},
     "pages": {*_PACKAGES, "keras", "scipy", "tensorflow"} - {"pages"},
+    "console": {*_PACKAGES, "keras", "scipy", "tensorflow"} - {"console"},
     "disk": {*_PACKAGES, "keras", "scipy", "tensorflow"} - {"disk"},
 }
 
@@ -138,3 +140,10 @@ def test_importing_pages_imports_neither_jinja_nor_matplotlib():
         text=True,
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_no_benchmark_hides_a_package():
+    """A script's folder comes first in the path: its files hide packages."""
+    found = {path.stem for path in (_ROOT / "benchmarks").glob("*.py")}
+    assert len(found) > 10
+    assert not found & {*_PACKAGES, *(p.stem for p in _ROOT.glob("*.py"))}

@@ -10,9 +10,9 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGES = (
-    *("disk", "evaluate", "evaluation", "export", "inference", "migration"),
-    *("pages", "pipeline", "predict", "serve", "tests", "train", "training"),
-    "xray_tfds",
+    *("console", "disk", "evaluate", "evaluation", "export", "inference"),
+    *("migration", "pages", "pipeline", "predict", "serve", "tests", "train"),
+    *("training", "xray_tfds"),
 )
 
 # Imported -> what provides it, where that has another name.
@@ -33,15 +33,12 @@ _EXTRAS = {
     "pandas": "dataframe",
     "pydicom": "dicom",
     "python_multipart": "serve",
+    "safetensors": "safetensors",
     "sqlalchemy": "sweep",
     "starlette": "serve",
     "tf2onnx": "onnx",
     "uvicorn": "serve",
 }
-
-# Have bounds of protobuf of their own, beside TensorFlow's and Beam's: that all
-# agree must not be what every test depends on. Theirs are skipped without them.
-_NOT_IN_TEST = {"litert", "onnx"}
 
 
 def _normal(name):
@@ -69,7 +66,7 @@ def _imported(package):
             else:
                 continue
             tops = {name.split(".")[0] for name in names}
-            yield from tops - {*_PACKAGES, "benchmarks"} - set(
+            yield from tops - {*_PACKAGES, "benchmarks", "docs"} - set(
                 sys.stdlib_module_names
             )
 
@@ -86,7 +83,7 @@ def test_what_is_imported_is_required(package):
         assert _normal(_DISTRIBUTIONS.get(name, name)) in required
 
 
-@pytest.mark.parametrize("extra", sorted({*_EXTRAS.values()} - _NOT_IN_TEST))
+@pytest.mark.parametrize("extra", sorted({*_EXTRAS.values()}))
 def test_tests_have_what_is_optional(extra):
     test = _required("options.extras_require", "test")
     assert _required("options.extras_require", extra) <= test

@@ -39,6 +39,7 @@ def first_run(image_tree, tmp_path_factory):
         f"--images_dir={image_tree}",
         f"--data_dir={root / 'records'}",
         f"--workdir={root / 'run'}",
+        "--class_names=auto",
     )
     return root / "run", result
 
@@ -59,6 +60,14 @@ def test_folder_becomes_a_trained_model(first_run):
     assert model.predict(np.zeros((1, 64, 64, 1)), verbose=0).shape == (1, 2)
     assert "Validation after 2 epochs" in result.stdout
     assert f"Everything is in {workdir}" in result.stdout
+
+
+def test_classes_that_were_found_are_said_and_kept(first_run):
+    workdir, result = first_run
+    assert "2 classes, with their images: " in result.stdout
+    assert "positive is pneumonia, the second class" in result.stdout
+    kept = (workdir / "flags.flagfile").read_text().splitlines()
+    assert "--class_names=normal,pneumonia" in kept
 
 
 def test_tensorflow_says_nothing_of_itself(first_run):
@@ -158,6 +167,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         (("--strategy=tpus",), "--strategy=tpus.*default.mirrored"),
         (("--strategy=multi_worker",), "--workers=host:port.*TF_CONFIG"),
         (("--weights=no/such.keras",), "existing file.*no/such.keras"),
+        (("--weights=imagenet",), "must be a file for lesson.*model=lesson"),
         (("--model=lessen",), "Did you mean lesson.*model=lessen"),
         (("--num_virtual_devices=2",), "needs strategy=mirrored"),
         (("--rescale=1/0",), "`rescale` must be.*Received: rescale=1/0"),

@@ -99,9 +99,13 @@ class Children:
             while self._num_sent[process] < len(self.received):
                 signum = self.received[self._num_sent[process]]
                 self._num_sent[process] += 1
-                # Windows can send no other.
-                is_sent = signum == signal.SIGINT and os.name == "posix"
-                process.send_signal(signum if is_sent else signal.SIGTERM)
+                # Windows gives Ctrl-C to all processes of a console itself; any
+                # signal sent there would end the child before its checkpoint.
+                if os.name == "posix":
+                    is_interrupt = signum == signal.SIGINT
+                    process.send_signal(
+                        signal.SIGINT if is_interrupt else signal.SIGTERM
+                    )
 
 
 def end_with_parent() -> None:

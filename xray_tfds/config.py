@@ -8,9 +8,11 @@ from typing import Any
 from typing import Literal
 from typing import get_args
 
+from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds.decode import images
+from xray_tfds.source import class_names as class_names_lib
 from xray_tfds.source import names as names_lib
 from xray_tfds.source import patients
 from xray_tfds.source import tables
@@ -55,7 +57,8 @@ class XrayConfig(tfds.core.BuilderConfig):
         keep_aspect_ratio: Whether to cut to the aspect of `image_size` before
             the resizing, as in `keras.utils.load_img`.
         class_names: The classes in the order of their indices; each is the name
-            of a folder, in any case.
+            of a folder, in any case. `auto` for the folders that are found
+            (`xray_tfds.source.class_names`).
         validation: What becomes of a validation folder: `given` takes it as
             the split; `carve` adds its images to those for training, of which
             validation is carved out by patient, as without such a folder.
@@ -156,6 +159,21 @@ class XrayConfig(tfds.core.BuilderConfig):
         table = tables.read_table(self.patients_csv)
         self._table_digest = table.digest if table else ""
 
+    def find_classes(self, directory: epath.PathLike) -> "XrayConfig":
+        """Returns these options with names of classes in the place of `auto`.
+
+        Args:
+            directory: The source folder.
+
+        Raises:
+            SourceError: If it has no classes that can be found.
+        """
+        if self.class_names != class_names_lib.AUTO:
+            return self
+        table = tables.read_table(self.patients_csv)
+        found = class_names_lib.find(directory, table)
+        return dataclasses.replace(self, name="", class_names=found)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """`(height, width, channels)` of the records."""
@@ -213,16 +231,28 @@ def _check_image_size(value: Any) -> tuple[int, int]:
 
 
 def _check_class_names(value: Any) -> tuple[str, ...]:
+    if value == "auto":
+        return class_names_lib.AUTO
     names = () if isinstance(value, str) else tuple(value)
+    if names == class_names_lib.AUTO:
+        return names
     if (
         len(names) < 2
         or not all(isinstance(name, str) and name for name in names)
         or len({names_lib.fold(name) for name in names}) < len(names)
     ):
         raise ValueError(
-            "`class_names` must be two or more different folder names."
-            f" Received: class_names={value!r}"
+            "`class_names` must be two or more different folder names, or"
+            f" auto. Received: class_names={value!r}"
         )
+    for name in names:
+        # TFDS keeps a name a line, without the spaces around it.
+        if not name.isprintable() or name != name.strip():
+            raise ValueError(
+                "`class_names` must be printable, without spaces around them:"
+                f" rename the folder. Received: class_names={value!r}, of which"
+                f" {name!r} is not"
+            )
     return names
 
 

@@ -14,7 +14,9 @@ import os
 import sys
 from typing import TypeVar
 
-import tqdm
+import tqdm.auto
+
+from console import streams
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -48,9 +50,8 @@ def ordered_map(
         function: Called with one item, from any thread.
         items: Iterable.
         total: Number of items for the progress bar, if known.
-        desc: Title of a progress bar; without it none is shown. Where it would
-            not be a terminal's, it is a line now and then of work that takes
-            long.
+        desc: Title of a progress bar; without it none is shown. In a log
+            it is a line now and then of work that takes long.
         ahead: How many items may be computed while nobody asks for one, where
             four for each thread are fewer: enough for a consumer who takes many
             at a time.
@@ -62,8 +63,8 @@ def ordered_map(
     workers = num_cores() + 1
     pending: collections.deque = collections.deque()
     executor = futures.ThreadPoolExecutor(workers)
-    pause = 0.1 if sys.stderr.isatty() else _LOG_SECONDS
-    progress = tqdm.tqdm(
+    pause = 0.1 if streams.is_live(sys.stderr) else _LOG_SECONDS
+    progress = tqdm.auto.tqdm(
         total=total,
         desc=desc,
         unit=" files",

@@ -15,6 +15,7 @@ from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
+from xray_tfds.source import class_names
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import source_files
@@ -46,8 +47,9 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    config = _make_config(options)
     images_dir = epath.Path(images_dir).expanduser()
+    given = _make_config(options)
+    config = given.find_classes(images_dir)
     data_dir = epath.Path(data_dir).expanduser()
     files_lib.check_apart(data_dir, images_dir)
     name = images_dir.resolve().name
@@ -62,6 +64,8 @@ def prepare(
         states = earlier.find_states(data_dir, name)
         intake = intake_lib.Intake(config, states)
         source = intake.find(images_dir)
+        if config is not given:
+            print(class_names.describe(source, config.class_names))
         if not source.is_read() or not (
             make_builder(source.fingerprint).is_prepared()
         ):

@@ -22,6 +22,7 @@ import tempfile
 from PIL import Image
 import numpy as np
 
+from console import streams
 from xray_tfds import parallel
 from xray_tfds.curate import split_assignment
 from xray_tfds.phantom import anatomy
@@ -282,6 +283,7 @@ def _parse_arguments(arguments):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    streams.escape_unencodable()
     options = _parse_arguments(arguments)
     try:
         films, written = write_sample(

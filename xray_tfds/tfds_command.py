@@ -12,6 +12,8 @@ from typing import Optional
 
 import tensorflow_datasets as tfds
 
+from xray_tfds.source import class_names
+
 # Imported by the command before any dataset, and by no other program:
 # https://github.com/tensorflow/datasets/blob/v4.9.10/tensorflow_datasets/
 # scripts/cli/build.py. TFDS offers no public way to amend it.
@@ -31,6 +33,9 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     fails, there are neither, and nobody knows any more in which split a patient
     was. The builder itself replaces them once the new ones are complete.
 
+    With `class_names=auto`, the folder says what the builder is to be, which
+    TFDS makes without having seen it: another takes its place.
+
     Args:
         builder_cls: Class of the dataset's builder.
 
@@ -43,13 +48,20 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
         return
     make = _find_make_builder(build)
     sys.excepthook = functools.partial(_show, sys.excepthook)
-    setattr(build, "_make_builder", functools.partial(_keep, make, builder_cls))
+    keep = functools.partial(_keep, make, builder_cls)
+    setattr(build, "_make_builder", keep)
+    prepare = functools.partial(_prepare, build._download_and_prepare, keep)
+    setattr(build, "_download_and_prepare", prepare)
 
 
 def _find_make_builder(build: ModuleType) -> Callable:
     """Returns TFDS's function that deletes; it is not public."""
     make = getattr(build, "_make_builder", None)
-    if make is None or "overwrite" not in inspect.signature(make).parameters:
+    if (
+        make is None
+        or "overwrite" not in inspect.signature(make).parameters
+        or not hasattr(build, "_download_and_prepare")
+    ):
         raise ImportError(
             f"`tfds build` of TensorFlow Datasets {tfds.__version__} would "
             "delete old records before the new ones are complete. Install a "
@@ -74,6 +86,31 @@ def _keep(
     # The command has no other use for it than to print it.
     builder.info.__class__ = _BriefInfo
     return builder
+
+
+def _prepare(
+    prepare: Callable, make: Callable, args: Any, builder: Any
+) -> None:
+    """Prepares as TFDS does; with `class_names=auto`, those of the folder."""
+    config = builder.builder_config
+    if getattr(config, "class_names", None) == class_names.AUTO:
+        directory = args.paths.manual_dir
+        if directory is None:
+            raise ValueError(
+                "`class_names` auto needs a folder to find classes in: add "
+                "--manual_dir=DIR. Received: class_names=auto without one"
+            )
+        builder = make(
+            type(builder),
+            overwrite=args.debug.overwrite,
+            fail_if_exists=args.debug.fail_if_exists,
+            config=config.find_classes(directory),
+            data_dir=builder.data_dir_root,
+            file_format=builder.info.file_format,
+        )
+        source = builder.intake.find(directory)
+        print(class_names.describe(source, builder.builder_config.class_names))
+    prepare(args, builder)
 
 
 class _BriefInfo(tfds.core.DatasetInfo):

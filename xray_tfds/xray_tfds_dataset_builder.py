@@ -18,11 +18,13 @@ from xray_tfds.records import console_summary
 from xray_tfds.records import earlier
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import features as features_lib
+from xray_tfds.records import info as info_lib
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
+from xray_tfds.source import class_names
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import public_set
@@ -53,6 +55,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         DIR/{normal,pneumonia}/...
         DIR/{train,validation,test}/{normal,pneumonia}/...
 
+    Folders of other names are classes with --config='{"class_names": "auto"}'.
     Without --manual_dir the public data set is downloaded (1.2 GB).
     """
 
@@ -90,7 +93,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=features_lib.make_features(config),
             supervised_keys=("image", "label"),
             homepage="https://doi.org/10.17632/rscbjbr9sj.2",
@@ -99,6 +102,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             ),
             metadata=tfds.core.MetadataDict(config.options()),
         )
+        info.__class__ = info_lib.LocalInfo
+        return info
 
     def use_splits_of(self, directory: epath.PathLike) -> None:
         """Makes the next build leave patients in the splits of another.
@@ -138,6 +143,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
+        if self.builder_config.class_names == class_names.AUTO:
+            raise errors.SourceError(
+                "`class_names` must be known before a builder is made. Received"
+                ": class_names=auto. xray_tfds.prepare(DIR, data_dir, "
+                "class_names='auto') finds them first, and so does "
+                "XrayConfig(class_names='auto').find_classes(DIR)."
+            )
         if self._manual_dir is not None:
             files_lib.check_apart(self.data_dir_root, self._manual_dir)
         self._beam_options = beam.options_of(download_config)

@@ -32,6 +32,7 @@ def render(results: words.Results, path: str | os.PathLike[str]) -> str:
         _cautions(results),
         [line for text in results["verdict"] for line in _wrap(text)],
         _figures(results),
+        _classes(results),
         _thresholds(results),
         _nulls(results),
         _worst(results),
@@ -63,6 +64,17 @@ def _figures(results: words.Results) -> list[str]:
         figure = words.find(results["figures"], name)
         if figure is not None:
             lines.append(f"{words.title(name):<{_NAME}}{_estimate(figure)}")
+    return lines
+
+
+def _classes(results: words.Results) -> list[str]:
+    """Returns the AUC of each of more than two classes."""
+    if not results["per_class"]:
+        return []
+    lines = [f"{'each class against the rest':<{_NAME}}{'AUC':>7}"]
+    for each in results["per_class"]:
+        auc = words.find(each["figures"], "auc")
+        lines.append(f"{_shorten(each['class']):<{_NAME}}{_estimate(auc)}")
     return lines
 
 

@@ -7,7 +7,8 @@ as `xray_tfds.decode.grey_scale` says, and `resizing` is PIL's. A film that it
 cannot decode so ends the call with an error that says why; so does each that
 the builder leaves out as too small, too large, constant or cut off.
 
-JPEG in CMYK differs from PIL by a grey level or two.
+JPEG in CMYK differs from PIL by a grey level where black is mixed with colours:
+the two round their product otherwise.
 """
 
 from __future__ import annotations

@@ -42,6 +42,12 @@ PREPARATION = (
 )
 
 _MOST_BYTES = 2**20
+
+# Of a file; the largest network, ConvNeXtXLarge, has 1.4 GB.
+_MOST_FILE_BYTES = 2**32
+
+# Of the images that a network is shown at a time.
+_MOST_BATCH_BYTES = 2**30
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
 
 
@@ -81,14 +87,25 @@ class Manifest:
         """Returns the content of a file, which is as it was written.
 
         Raises:
-            ValueError: If it is missing or was changed.
+            ValueError: If it is missing or was changed, or is none of `files`.
         """
+        if name not in self.files:
+            raise ValueError(
+                f"{self.directory / FILE} has no SHA-256 of {name!r:.80}, "
+                f"which is not opened. {REMEDY}"
+            )
         path = self.directory / name
-        expected = self.files.get(name)
+        expected = self.files[name]
         try:
+            status = path.lstat()
             # Neither a link out of the directory nor a pipe.
-            if not stat.S_ISREG(path.lstat().st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 raise ValueError(f"{path} is no plain file. {REMEDY}")
+            if status.st_size > _MOST_FILE_BYTES:
+                raise ValueError(
+                    f"{path} is not the file that was exported: it has "
+                    f"{status.st_size} bytes. {REMEDY}"
+                )
             data = path.read_bytes()
         except OSError as error:
             raise ValueError(
@@ -98,7 +115,7 @@ class Manifest:
         if found != expected:
             raise ValueError(
                 f"{path} is not the file that was exported: its SHA-256 is "
-                f"{found[:12]}..., and {FILE} says {str(expected)[:12]}... "
+                f"{found[:12]}..., and {FILE} says {expected[:12]}... "
                 f"It was damaged, cut off or exchanged. {REMEDY}"
             )
         return data
@@ -159,7 +176,7 @@ def _parse(directory: pathlib.Path, content: Any) -> Manifest:
         raise ValueError(f'"schema" is {content["schema"]!r:.40}')
     if content["format"] not in FORMATS:
         raise ValueError(f'"format" is {content["format"]!r:.40}')
-    files = dict(content["files"])
+    files = {name: str(found) for name, found in content["files"].items()}
     for name in files:
         if not _SAFE_NAME.fullmatch(name) or ".." in name:
             raise ValueError(f"it names the file {name!r:.80}")
@@ -167,6 +184,10 @@ def _parse(directory: pathlib.Path, content: Any) -> Manifest:
     height, width, channels = map(int, content["image_shape"])
     if len(class_names) < 2 or min(height, width, channels) < 1:
         raise ValueError(f"{class_names} of images {height}x{width}")
+    batch_size = int(content["batch_size"])
+    num_bytes = batch_size * height * width * channels
+    if not 1 <= num_bytes <= _MOST_BATCH_BYTES:
+        raise ValueError(f'"batch_size" is {batch_size}')
     decision = content["decision"]
     tests = {
         str(test["file"]): [float(p) for p in test["probabilities"]]
@@ -181,7 +202,7 @@ def _parse(directory: pathlib.Path, content: Any) -> Manifest:
         files=files,
         class_names=class_names,
         image_shape=(height, width, channels),
-        batch_size=max(1, int(content["batch_size"])),
+        batch_size=batch_size,
         preparation={name: found[name] for name in PREPARATION},
         threshold=_number(decision["threshold"], 0.0, 1.0),
         temperature=_number(decision["temperature"], 1e-6, 1e6),

@@ -47,3 +47,13 @@ def test_drive_that_syncs_no_directories_is_no_error(
     else:
         with pytest.raises(OSError, match=os.strerror(number)):
             sync.sync_directory(tmp_path)
+
+
+def test_system_that_opens_no_directories_syncs_none(tmp_path, monkeypatch):
+    def refuse(path, flags):
+        raise PermissionError(13, "Permission denied")
+
+    # Windows has no such flag, and refuses to open a directory.
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    monkeypatch.setattr(os, "open", refuse)
+    sync.sync_directory(tmp_path)

@@ -120,7 +120,9 @@ def test_frame_must_be_one_of_pandas(image_folder, monkeypatch):
 
     frame = image_tables.make_frame()
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ValueError, match="pip install pandas"):
+    with pytest.raises(
+        ValueError, match=r"pip install 'xray-tfds\[dataframe\]'"
+    ):
         migration.flow_from_dataframe(
             pipeline.AugmentConfig(), frame, image_folder
         )

@@ -21,6 +21,7 @@ def tfrecord(image_tree, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def array_record(image_tree, tmp_path_factory):
+    pytest.importorskip("array_record")  # None for Windows.
     return _build(
         image_tree,
         tmp_path_factory.mktemp("array_record"),

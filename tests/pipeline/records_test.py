@@ -96,5 +96,7 @@ def test_array_records_without_their_library_are_an_error_in_words(
 ):
     monkeypatch.setitem(sys.modules, "array_record.python", None)
     builder = tfds.builder_from_directory(array_record.data_dir)
-    with pytest.raises(ValueError, match="pip install array-record"):
+    with pytest.raises(
+        ValueError, match=r"pip install 'xray-tfds\[array_record\]'"
+    ):
         pipeline.load_split(builder, "train")

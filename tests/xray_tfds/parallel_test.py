@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from console import streams
 from xray_tfds import parallel
 
 
@@ -74,6 +75,13 @@ def test_progress_of_short_work_is_shown_on_a_terminal_only(
     done = parallel.ordered_map(work, range(20), total=20, desc="Working")
     assert list(done) == [-item for item in range(20)]
     assert ("Working" in stream.getvalue()) == stream.isatty()
+
+
+def test_progress_of_short_work_is_shown_in_a_notebook(monkeypatch):
+    monkeypatch.setattr(streams, "in_notebook", lambda: True)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    list(parallel.ordered_map(time.sleep, [0.05] * 20, desc="Working"))
+    assert "Working" in sys.stderr.getvalue()
 
 
 def test_progress_of_long_work_leaves_a_line_in_a_log(monkeypatch):

@@ -28,11 +28,20 @@ def _make_builder(builder_cls, overwrite, fail_if_exists, **kwargs):
     return builder_cls, overwrite
 
 
+def _prepare(args, builder):
+    """As in TFDS."""
+    config = tfds.download.DownloadConfig(manual_dir=args.paths.manual_dir)
+    builder.download_and_prepare(download_config=config)
+    print(repr(builder.info))
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """Errors that are shown as before, once the command has begun."""
     shown: list = []
-    build = types.SimpleNamespace(_make_builder=_make_builder)
+    build = types.SimpleNamespace(
+        _make_builder=_make_builder, _download_and_prepare=_prepare
+    )
     monkeypatch.setitem(sys.modules, _BUILD, build)
     monkeypatch.setattr(sys, "excepthook", lambda *args: shown.append(args))
     tfds_command.amend(xray_tfds.Builder)
@@ -86,6 +95,12 @@ def test_tfds_has_what_is_amended():
     )
     names = [argument.arg for argument in make.args.args]
     assert names == ["builder_cls", "overwrite", "fail_if_exists"]
+    assert any(
+        isinstance(node, ast.FunctionDef)
+        and node.name == "_download_and_prepare"
+        and [argument.arg for argument in node.args.args] == ["args", "builder"]
+        for node in tree.body
+    )
     (call,) = (
         node
         for node in ast.walk(tree)
@@ -125,6 +140,40 @@ def test_command_prints_of_our_dataset_a_line(shown, prepared):
         "xray_tfds/grayscale_32x32_bilinear/1.0.0: "
         "41 for train, 17 for validation, 12 for test"
     )
+
+
+def _build(images, data_dir, **options):
+    """Builds as the command does."""
+    build = sys.modules[_BUILD]
+    flags = {"overwrite": False, "fail_if_exists": False}
+    args = types.SimpleNamespace(
+        paths=types.SimpleNamespace(manual_dir=images),
+        debug=types.SimpleNamespace(**flags),
+    )
+    builder = build._make_builder(
+        xray_tfds.Builder,
+        **flags,
+        data_dir=data_dir,
+        file_format="array_record",
+        config=xray_tfds.XrayConfig(image_size=(32, 32), **options),
+    )
+    build._download_and_prepare(args, builder)
+
+
+def test_command_finds_the_classes_of_the_folder(shown, tmp_path, capsys):
+    names = [f"{c}/{i}.png" for c in ("virus", "b", "a") for i in range(6)]
+    image_trees.write_images(tmp_path / "images", names)
+    _build(tmp_path / "images", tmp_path / "data", class_names="auto")
+    out = capsys.readouterr().out
+    assert "3 classes, with their images: a (6), b (6), virus (6)." in out
+    (info,) = (tmp_path / "data").rglob("dataset_info.json")
+    builder = tfds.builder_from_directory(info.parent)
+    assert builder.info.features["label"].names == ["a", "b", "virus"]
+    assert builder.info.file_format.value == "array_record"
+    # The one line that is printed of our dataset.
+    assert re.search(r"^xray_tfds/\S+: \d+ for train", out, re.MULTILINE)
+    with pytest.raises(ValueError, match="auto needs a folder.*--manual_dir"):
+        _build(None, tmp_path / "data", class_names="auto")
 
 
 def test_tfds_that_builds_elsewhere_is_refused(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""A progress bar for each epoch, on a terminal."""
+"""A progress bar for each epoch, on a terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import typing
 from typing import Any
 from typing import TextIO
 
-import tqdm
+import tqdm.auto
 
+from console import streams
 from training.callbacks import base
 
 if typing.TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ProgressBar(base.DefaultCallback):
         stream: TextIO | None = None,
         refresh_seconds: float = _REFRESH_SECONDS,
     ) -> None:
-        """Does nothing unless the stream is a terminal.
+        """Does nothing where each drawing would stay, as in a log.
 
         Args:
             meter: Of the training passes.
@@ -42,7 +43,7 @@ class ProgressBar(base.DefaultCallback):
         self._meter = meter
         self._stream = stream or sys.stdout
         self._refresh_seconds = refresh_seconds
-        self._bar: tqdm.tqdm | None = None
+        self._bar: tqdm.auto.tqdm | None = None
         self._title = ""
         self._shown = 0.0
 
@@ -53,12 +54,12 @@ class ProgressBar(base.DefaultCallback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Draws the bar, if it is time to."""
         now = time.monotonic()
-        if not self._stream.isatty() or (
+        if not streams.is_live(self._stream) or (
             self._bar is not None and now - self._shown < self._refresh_seconds
         ):
             return
         if self._bar is None:
-            self._bar = tqdm.tqdm(
+            self._bar = tqdm.auto.tqdm(
                 total=self._meter.num_examples,
                 file=self._stream,
                 bar_format=_FORMAT,
@@ -98,5 +99,5 @@ class ProgressBar(base.DefaultCallback):
             f"accuracy {float(logs['accuracy']):.4f}",
         ]
         if left is not None:
-            parts.insert(1, f"{tqdm.tqdm.format_interval(left)} left")
+            parts.insert(1, f"{tqdm.auto.tqdm.format_interval(left)} left")
         return ", ".join(parts)

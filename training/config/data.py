@@ -21,11 +21,21 @@ INTERPOLATIONS: tuple[Interpolation, ...] = typing.get_args(Interpolation)
 DATA = options.Group("Data", scope="shared")
 
 
+# In the place of names of classes: the folders that are found.
+_AUTO = ("auto",)
+
+
+def _is_auto(names: Any) -> bool:
+    return names in ("auto", list(_AUTO), _AUTO)
+
+
 def _check_class_names(name: str, value: Any) -> tuple[str, ...]:
-    names = tuple(value)
+    names = _AUTO if value == "auto" else tuple(value)
+    if names == _AUTO:
+        return names
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise ValueError(
-            f"`{name}` must be at least two different folder names. "
+            f"`{name}` must be at least two different folder names, or auto. "
             f"Received: {name}={','.join(names)}"
         )
     return names
@@ -74,7 +84,8 @@ class DataConfig:
     )
     class_names: tuple[str, ...] | None = DATA.option(
         None,
-        "The classes' folders in label order; normal,pneumonia if left out.",
+        "The classes' folders in label order, or auto for those that are "
+        "found; normal,pneumonia if left out.",
         check=checks.optional(_check_class_names),
     )
     builder_config: dict[str, Any] | None = DATA.option(
@@ -95,9 +106,17 @@ class DataConfig:
             )
         options.check_fields(self)
 
+    @property
+    def finds_classes(self) -> bool:
+        """Whether the classes are those that the folder is found to have."""
+        return _is_auto(self.image_options().get("class_names"))
+
     def image_options(self) -> dict[str, Any]:
         """Returns the builder's options that were given, by name."""
         names = ("image_size", "color_mode", "interpolation", "class_names")
         values = {name: getattr(self, name) for name in names}
         given = {name: v for name, v in values.items() if v is not None}
-        return {**(self.builder_config or {}), **given}
+        found = {**(self.builder_config or {}), **given}
+        if self.dataset is not None and _is_auto(found.get("class_names")):
+            del found["class_names"]  # Prepared, it has them.
+        return found

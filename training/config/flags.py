@@ -13,8 +13,12 @@ from pipeline import options as options_lib
 from training.config import data
 from training.config import options
 from training.config import train
+from training.config import weight_files
 
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
+
+# Option -> what is no path where a path is expected.
+_WORDS = {"weights": weight_files.IMAGENET}
 
 
 def define(
@@ -26,6 +30,9 @@ def define(
         flags: The module `absl.flags`.
         declared: The options; those of a run, if left out.
     """
+    # In a notebook, `%run` has one process for one program after another.
+    for flag in [*flags.FLAGS.flags_by_module_dict().get(__name__, ())]:
+        delattr(flags.FLAGS, flag.name)
     for option in declared:
         name, default, text = option.name, option.default, option.help
         if option.kind == "enum":
@@ -86,7 +93,7 @@ def read_given(
         flag = flag_values[option.name]
         if not flag.present:
             continue
-        if option.kind == "path":
+        if option.kind == "path" and flag.value != _WORDS.get(option.name):
             path = option.parse(flag.value)
             flag.value = os.path.abspath(path) if option.in_flagfile else path
         given[option.name] = flag.value

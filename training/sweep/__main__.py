@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import pathlib
 import sys
 
+from console import streams
 from training import command_line
 from training import config as config_lib
 
@@ -33,11 +34,12 @@ def main(
         arguments: Of the command line; None for those of this process.
         script: Which Python program a trial runs; None for `train.py`.
     """
+    streams.escape_unencodable()
     options = _parse(arguments)
     try:
         import optuna
     except ModuleNotFoundError:
-        return _fail("Optuna is needed: pip install --editable '.[sweep]'.")
+        return _fail("Optuna is needed: pip install 'xray-tfds[sweep]'.")
     from training.sweep import study
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tqdm
+import tqdm.auto
 
 from training.workdir import files
 
@@ -52,6 +52,8 @@ def print_data(splits: splits_lib.Splits) -> None:
         _print_row(split.name, [*counts, split.num_examples], widths)
         if not in_memory:
             print(f"    larger than the memory budget: {split.reading}")
+    if len(splits.class_names) == 2:
+        print(f"  positive is {splits.class_names[1]}, the second class")
 
 
 def print_model(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
@@ -82,14 +84,16 @@ def print_start(
     if start.is_finished or state.epoch >= epochs:
         print(f"The run in {path} is finished already.")
         return
-    where = f"after step {state.step}" if state.step else "at its start"
-    print(f"Resumed the run in {path}, in epoch {state.epoch + 1} {where}")
+    print(
+        f"Resumed the run in {path} from checkpoint {start.checkpoint.number} "
+        f"(epoch {state.epoch + 1}, step {state.step})"
+    )
 
 
 def print_first_step(seconds: float) -> None:
     """Prints how long it took to come to the end of the first step."""
     # Above the progress bar, if there is one.
-    tqdm.tqdm.write(f"First step {seconds:.1f} s after the start")
+    tqdm.auto.tqdm.write(f"First step {seconds:.1f} s after the start")
     sys.stdout.flush()
 
 

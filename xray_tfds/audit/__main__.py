@@ -10,6 +10,8 @@ import textwrap
 
 from etils import epath
 
+from console import streams
+from disk import cells
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
 from xray_tfds.audit import words
@@ -59,7 +61,8 @@ def _add_source_options(parser):
     parser.add_argument(
         "--class_names",
         metavar="A,B",
-        help="names of the class folders (default: normal,pneumonia)",
+        help="names of the class folders, or auto for those that are found"
+        " (default: normal,pneumonia)",
     )
     parser.add_argument(
         "--patient_pattern",
@@ -78,13 +81,15 @@ def _add_source_options(parser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    streams.escape_unencodable()
     options = _parse_arguments(arguments)
     try:
         folder = _output_dir(options)
         audit = auditing.run_audit(
             options.directory,
             metadata_csv=options.metadata_csv,
-            class_names=_split_names(options.class_names),
+            class_names=options.class_names
+            and cells.split_names(options.class_names),
             patient_pattern=options.patient_pattern,
             patients_csv=options.patients_csv,
             seed=options.seed,
@@ -107,13 +112,6 @@ def _output_dir(options):
     if options.directory and auditing.is_prepared(options.directory):
         return epath.Path(options.directory).expanduser() / manifest.FOLDER
     return epath.Path("audit")
-
-
-def _split_names(text):
-    """Returns the names between commas, `None` where none are given."""
-    if text is None:
-        return None
-    return tuple(name.strip() for name in text.split(","))
 
 
 def _render(audit):

@@ -81,7 +81,7 @@ def run_audit(
         directory: Folder in one of the layouts of `sources`, or directory of
             prepared records, with `dataset_info.json`.
         metadata_csv: In its place, a table as in `metadata`.
-        class_names: Names of the class folders; by default those of
+        class_names: Names of the class folders, or `auto`; by default those of
             `XrayConfig`. This and the next two go with a folder alone.
         patient_pattern: As in `XrayConfig`.
         patients_csv: As in `XrayConfig`.
@@ -114,7 +114,8 @@ def run_audit(
         source_files = _read_source_files(directory, samples.class_names)
     else:
         given = {name: value for name, value in options.items() if value}
-        options["class_names"] = config_lib.XrayConfig(**given).class_names
+        config = config_lib.XrayConfig(**given).find_classes(directory)
+        options["class_names"] = config.class_names
         kind, samples = "folder", samples_lib.read_folder(directory, **options)
     parts = [
         _measure(question, seed)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 import sys
 
+from console import streams
 from xray_tfds.report import writing
 
 
@@ -34,6 +35,7 @@ def _parse_arguments(arguments):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    streams.escape_unencodable()
     options = _parse_arguments(arguments)
     try:
         path = writing.write_report(

@@ -8,7 +8,8 @@ depth below a class:
 
 `training` and `testing` are other names of `train` and `test`. Anything else is
 refused with what was found and what was expected: a folder that is silently
-skipped or taken for something else makes a dataset that nobody asked for.
+skipped or taken for something else makes a dataset that nobody asked for. What
+is left out (`other_folders`) is listed.
 """
 
 import collections
@@ -21,9 +22,11 @@ from typing import Optional
 
 from etils import epath
 
+from disk import cells
 from xray_tfds.source import errors
-from xray_tfds.source import files as files_lib
 from xray_tfds.source import names
+from xray_tfds.source import other_folders
+from xray_tfds.source import tree as tree_lib
 
 # Name of a split folder, in lower case -> split.
 SPLIT_FOLDERS = {
@@ -36,70 +39,9 @@ SPLIT_FOLDERS = {
     "testing": "test",
 }
 
-BESIDE = "beside the class folders"
-NOT_LISTED = "no permission to list it"
-_HIDDEN = "hidden"
-LINKED = "a link to a folder, which is not followed: put the folder in place"
-
-
-class Tree:
-    """The folders below a root, and what is left out there, with the reason.
-
-    Attributes:
-        root: The source folder.
-        ignored: Name relative to the root, of a folder with a slash behind it
-            -> reason.
-    """
-
-    def __init__(self, root: epath.Path) -> None:
-        self.root = root
-        self.ignored: dict[str, str] = {}
-        self._start = len(root.as_posix().rstrip("/")) + 1
-
-    def name(self, path: epath.Path) -> str:
-        """Returns a path below the root relative to it."""
-        # As `path.relative_to(root)` has it, at a tenth of its time.
-        return path.as_posix()[self._start :]
-
-    def ignore(self, path: epath.Path, reason: str) -> None:
-        """Leaves a file or a folder out."""
-        end = "/" if path.is_dir() else ""
-        self.ignored[self.name(path) + end] = reason
-
-    def list(self, folder: epath.Path) -> dict[str, epath.Path]:
-        """Returns name -> path of what is in a folder and not hidden.
-
-        Raises:
-            PermissionError: If it may not be listed.
-        """
-        # `iterdir` leaves out what ends in `~`.
-        listed = (
-            sorted(os.listdir(folder))
-            if files_lib.is_local(folder)
-            else sorted(path.name for path in folder.iterdir())
-        )
-        found = {name: folder / name for name in listed}
-        for name in [n for n in found if n.startswith(".") or n == "__MACOSX"]:
-            self.ignore(found.pop(name), _HIDDEN)
-        return found
-
-    def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
-        """Returns the folders of folders; the files beside them are left out.
-
-        Raises:
-            SourceError: If it may not be listed.
-        """
-        try:
-            found = self.list(folder)
-        except PermissionError as error:
-            raise _no_permission(folder) from error
-        for name in [n for n, path in found.items() if not path.is_dir()]:
-            self.ignore(found.pop(name), BESIDE)
-        return found
-
 
 def find_splits(
-    tree: Tree, class_names: Sequence[str]
+    tree: tree_lib.Tree, class_names: Sequence[str]
 ) -> dict[Optional[str], epath.Path]:
     """Returns the given splits as a dict of split (or `None`) to its folder.
 
@@ -107,13 +49,15 @@ def find_splits(
         SourceError: If the folders are not those of a layout.
     """
     root = tree.root
-    folders = tree.subfolders(root)
+    folders = list_folders(tree, root, class_names)
     if not folders:
+        empty = "with images " if tree.subfolders(root) else ""
         raise errors.SourceError(
-            f"No folders in {root}. {_expected_layout(root, class_names)}"
+            f"No folders {empty}in {root}. "
+            f"{_expected_layout(root, class_names)}"
         )
     classes = {names.fold(name) for name in class_names}
-    splits = _pick_splits(root, folders)
+    splits = pick_splits(root, folders)
     has_classes = any(names.fold(name) in classes for name in folders)
     unknown = {
         name: folder
@@ -146,20 +90,20 @@ def find_splits(
 
 
 def find_classes(
-    tree: Tree, folder: epath.Path, class_names: Sequence[str]
+    tree: tree_lib.Tree, folder: epath.Path, class_names: Sequence[str]
 ) -> dict[str, epath.Path]:
     """Returns the class folders as a dict of class name to its folder.
 
     Raises:
         SourceError: If one is missing, doubled or unknown.
     """
-    folders = tree.subfolders(folder)
+    folders = list_folders(tree, folder, class_names)
     by_name = collections.defaultdict(list)
     for name, path in folders.items():
         by_name[names.fold(name)].append(path)
     expected = (
         f"Expected class folders: {', '.join(class_names)} (in any case)."
-        f" {_explain_class_names(folders)}"
+        f" {explain_class_names(folders)}"
     )
     classes = {}
     for label in class_names:
@@ -180,14 +124,16 @@ def find_classes(
 
 
 def walk(
-    tree: Tree, folder: epath.Path, reserved: Iterable[str]
+    tree: tree_lib.Tree, folder: epath.Path, reserved: Iterable[str]
 ) -> list[epath.Path]:
     """Returns the files below a folder in the order of `flow_from_directory`.
 
     Args:
         tree: Takes up what is left out.
         folder: Where to begin.
-        reserved: Names, as of `names.fold`, that no folder below may have.
+        reserved: Names, as of `names.fold`, that no folder below may have. If
+            there are any, folders named like masks are left out as well:
+            `CLASS/masks` beside `CLASS/images`.
 
     Raises:
         SourceError: If a folder has a reserved name, or `folder` may not be
@@ -203,8 +149,8 @@ def walk(
             listed = tree.list(current)
         except PermissionError as error:
             if current == folder:
-                raise _no_permission(folder) from error
-            tree.ignore(current, NOT_LISTED)
+                raise tree_lib.no_permission(folder) from error
+            tree.ignore(current, tree_lib.NOT_LISTED)
             continue
         for name, path in listed.items():
             if not path.is_dir():
@@ -216,7 +162,9 @@ def walk(
                     "Remove or rename it."
                 )
             elif os.path.islink(path):  # As Keras: no link can make a loop.
-                tree.ignore(path, LINKED)
+                tree.ignore(path, tree_lib.LINKED)
+            elif reserved and other_folders.holds_no_films(name):
+                tree.ignore(path, other_folders.NO_FILMS)
             else:
                 pending.append(path)
     return [path for _, _, path in sorted(found, key=lambda item: item[:2])]
@@ -227,7 +175,35 @@ def reserved_names(class_names: Iterable[str]) -> set[str]:
     return {names.fold(name) for name in class_names} | set(SPLIT_FOLDERS)
 
 
-def _pick_splits(
+def check_root(root: epath.Path) -> None:
+    """Raises SourceError unless the source folder is there."""
+    if not root.is_dir():
+        raise errors.SourceError(
+            f"The image folder must be an existing directory. Received: {root}"
+        )
+
+
+def list_folders(
+    tree: tree_lib.Tree, folder: epath.Path, class_names: Iterable[str]
+) -> dict[str, epath.Path]:
+    """Returns the folders of a folder that may be those of classes or splits.
+
+    Others (`other_folders`) are left out, unless they are named like one.
+
+    Raises:
+        SourceError: If it may not be listed.
+    """
+    reserved = reserved_names(class_names)
+    found = tree.subfolders(folder)
+    for name, path in list(found.items()):
+        if names.fold(name) not in reserved:
+            reason = other_folders.why_no_class(tree, name, path)
+            if reason is not None:
+                tree.ignore(found.pop(name), reason)
+    return found
+
+
+def pick_splits(
     root: epath.Path, folders: dict[str, epath.Path]
 ) -> dict[str, str]:
     """Returns name of a folder -> split."""
@@ -245,14 +221,8 @@ def _pick_splits(
     return splits
 
 
-def _no_permission(folder: epath.Path) -> errors.SourceError:
-    return errors.SourceError(
-        f"No permission to list {folder}. Grant it, or build from a copy."
-    )
-
-
 def _looks_like_source(
-    tree: Tree, folder: epath.Path, class_names: Sequence[str]
+    tree: tree_lib.Tree, folder: epath.Path, class_names: Sequence[str]
 ) -> bool:
     known = reserved_names(class_names)
     try:
@@ -263,7 +233,9 @@ def _looks_like_source(
 
 
 def _explain_unknown(
-    tree: Tree, unknown: dict[str, epath.Path], class_names: Sequence[str]
+    tree: tree_lib.Tree,
+    unknown: dict[str, epath.Path],
+    class_names: Sequence[str],
 ) -> str:
     found = f"Found in {tree.root}: {', '.join(unknown)}."
     for folder in unknown.values():
@@ -271,19 +243,20 @@ def _explain_unknown(
             return f"{found} Did you mean {folder}?"
     return (
         f"{found} {_expected_layout(tree.root, class_names)} "
-        f"{_explain_class_names(unknown)}"
+        f"{explain_class_names(unknown)}"
     )
 
 
-def _explain_class_names(found: Iterable[str]) -> str:
+def explain_class_names(found: Iterable[str]) -> str:
     """Says how to build with the folders that are there as classes."""
     found = list(found)
     if len(found) < 2:
         return "The option `class_names` names other classes."
     config = json.dumps({"class_names": found}, ensure_ascii=False)
     return (
-        "To take these folders for the classes, set `class_names`: "
-        f"--class_names={shlex.quote(','.join(found))} of train.py, "
+        "To take these for the classes, set `class_names`: --class_names=auto "
+        f"or --class_names={shlex.quote(cells.join_names(found))} of train.py, "
+        """--config='{"class_names": "auto"}' or """
         f"--config={shlex.quote(config)} of tfds build."
     )
 

@@ -29,15 +29,19 @@ def relative(name: str, root: str) -> Optional[str]:
         root: Path of a folder.
     """
     path = posixpath.normpath(name.replace("\\", "/"))
-    if posixpath.isabs(path):
-        path = posixpath.relpath(path, _posix(os.path.abspath(root)))
+    if not os.path.isabs(path):
+        return None if _is_above(path) else path
+    try:
+        path = _posix(os.path.relpath(path, root))
         if _is_above(path):
             # The way there may lead through a link.
-            folder, file = posixpath.split(posixpath.normpath(name))
+            folder, file = os.path.split(os.path.normpath(name))
             folder = os.path.relpath(
                 os.path.realpath(folder), os.path.realpath(root)
             )
             path = posixpath.normpath(posixpath.join(_posix(folder), file))
+    except ValueError:  # Another drive of Windows.
+        return None
     return None if _is_above(path) else path
 
 

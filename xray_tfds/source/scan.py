@@ -17,12 +17,17 @@ from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import layouts
 from xray_tfds.source import names
+from xray_tfds.source import other_folders
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
 from xray_tfds.source import tables
+from xray_tfds.source import tree as tree_lib
 
 _NOT_AN_IMAGE = "not an image"
 _NOT_IN_TABLE = "in no row of patients_csv"
+
+# Why a folder with images may be left out.
+_DOUBTED = (tree_lib.LINKED, tree_lib.NOT_LISTED, other_folders.NO_FILMS)
 
 # What readers of a source raise and catch, wherever it is found.
 SourceError = errors.SourceError
@@ -63,11 +68,8 @@ def find(
             doubled or unknown.
     """
     root = epath.Path(directory).expanduser()
-    if not root.is_dir():
-        raise SourceError(
-            f"The image folder must be an existing directory. Received: {root}"
-        )
-    tree = layouts.Tree(root)
+    layouts.check_root(root)
+    tree = tree_lib.Tree(root)
     index = index or digest_index.DigestIndex(root)
     if table is not None and table.has_labels:
         listed, cautions = _list_table(tree, table, class_names)
@@ -93,7 +95,7 @@ def find(
 
 
 def _list_folders(
-    tree: layouts.Tree, class_names: Sequence[str]
+    tree: tree_lib.Tree, class_names: Sequence[str]
 ) -> list[source_files.SourceFile]:
     """Returns the files below the class folders, not read yet."""
     files = []
@@ -112,7 +114,7 @@ def _list_folders(
 
 
 def _list_table(
-    tree: layouts.Tree, table: tables.Table, class_names: Sequence[str]
+    tree: tree_lib.Tree, table: tables.Table, class_names: Sequence[str]
 ) -> tuple[list[source_files.SourceFile], list[str]]:
     """Returns the files that a table with labels names, sorted as folders."""
     labels = {names.fold(name): name for name in class_names}
@@ -127,6 +129,7 @@ def _list_table(
                 f" (`class_names`) and splits of "
                 f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: another "
                 f"{'label' if label is None else 'split'} for {name}"
+                f"{'' if label else f'. {_explain_labels(table)}'}"
             )
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)
@@ -154,8 +157,13 @@ def _list_table(
     )
 
 
+def _explain_labels(table: tables.Table) -> str:
+    found = sorted({row.label for row in table.rows.values()})
+    return layouts.explain_class_names(found)
+
+
 def _name_patients(
-    tree: layouts.Tree,
+    tree: tree_lib.Tree,
     files: list[source_files.SourceFile],
     table: Optional[tables.Table],
 ) -> tuple[list[source_files.SourceFile], list[str]]:
@@ -191,12 +199,12 @@ def _doubt_unnamed(unnamed: list[str], total: int, outcome: str) -> list[str]:
     ]
 
 
-def _doubt_unread_folders(tree: layouts.Tree) -> list[str]:
+def _doubt_unread_folders(tree: tree_lib.Tree) -> list[str]:
     """Returns a sentence if whole folders, not single files, are left out."""
     folders = [
         (name, reason)
         for name, reason in sorted(tree.ignored.items())
-        if reason in (layouts.LINKED, layouts.NOT_LISTED)
+        if reason in _DOUBTED
     ]
     return [
         f"Folders that are left out: {len(folders)}, for example "
@@ -207,7 +215,7 @@ def _doubt_unread_folders(tree: layouts.Tree) -> list[str]:
 
 def _judge(
     file: source_files.SourceFile,
-    tree: layouts.Tree,
+    tree: tree_lib.Tree,
     index: digest_index.DigestIndex,
 ) -> Optional[source_files.SourceFile]:
     """Returns a file that is meant as an image, with its digest if known.

@@ -15,6 +15,8 @@ def test_no_line_is_wider_than_a_terminal(make, name):
     results["data"]["classes"][0]["name"] = name
     for each in results["nulls"] or ():
         each["name"] = name
+    for each in results["per_class"] or ():
+        each["class"] = name
     evaluation_results.complete(results)
     text = console.render(results, "out/report.html")
     assert max(map(len, text.splitlines())) <= 80
@@ -42,3 +44,14 @@ def test_all_that_matters_is_said():
     assert words.with_interval(comparison["auc_difference"]) in flat
     assert words.p_value(comparison["mcnemar"]["p_value"]) in flat
     assert results["robustness"]["worst"]["name"] in text
+
+
+def test_each_of_several_classes_is_said():
+    results = evaluation_results.make_multiclass()
+    lines = console.render(results, "report.html").splitlines()
+    assert len(results["per_class"]) > 2
+    for each in results["per_class"]:
+        auc = words.find(each["figures"], "auc")
+        (line,) = (x for x in lines if x.startswith(f"{each['class']} "))
+        assert line.endswith(words.interval(auc))
+        assert f" {words.number(auc['value'])} " in line

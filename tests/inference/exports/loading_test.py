@@ -1,8 +1,10 @@
 """Exports that someone has changed: none is opened, and nothing in it runs."""
 
+import os
 import shutil
 import zipfile
 
+import h5py
 import pytest
 import tensorflow as tf
 
@@ -90,6 +92,40 @@ def test_graph_that_touches_files_is_refused(savedmodel, tmp_path):
     assert not written.exists()
 
 
+def test_graph_that_calls_python_is_refused(savedmodel, tmp_path):
+    """Its function is in this process, where it could be called."""
+    ran = []
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def serve(self, image_bytes):
+            return tf.py_function(
+                lambda data: ran.append(1) or data, [image_bytes], tf.string
+            )
+
+    copy = _with_graph_of(Module(), savedmodel, tmp_path)
+    with pytest.raises(ValueError, match="EagerPyFunc"):
+        loading.open_export(copy)
+    assert not ran
+
+
+def test_h5_under_the_name_of_a_keras_file_is_refused(keras_export, tmp_path):
+    copy = shutil.copytree(keras_export, tmp_path / "copy")
+    with h5py.File(copy / "model.keras", "w") as file:
+        file.attrs["model_config"] = '{"class_name": "Lambda"}'
+    exports.rewrite(copy)
+    with pytest.raises(ValueError, match="model.keras is no file of Keras"):
+        loading.open_export(copy)
+
+
+def test_file_of_any_size_is_not_read(keras_export, tmp_path):
+    copy = shutil.copytree(keras_export, tmp_path / "copy")
+    # Sparse: it takes no room.
+    os.truncate(copy / "model.keras", 2**40)
+    with pytest.raises(ValueError, match=f"it has {2**40} bytes"):
+        loading.open_export(copy)
+
+
 def test_graph_that_saves_weights_when_called_is_refused(savedmodel, tmp_path):
     """What writes weights could write anything else."""
 
@@ -118,6 +154,9 @@ def test_graph_that_saves_weights_when_called_is_refused(savedmodel, tmp_path):
         (lambda c: c.update(files={"../run.json": "0"}), "run.json"),
         (lambda c: c.update(files={"/etc/passwd": "0"}), "passwd"),
         (lambda c: c.update(self_test=[]), "no self-test"),
+        (lambda c: c["self_test"][0].update(file="/etc/hostname"), "hostname"),
+        (lambda c: c["self_test"][0].update(file="../a"), "not opened"),
+        (lambda c: c.update(batch_size=10**12), "batch_size"),
         (lambda c: c["decision"].update(threshold=7), "7.0 is not between"),
         (lambda c: c["decision"].update(temperature=0), "0.0 is not between"),
         (lambda c: c["preparation"].pop("harmonize"), "harmonize"),

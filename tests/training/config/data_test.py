@@ -38,6 +38,23 @@ def test_data_config_adds_options_of_the_builder():
     assert config.image_options() == {"color_mode": "rgb", "on_leak": "move"}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"class_names": ("auto",)},
+        {"class_names": "auto"},
+        {"builder_config": {"class_names": "auto"}},
+        {"builder_config": {"class_names": ["auto"]}},
+    ],
+    ids=str,
+)
+def test_classes_are_found_in_folders_and_known_of_records(fields, tmp_path):
+    config = config_lib.DataConfig(images_dir=str(tmp_path), **fields)
+    assert config.finds_classes and "class_names" in config.image_options()
+    config = config_lib.DataConfig(dataset="x", **fields)
+    assert not config.finds_classes and config.image_options() == {}
+
+
 def test_choices_are_those_of_the_builder():
     assert set(config_lib.COLOR_MODES) == set(images.COLOR_MODES)
     assert set(config_lib.INTERPOLATIONS) == set(images.INTERPOLATIONS)

@@ -84,12 +84,13 @@ def parse():
     def parse_arguments(*arguments):
         values = absl_flags.FlagValues()
         defining = types.SimpleNamespace(
+            FLAGS=values,
             **{
                 name: functools.partial(
                     getattr(absl_flags, name), flag_values=values
                 )
                 for name in ("DEFINE_enum", "DEFINE_boolean", "DEFINE_string")
-            }
+            },
         )
         flags_lib.define(defining)
         # Of absl's own, which read it.
@@ -167,6 +168,13 @@ def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
     assert f"--images_dir={tmp_path / 'images'}\n" in flags_lib.write(values)
 
 
+def test_imagenet_is_no_path(parse):
+    flags = parse("--dataset=x", "--model=MobileNet", "--weights=imagenet")
+    _, config = flags_lib.read(flags)
+    assert config.weights == "imagenet"
+    assert "--weights=imagenet" in flags_lib.write(flags)
+
+
 @pytest.mark.parametrize("name", ["images_dir", "data_dir", "workdir"])
 def test_empty_path_is_not_the_current_directory(name, parse):
     with pytest.raises(ValueError, match=f"`{name}` must be a path"):
@@ -185,3 +193,25 @@ def test_empty_path_is_not_the_current_directory(name, parse):
 def test_bad_augmentation_is_refused_as_flags_are_read(flag, message, parse):
     with pytest.raises(ValueError, match=message):
         flags_lib.read(parse("--dataset=x", flag))
+
+
+def test_program_that_runs_again_in_a_process_has_its_flags_alone():
+    values = absl_flags.FlagValues()
+    defining = types.SimpleNamespace(
+        FLAGS=values,
+        **{
+            name: functools.partial(
+                getattr(absl_flags, name), flag_values=values
+            )
+            for name in ("DEFINE_enum", "DEFINE_boolean", "DEFINE_string")
+        },
+    )
+    absl_flags.DEFINE_string("of_others", None, "", flag_values=values)
+    # As `%run` does it in a notebook: one program, again, and another.
+    flags_lib.define(defining)
+    values(["train.py", "--epochs=3", "--of_others=x"])
+    flags_lib.define(defining)
+    assert not values["epochs"].present
+    flags_lib.define(defining, options.DATA)
+    assert "epochs" not in values and "images_dir" in values
+    assert values["of_others"].value == "x"

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 
 from PIL import Image
@@ -206,7 +205,7 @@ def test_signal_ends_after_the_step_and_leaves_a_usable_workdir(
 ):
     def send(batch, logs):
         if len(seen) == 1 and batch == 1:
-            os.kill(os.getpid(), signum)
+            signal.raise_signal(signum)
 
     seen = []
     before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
@@ -239,8 +238,8 @@ def test_signal_before_the_first_epoch_ends_leaves_a_model(tmp_path):
         tmp_path,
         callbacks=[
             keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda batch, logs: os.kill(
-                    os.getpid(), signal.SIGTERM
+                on_train_batch_end=lambda batch, logs: signal.raise_signal(
+                    signal.SIGTERM
                 )
             )
         ],

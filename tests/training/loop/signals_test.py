@@ -1,6 +1,5 @@
 """Signals as requests to stop."""
 
-import os
 import signal
 import threading
 
@@ -14,7 +13,7 @@ def test_first_signal_asks_to_stop(signum):
     before = signal.getsignal(signum)
     with signals.stop_on_signals() as stop:
         assert not stop and stop.signum is None
-        os.kill(os.getpid(), signum)
+        signal.raise_signal(signum)
         assert stop
         assert stop.signum == signum
     assert signal.getsignal(signum) == before
@@ -32,8 +31,8 @@ def python_sigint():
 def test_second_signal_acts_as_before():
     with pytest.raises(KeyboardInterrupt):
         with signals.stop_on_signals():
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_handlers_are_put_back_after_an_error():

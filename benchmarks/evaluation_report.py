@@ -1,6 +1,6 @@
 """Seconds and memory of the statistics of an evaluation, and of its report.
 
-    python benchmarks/evaluation.py [--num_images=5000]
+    python benchmarks/evaluation_report.py [--num_images=5000]
 
 Draws the scores of two networks that do not exist, two images of each patient,
 and does what `evaluate.py` does with scores: threshold and temperature, all
