@@ -2,12 +2,14 @@
 #
 #   make train                     the lesson on a synthetic sample, evaluated
 #   make train IMAGES=my/xrays     the lesson on your own folders
+#   make train RECIPE=accurate     another of recipes/
 #   make test                      the test suite
 #   make docs                      the documentation, as a site in site/
 #   PYTHON=python3.12 make test    with another interpreter
 
 PYTHON ?= python3
 IMAGES ?= data/sample
+RECIPE ?= lesson
 FLAGS ?=
 PYTEST_FLAGS ?=
 
@@ -25,7 +27,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 train: $(STAMP) $(if $(subst data/sample,,$(IMAGES)),,data/sample)
-	.venv/bin/python train.py --flagfile=recipes/lesson.flags \
+	.venv/bin/python train.py --flagfile=recipes/$(RECIPE).flags \
 	    $(call quote,--images_dir=$(IMAGES)) --data_dir=data/records $(FLAGS)
 	@echo
 	.venv/bin/python evaluate.py $(filter --workdir=%,$(FLAGS))

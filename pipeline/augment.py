@@ -141,7 +141,7 @@ def _augment_batch(
     taps = affine.fetch(images, params, config, jit_compile=jit_compile)
     colour = {
         name: params_lib.as_float64(params[name])
-        for name in ("channel_shift_intensity", "brightness")
+        for name in intensity.PARAMS
         if not params_lib.is_off(params, name)
     }
     if not jit_compile or config.preprocessing_function is not None:
@@ -176,7 +176,7 @@ def _finish(
     statistics: statistics_lib.Statistics | None,
     seeds: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Does all that is elementwise: blend, colour, normalise."""
+    """Does all that follows the fetching: blend, colour, normalise."""
     images = _colour(taps, colour, config)
     images = _back(images, config)
     return intensity.apply_standardize(images, config, statistics, seeds)

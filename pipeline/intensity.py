@@ -1,4 +1,4 @@
-"""Pixel values: channel shift, brightness and normalisation, on batches."""
+"""Pixel values: colour, sharpness and normalisation, on batches."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import config as config_lib
+from pipeline import detail
 from pipeline import params as params_lib
 from pipeline import preprocessing
 from pipeline import statistics as statistics_lib
+
+# What `apply_colour` takes of the parameters.
+PARAMS = ("channel_shift_intensity", "brightness", "sharpness", "gamma")
 
 _EPSILON = 1e-6  # Keras adds it to every standard deviation
 
@@ -25,7 +29,7 @@ def apply_colour(
     *,
     within_bytes: bool = False,
 ) -> tf.Tensor:
-    """Applies channel shift and brightness, whichever is on.
+    """Applies channel shift, brightness, sharpness, gamma: those that are on.
 
     Args:
         images: float32 `[batch, height, width, channels]`, in grey levels.
@@ -43,6 +47,11 @@ def apply_colour(
     if not params_lib.is_off(params, "brightness"):
         factor = _per_image(params["brightness"])
         images = _brighten(images, factor, within_bytes)
+    if not params_lib.is_off(params, "sharpness"):
+        images = detail.scale(images, _per_image(params["sharpness"]))
+    if not params_lib.is_off(params, "gamma"):
+        levels = tf.clip_by_value(images, 0, 255) / 255
+        images = 255 * levels ** _per_image(params["gamma"])
     return images
 
 
@@ -79,6 +88,8 @@ def apply_standardize(
     if config.rescale:
         # The factor itself is rounded to float32, then multiplied.
         images *= tf.constant(config.rescale, tf.float32)
+    if config.local_contrast_normalization:
+        images = _normalize_contrast(images, config)
     if config.samplewise_center:
         images -= _mean(images)
     if config.samplewise_std_normalization:
@@ -151,6 +162,15 @@ def _preprocess(
         fn_output_signature=tf.float32,
     )
     return tf.ensure_shape(processed, images.shape)
+
+
+def _normalize_contrast(
+    images: tf.Tensor, config: config_lib.AugmentConfig
+) -> tf.Tensor:
+    if config.data_format == config_lib.DATA_FORMATS[0]:
+        return detail.normalize(images)
+    images = detail.normalize(tf.transpose(images, [0, 2, 3, 1]))
+    return tf.transpose(images, [0, 3, 1, 2])
 
 
 def _mean(images: tf.Tensor) -> tf.Tensor:
