@@ -67,21 +67,20 @@ class Tree:
         self.ignored[self.name(path) + end] = reason
 
     def list(self, folder: epath.Path) -> dict[str, epath.Path]:
-        """Returns name -> path of what is in a folder and not hidden.
+        """As `entries`, without the last: name -> path."""
+        return {name: path for name, path, _ in self.entries(folder)}
+
+    def entries(self, folder: epath.Path) -> files_lib.Entries:
+        """Returns what is in a folder and not hidden.
 
         Raises:
             PermissionError: If it may not be listed.
         """
-        # `iterdir` leaves out what ends in `~`.
-        listed = (
-            sorted(os.listdir(folder))
-            if files_lib.is_local(folder)
-            else sorted(path.name for path in folder.iterdir())
-        )
-        found = {name: folder / name for name in listed}
-        for name in [n for n in found if n.startswith(".") or n == "__MACOSX"]:
-            self.ignore(found.pop(name), _HIDDEN)
-        return found
+        found = files_lib.list_folder(folder)
+        kept = [e for e in found if e[0][0] != "." and e[0] != "__MACOSX"]
+        for name in {e[0] for e in found} - {e[0] for e in kept}:
+            self.ignore(folder / name, _HIDDEN)
+        return kept
 
     def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
         """Returns the folders of folders; the files beside them are left out.
@@ -181,8 +180,10 @@ def find_classes(
 
 def walk(
     tree: Tree, folder: epath.Path, reserved: Iterable[str]
-) -> list[epath.Path]:
-    """Returns the files below a folder in the order of `flow_from_directory`.
+) -> dict[str, epath.Path]:
+    """Returns name in the tree -> path of the files below a folder.
+
+    They are in the order of `flow_from_directory`.
 
     Args:
         tree: Takes up what is left out.
@@ -198,16 +199,16 @@ def walk(
     found = []
     while pending:
         current = pending.pop()
-        directory = current.as_posix()
+        directory = tree.name(current)
         try:
-            listed = tree.list(current)
+            listed = tree.entries(current)
         except PermissionError as error:
             if current == folder:
                 raise _no_permission(folder) from error
             tree.ignore(current, NOT_LISTED)
             continue
-        for name, path in listed.items():
-            if not path.is_dir():
+        for name, path, is_folder in listed:
+            if not is_folder:
                 found.append((directory, name, path))
             elif names.fold(name) in reserved:
                 raise errors.SourceError(
@@ -219,7 +220,10 @@ def walk(
                 tree.ignore(path, LINKED)
             else:
                 pending.append(path)
-    return [path for _, _, path in sorted(found, key=lambda item: item[:2])]
+    return {
+        f"{directory}/{name}" if directory else name: path
+        for directory, name, path in sorted(found, key=lambda item: item[:2])
+    }
 
 
 def reserved_names(class_names: Iterable[str]) -> set[str]:
