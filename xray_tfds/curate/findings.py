@@ -62,6 +62,13 @@ class Findings(Sequence[examine.ExaminedFile]):
         self.columns = columns
         self._texts = {name: texts_of(columns, name) for name in _TEXTS}
 
+    @classmethod
+    def of(cls, examined: Sequence[examine.ExaminedFile]) -> Findings:
+        """Returns the columns of files, which may be such already."""
+        if isinstance(examined, cls):
+            return examined
+        return cls([each.file for each in examined], to_columns(examined))
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -95,6 +102,10 @@ class Findings(Sequence[examine.ExaminedFile]):
             **{name: texts[index] for name, texts in self._texts.items()},
             "signature": self.signature(index),
         }
+
+    def text(self, name: str) -> Texts:
+        """Returns a column of strings."""
+        return self._texts[name]
 
     def digest(self, name: str, index: int) -> str:
         """Returns a digest as hexadecimals; empty if there is none."""
@@ -140,9 +151,7 @@ def text_columns(name: str, texts: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def to_columns(examined: Sequence[examine.ExaminedFile]) -> Columns:
-    """Returns the columns of files; a `Findings` gives its own."""
-    if isinstance(examined, Findings):
-        return examined.columns
+    """Returns the columns of files."""
     columns: dict[str, np.ndarray] = {
         name: np.array([getattr(each, name) for each in examined], dtype)
         for name, dtype in _NUMBERS.items()
