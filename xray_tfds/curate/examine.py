@@ -86,8 +86,9 @@ def know_none(file: source_files.SourceFile) -> None:
 
 
 def record_digest(png: bytes) -> str:
-    """Returns the BLAKE2b of a record's PNG, as hexadecimal digits."""
-    return hashlib.blake2b(png, digest_size=RECORD_DIGEST_SIZE).hexdigest()
+    """Returns the start of the SHA-256 of a record's PNG, as hexadecimals."""
+    # Many processors have instructions for it: half of the time of BLAKE2b.
+    return hashlib.sha256(png).hexdigest()[: 2 * RECORD_DIGEST_SIZE]
 
 
 def examine(

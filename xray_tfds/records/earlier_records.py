@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import itertools
 import os
 import struct
 from typing import NamedTuple
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # https://www.tensorflow.org/tutorials/load_data/tfrecord
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM_BYTES = 4
+
+# Records that a thread reads before it is given others.
+_AT_ONCE = 64
 
 
 class _Place(NamedTuple):
@@ -93,7 +97,13 @@ def _find_pngs(directory: epath.Path, wanted: set[str]) -> dict[str, _Place]:
     """Returns digest -> place of the PNGs that are wanted and sound."""
     paths = sorted(p for p in directory.iterdir() if ".tfrecord-" in p.name)
     places = [place for path in paths for place in _walk(os.fspath(path))]
-    digests = parallel.ordered_map(_digest, places)
+    chunks = [
+        places[start : start + _AT_ONCE]
+        for start in range(0, len(places), _AT_ONCE)
+    ]
+    digests = itertools.chain.from_iterable(
+        parallel.ordered_map(_digests, chunks)
+    )
     return {
         digest: place
         for digest, place in zip(digests, places)
@@ -118,9 +128,9 @@ def _walk(path: str) -> Iterator[_Place]:
             file.seek(start)
 
 
-def _digest(place: _Place) -> str:
-    """Returns the digest of the PNG at a place; of nothing if it is damaged."""
-    return examine_lib.record_digest(_read_png(place))
+def _digests(places: list[_Place]) -> list[str]:
+    """Returns the digests of PNGs; of nothing where one is damaged."""
+    return [examine_lib.record_digest(_read_png(place)) for place in places]
 
 
 def _read_png(place: _Place) -> bytes:

@@ -9,6 +9,7 @@ has a checksum for each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -41,12 +42,13 @@ _FORMAT = 1
 _HEADER = "header"
 
 # Distributions that decode, where they are installed, and the libraries within
-# Pillow.
+# Pillow. Not zlib, all versions of which inflate alike: which of them a process
+# has depends on what it has imported first.
 _DECODERS = (
     *("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg"),
     *("pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"),
 )
-_CODECS = ("jpg", "jpg_2000", "libtiff", "zlib")
+_CODECS = ("jpg", "jpg_2000", "libtiff")
 
 
 def write(
@@ -66,11 +68,21 @@ def write(
     header = json.dumps({**identity(config), "hash_key": hash_key})
     arrays: dict[str, Any] = {
         _HEADER: np.frombuffer(header.encode(), np.uint8),
-        **findings_lib.to_columns(examined),
+        **findings_lib.to_columns(
+            # When a file was written is for the index of digests to know.
+            [_without_stamp(each) for each in examined]
+        ),
     }
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     (folder / FILE).write_bytes(buffer.getvalue())
+
+
+def _without_stamp(
+    examined: examine_lib.ExaminedFile,
+) -> examine_lib.ExaminedFile:
+    file = dataclasses.replace(examined.file, stamp=None)
+    return dataclasses.replace(examined, file=file)
 
 
 def read(
