@@ -92,7 +92,8 @@ class DigestIndex:
             # A name of its own: several builders may write at a time.
             descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=0)
+                # Not `dump`, nor an indent, which are written in Python.
+                file.write(json.dumps(content))
             os.replace(new, path)
         except OSError:
             # It only saves time; the folder may be read-only, or full.
