@@ -1,8 +1,8 @@
 """What was decoded for earlier records is decoded once."""
 
+import hashlib
 import io
 import json
-import os
 import pathlib
 import shutil
 
@@ -15,6 +15,8 @@ from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.records import findings_file
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
 
 _OPTIONS = {"image_size": (32, 24), "max_bad_fraction": 0.5}
 
@@ -208,16 +210,13 @@ def test_films_of_damaged_records_are_decoded_anew(grown, tmp_path, decoded):
 
 def test_file_whose_change_does_not_show_is_found_by_rehash(grown):
     images, records = grown
-    (index,) = records.parents[2].glob("index-*.json")
     before = _prepare(images, records.parents[3])
-    (index,) = pathlib.Path(before.data_dir).parents[2].glob("index-*.json")
-    content = json.loads(index.read_text())
     film = images / "normal" / "IM-0001-0003.png"
+    digest = hashlib.sha256(film.read_bytes()).hexdigest()
     image_trees.write_images(images, ["normal/IM-0001-0003.png"], seed=5)
-    status = os.stat(film)
-    row = content["files"]["normal/IM-0001-0003.png"]
-    row[:3] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    index.write_text(json.dumps(content))
+    index = digest_index.DigestIndex(images)
+    index.note("normal/IM-0001-0003.png", files_lib.look(film), (digest, ""))
+    index.save(pathlib.Path(before.data_dir).parents[2])
     assert _prepare(images, records.parents[3]).data_dir == before.data_dir
     after = _prepare(images, records.parents[3], rehash=True)
     assert after.data_dir != before.data_dir
