@@ -180,6 +180,7 @@ def _open_builder(data_config):
                 data_config.images_dir,
                 data_config.data_dir or _RECORDS_DIR,
                 **image_options,
+                rehash=data_config.rehash,
             )
         except ImportError as error:
             # A library for files of the folder, which it names.
