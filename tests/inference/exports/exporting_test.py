@@ -1,5 +1,6 @@
 """Runs exported, and opened again as what they were."""
 
+import dataclasses
 import importlib.util
 import json
 
@@ -12,11 +13,13 @@ from inference import predictor as predictor_lib
 from inference import scoring
 from inference.exports import config as config_lib
 from inference.exports import exporting
+from inference.exports import keras_file
 from inference.exports import libraries
+from inference.exports import litert_file
 from inference.exports import loading
 from inference.exports import manifest as manifest_lib
 from inference.exports import onnx_file
-from inference.exports import verification
+import pipeline
 from tests.helpers import exports
 from tests.helpers import processes
 from tests.helpers import programs
@@ -166,7 +169,16 @@ def test_threshold_and_temperature_are_in_the_graph(workdir, tmp_path):
 
 
 def test_nothing_is_left_where_scores_differ(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(verification, "_TOLERANCE", -1.0)
+    write = keras_file.write
+
+    def write_others(members, directory):
+        model = members[0].model
+        weights = model.get_weights()
+        model.set_weights([weight * np.float32(1.001) for weight in weights])
+        write(members, directory)
+        model.set_weights(weights)
+
+    monkeypatch.setattr(keras_file, "write", write_others)
     with pytest.raises(ValueError, match="does not say what the run says"):
         exports.export(trained[0], tmp_path / "out", "keras")
     assert not any(tmp_path.iterdir())
@@ -185,6 +197,16 @@ def test_convnext_has_no_onnx():
 
     with pytest.raises(ValueError, match="ConvNeXtTiny.*--format=litert"):
         onnx_file.check(Run())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["samplewise_center", "samplewise_std_normalization", "zca_whitening"],
+)
+def test_images_normalised_in_float64_have_no_litert(name, run):
+    augment = pipeline.AugmentConfig(**{name: True})
+    with pytest.raises(ValueError, match=f"--format=onnx.*{name}"):
+        litert_file.check(dataclasses.replace(run, augment=augment))
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "litert"])
