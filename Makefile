@@ -2,11 +2,14 @@
 #
 #   make train                     the lesson on a synthetic sample, evaluated
 #   make train IMAGES=my/xrays     the lesson on your own folders
+#   make train RECIPE=accurate     another of recipes/
 #   make test                      the test suite
+#   make docs                      the documentation, as a site in site/
 #   PYTHON=python3.12 make test    with another interpreter
 
 PYTHON ?= python3
 IMAGES ?= data/sample
+RECIPE ?= lesson
 FLAGS ?=
 PYTEST_FLAGS ?=
 
@@ -18,13 +21,13 @@ STAMP := .venv/installed-for-python$(VERSION)
 # A folder's name may hold spaces and quotes.
 quote = '$(subst ','\'',$(1))'
 
-.PHONY: help train test lint clean
+.PHONY: help train test lint docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
 train: $(STAMP) $(if $(subst data/sample,,$(IMAGES)),,data/sample)
-	.venv/bin/python train.py --flagfile=recipes/lesson.flags \
+	.venv/bin/python train.py --flagfile=recipes/$(RECIPE).flags \
 	    $(call quote,--images_dir=$(IMAGES)) --data_dir=data/records $(FLAGS)
 	@echo
 	.venv/bin/python evaluate.py $(filter --workdir=%,$(FLAGS))
@@ -37,6 +40,11 @@ lint: $(STAMP)
 	.venv/bin/python -m flake8
 	.venv/bin/python -m isort --check --diff .
 	.venv/bin/python -m mypy
+
+docs: $(STAMP)-with-docs
+	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet \
+	    docs site
+	@echo "Open site/index.html"
 
 data/sample: | $(STAMP)
 	.venv/bin/python -m xray_tfds.sample $@
@@ -51,6 +59,10 @@ $(STAMP): setup.cfg pyproject.toml
 	    .venv/bin/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
+$(STAMP)-with-docs: $(STAMP)
+	.venv/bin/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
 # Records in data/ and models in runs/ stay: they are the user's.
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .hypothesis
+	rm -rf .venv build site *.egg-info .mypy_cache .pytest_cache .hypothesis

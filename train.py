@@ -102,7 +102,7 @@ def _check_files(config):
         config.workdir
     )
     if config.weights is not None and begins:
-        weight_files.check_weights_path(config.weights)
+        weight_files.check_weights(config.weights, config.model)
 
 
 def _find_cluster(config):
@@ -180,6 +180,7 @@ def _open_builder(data_config):
                 data_config.images_dir,
                 data_config.data_dir or _RECORDS_DIR,
                 **image_options,
+                rehash=data_config.rehash,
             )
         except ImportError as error:
             # A library for files of the folder, which it names.

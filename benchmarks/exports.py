@@ -46,10 +46,11 @@ _MODULES = {
 
 # The smallest of each family.
 _NETWORKS = (
-    *("lesson", "residual", "MobileNet", "MobileNetV2", "MobileNetV3Small"),
-    *("MobileNetV3Large", "EfficientNetB0", "EfficientNetV2B0", "ResNet50"),
-    *("ResNet50V2", "DenseNet121", "Xception", "InceptionV3", "NASNetMobile"),
-    *("VGG16", "ConvNeXtTiny", "InceptionResNetV2"),
+    *("lesson", "residual", "efficientnet_lite0", "MobileNet", "MobileNetV2"),
+    *("MobileNetV3Small", "MobileNetV3Large", "EfficientNetB0"),
+    *("EfficientNetV2B0", "ResNet50", "ResNet50V2", "DenseNet121", "Xception"),
+    *("InceptionV3", "NASNetMobile", "VGG16", "ConvNeXtTiny"),
+    "InceptionResNetV2",
 )
 _CLASSES = ("first", "second", "third")
 _NUM_IMAGES = 16

@@ -38,8 +38,8 @@ def curves(
         num_rounds: Of the bootstrap.
 
     Returns:
-        {"roc": {"fpr", "tpr", "low", "high"},
-         "precision_recall": {"recall", "precision", "low", "high"}}
+        A dictionary with `roc`, which holds `fpr`, `tpr`, `low` and `high`, and
+        `precision_recall`, which holds `recall`, `precision`, `low` and `high`;
         of 101 points each, None in the place of a curve where a class has no
         example, and of the ends of a band where there is one patient. With
         more than two classes it is that for each class against the rest, by

@@ -168,8 +168,8 @@ def _check_origin(
         raise ValueError(
             f"The export in {export.directory} is of other weights than "
             f"{run.weights} of {workdir}: of another run, or of this one "
-            "before it went on. Name its run with --workdir (of several all, "
-            "as they were named), or export again: python export.py "
+            "before it was resumed. Name its run with --workdir (of several "
+            "all, as they were named), or export again: python export.py "
             f"--workdir={workdir}."
         )
 

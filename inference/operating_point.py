@@ -113,9 +113,9 @@ class _OtherWeightsError(ValueError):
     def __init__(self, file: pathlib.Path) -> None:
         super().__init__(
             f"The threshold in {file} was chosen for other weights than those "
-            "that are used now: the run went on, or --model names its other "
-            f"model. python evaluate.py --workdir={file.parent} chooses one "
-            "for these; add the same --model."
+            "that are used now: the run was resumed, or --model names its "
+            f"other model. python evaluate.py --workdir={file.parent} chooses "
+            "one for these; add the same --model."
         )
 
 

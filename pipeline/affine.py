@@ -57,7 +57,13 @@ def fetch(
         params, image_shape, config.keras_quirks
     )
     if order > 1:
-        warped = spline.interpolate(images, coordinates, config)
+        warped = spline.interpolate(
+            images,
+            coordinates,
+            config,
+            dtype=tf.float64 if exact else tf.float32,
+            jit_compile=jit_compile,
+        )
         return interpolation.Taps("pixel", warped)
     fast &= jit_compile
     if fast and fixed_point.is_applicable(image_shape, images.dtype, config):
@@ -67,7 +73,6 @@ def fetch(
         coordinates,
         config.fill_mode,
         order=order,
-        weight_dtype=tf.float64 if exact else tf.float32,
         jit_compile=jit_compile,
     )
 
@@ -91,7 +96,7 @@ def _fetch_crop(
     pixels, weights, inside = xla.compile_if(jit_compile, _shift)(
         images, moves, config.fill_mode, config.keras_quirks
     )
-    return interpolation.Taps("cell", pixels, weights, inside)
+    return interpolation.Taps("cell", pixels, (), weights, inside)
 
 
 def _shift(

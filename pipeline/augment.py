@@ -44,8 +44,7 @@ def apply_transform(
     def transform(images: tf.Tensor) -> tf.Tensor:
         images = _channels_last(images, config)
         taps = affine.fetch(images, params, config)
-        images = interpolation.blend(taps, config.cval)
-        images = intensity.apply_colour(images, params, config)
+        images = _colour(taps, params, config)
         return _back(images, config)
 
     return _on_batch(transform, image)
@@ -142,14 +141,32 @@ def _augment_batch(
     taps = affine.fetch(images, params, config, jit_compile=jit_compile)
     colour = {
         name: params_lib.as_float64(params[name])
-        for name in ("channel_shift_intensity", "brightness")
+        for name in intensity.PARAMS
         if not params_lib.is_off(params, name)
     }
     if not jit_compile or config.preprocessing_function is not None:
         seeds = params.get("preprocessing_seed")
         return _finish(taps, colour, config, statistics, seeds)
     finish = _compiled_finish(config, taps.layout, statistics)
-    return finish(taps.pixels, taps.weights, taps.inside, colour)
+    return finish(taps[1:], colour)
+
+
+def _colour(
+    taps: interpolation.Taps,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+) -> tf.Tensor:
+    """Blends what was fetched, and shifts grey levels."""
+    # Brightness truncates to whole grey levels: an error of one rounding in
+    # float32 would become one of a level.
+    exact = not params_lib.is_off(params, "brightness")
+    images = interpolation.blend(
+        taps, config, tf.float64 if exact else tf.float32
+    )
+    within = taps.is_byte and (
+        config.fill_mode != "constant" or 0 <= config.cval <= 255
+    )
+    return intensity.apply_colour(images, params, config, within_bytes=within)
 
 
 def _finish(
@@ -159,9 +176,8 @@ def _finish(
     statistics: statistics_lib.Statistics | None,
     seeds: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Does all that is elementwise: blend, colour, normalise."""
-    images = interpolation.blend(taps, config.cval)
-    images = intensity.apply_colour(images, colour, config)
+    """Does all that follows the fetching: blend, colour, normalise."""
+    images = _colour(taps, colour, config)
     images = _back(images, config)
     return intensity.apply_standardize(images, config, statistics, seeds)
 
@@ -174,13 +190,8 @@ def _compiled_finish(
 ) -> Callable[..., tf.Tensor]:
     """Returns `_finish` compiled for one configuration."""
 
-    def finish(
-        pixels: tf.Tensor,
-        weights: tuple[tf.Tensor, ...],
-        inside: tuple[tf.Tensor, ...],
-        colour: params_lib.Params,
-    ) -> tf.Tensor:
-        taps = interpolation.Taps(layout, pixels, weights, inside)
+    def finish(fetched: tuple[Any, ...], colour: params_lib.Params) -> Any:
+        taps = interpolation.Taps(layout, *fetched)
         return _finish(taps, colour, config, statistics)
 
     compiled: Callable[..., tf.Tensor] = tf.function(

@@ -40,6 +40,7 @@ number = _number(lambda value: True, "a finite number")
 positive = _number(lambda value: value > 0, "a positive number")
 not_negative = _number(lambda value: value >= 0, "a number of 0 or more")
 share = _number(lambda value: 0 <= value < 1, "a number from 0 to below 1")
+closed_share = _number(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 
 
 def integer(lowest: int, highest: int | None = None) -> Check:

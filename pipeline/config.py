@@ -23,6 +23,9 @@ DataFormat = Literal["channels_last", "channels_first"]
 FILL_MODES: tuple[FillMode, ...] = typing.get_args(FillMode)
 DATA_FORMATS: tuple[DataFormat, ...] = typing.get_args(DataFormat)
 
+# Arguments that Keras's generator does not have.
+OURS = ("sharpness_range", "gamma_range", "local_contrast_normalization")
+
 AUGMENTATION = options.Group(
     "Augmentation (of training images; names and units of Keras)"
 )
@@ -37,7 +40,8 @@ class AugmentConfig:
     brightness, `preprocessing_function`, `rescale`, samplewise centring and
     scaling, featurewise centring and scaling, ZCA. So `cval`,
     `channel_shift_range` and `brightness_range` are in the units of the stored
-    image, 0 to 255.
+    image, 0 to 255. Of those that Keras does not have, `sharpness_range` and
+    `gamma_range` follow brightness, `local_contrast_normalization` `rescale`.
     """
 
     featurewise_center: bool = AUGMENTATION.option(
@@ -55,6 +59,12 @@ class AugmentConfig:
         False,
         "Divide by each image's own standard deviation.",
         details="Switches `samplewise_center` on.",
+    )
+    local_contrast_normalization: bool = AUGMENTATION.option(
+        False,
+        "Subtract the mean of each pixel's surroundings and divide by their "
+        "standard deviation.",
+        details="Not one of Keras's. `detail.normalize` has the formula.",
     )
     zca_whitening: bool = AUGMENTATION.option(
         False,
@@ -115,6 +125,20 @@ class AugmentConfig:
         0.0,
         "Grey levels, either way; one draw for all channels of an image.",
         check=checks.optional(checks.number, 0),
+    )
+    sharpness_range: float = AUGMENTATION.option(
+        0.0,
+        "Blur or sharpen: fine detail is multiplied by a factor uniform in 1 "
+        "plus or minus this, at most 1.",
+        details="Not one of Keras's. `detail.scale` has the formula.",
+        check=checks.optional(checks.closed_share, 0.0),
+    )
+    gamma_range: float = AUGMENTATION.option(
+        0.0,
+        "Darken or brighten: grey values of 0 to 1 to the power of 2**u, u "
+        "uniform in plus or minus this.",
+        details="Not one of Keras's. Values are clipped to 0 to 255 before.",
+        check=checks.optional(checks.not_negative, 0.0),
     )
     fill_mode: FillMode = AUGMENTATION.option(
         "nearest", "How points outside the image are filled."
@@ -209,6 +233,7 @@ class AugmentConfig:
 
         names = {field.name for field in dataclasses.fields(cls)}
         names -= {"validation_split", "keras_quirks", "statistics"}
+        names -= set(OURS)
         fitted = {
             name: getattr(image_data_generator, name)
             for name in ("mean", "std", "zca_whitening_matrix")

@@ -1,4 +1,4 @@
-"""Pixel values: channel shift, brightness and normalisation, on batches."""
+"""Pixel values: colour, sharpness and normalisation, on batches."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import config as config_lib
+from pipeline import detail
 from pipeline import params as params_lib
 from pipeline import preprocessing
 from pipeline import statistics as statistics_lib
+
+# What `apply_colour` takes of the parameters.
+PARAMS = ("channel_shift_intensity", "brightness", "sharpness", "gamma")
 
 _EPSILON = 1e-6  # Keras adds it to every standard deviation
 
@@ -22,13 +26,16 @@ def apply_colour(
     images: tf.Tensor,
     params: params_lib.Params,
     config: config_lib.AugmentConfig,
+    *,
+    within_bytes: bool = False,
 ) -> tf.Tensor:
-    """Applies channel shift and brightness, whichever is on.
+    """Applies channel shift, brightness, sharpness, gamma: those that are on.
 
     Args:
         images: float32 `[batch, height, width, channels]`, in grey levels.
         params: Dictionary as `params.sample_params` returns it.
         config: `keras_quirks` is used.
+        within_bytes: Whether all values are known to be from 0 to 255.
 
     Returns:
         float32, the shape of `images`.
@@ -38,7 +45,13 @@ def apply_colour(
         axes = (1, 2, 3) if config.keras_quirks else (1, 2)
         images = _shift_channels(images, shift, axes)
     if not params_lib.is_off(params, "brightness"):
-        images = _brighten(images, _per_image(params["brightness"]))
+        factor = _per_image(params["brightness"])
+        images = _brighten(images, factor, within_bytes)
+    if not params_lib.is_off(params, "sharpness"):
+        images = detail.scale(images, _per_image(params["sharpness"]))
+    if not params_lib.is_off(params, "gamma"):
+        levels = tf.clip_by_value(images, 0, 255) / 255
+        images = 255 * levels ** _per_image(params["gamma"])
     return images
 
 
@@ -75,6 +88,8 @@ def apply_standardize(
     if config.rescale:
         # The factor itself is rounded to float32, then multiplied.
         images *= tf.constant(config.rescale, tf.float32)
+    if config.local_contrast_normalization:
+        images = _normalize_contrast(images, config)
     if config.samplewise_center:
         images -= _mean(images)
     if config.samplewise_std_normalization:
@@ -103,7 +118,9 @@ def _shift_channels(
     return tf.clip_by_value(images + shift, lowest, highest)
 
 
-def _brighten(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+def _brighten(
+    images: tf.Tensor, factor: tf.Tensor, within_bytes: bool
+) -> tf.Tensor:
     """Multiplies by `factor` as Keras does: through 8-bit pixels of PIL."""
     channels = images.shape[-1]
     if channels not in (1, 3, 4):
@@ -111,16 +128,24 @@ def _brighten(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
             "`brightness_range` needs images of 1, 3 or 4 channels. "
             f"Received: image.shape={images.shape}"
         )
+    if within_bytes:
+        return _scale_bytes(images, factor)
     lowest = tf.reduce_min(images, [1, 2, 3], keepdims=True)
     span = tf.reduce_max(images, [1, 2, 3], keepdims=True) - lowest
     stretched = (lowest < 0) | (lowest + span > 255)
     span = tf.where(span > 0, span, 1.0)
     pixels = tf.where(stretched, (images - lowest) / span * 255, images)
-    pixels = tf.floor(pixels)
-    bright = tf.clip_by_value(tf.floor(pixels * factor), 0, 255)
-    if channels == 4:
-        bright = tf.concat([bright[..., :3], pixels[..., 3:]], -1)
+    bright = _scale_bytes(pixels, factor)
     return tf.where(stretched, bright / 255 * span + lowest, bright)
+
+
+def _scale_bytes(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Does what PIL does to pixels from 0 to 255; alpha stays as it is."""
+    pixels = tf.floor(images)
+    bright = tf.clip_by_value(tf.floor(pixels * factor), 0, 255)
+    if images.shape[-1] == 4:
+        bright = tf.concat([bright[..., :3], pixels[..., 3:]], -1)
+    return bright
 
 
 def _preprocess(
@@ -137,6 +162,15 @@ def _preprocess(
         fn_output_signature=tf.float32,
     )
     return tf.ensure_shape(processed, images.shape)
+
+
+def _normalize_contrast(
+    images: tf.Tensor, config: config_lib.AugmentConfig
+) -> tf.Tensor:
+    if config.data_format == config_lib.DATA_FORMATS[0]:
+        return detail.normalize(images)
+    images = detail.normalize(tf.transpose(images, [0, 2, 3, 1]))
+    return tf.transpose(images, [0, 3, 1, 2])
 
 
 def _mean(images: tf.Tensor) -> tf.Tensor:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from pipeline import boundary
+from pipeline import config as config_lib
 from pipeline import fixed_point
 from pipeline import geometry
 from pipeline import xla
@@ -22,7 +23,7 @@ from pipeline import xla
 # pixel: the value itself;
 # cell: one corner of the cells of a grid, one row and column larger;
 # packed: four uint8 corners of a cell in one uint32;
-# fixed: the same, and weights are terms of fixed-point coordinates;
+# fixed: the same, and coordinates are in fixed point;
 # corners: four corners of a cell along the last axis.
 Layout = Literal["pixel", "cell", "packed", "fixed", "corners"]
 
@@ -36,6 +37,8 @@ class Taps(NamedTuple):
         layout: What an entry of `pixels` holds.
         pixels: `[batch, height, width, channels]`, one larger for "cell", with
             a last axis of 4 for "corners".
+        coordinates: Empty, or terms of the source rows and columns, which
+            weights are computed from: cheaper than to write and read them.
         weights: Empty, or the weights of the bottom and of the right corners,
             float, broadcasting against an image batch.
         inside: Empty, or one bool array broadcasting against an image batch:
@@ -44,32 +47,47 @@ class Taps(NamedTuple):
 
     layout: Layout
     pixels: tf.Tensor
+    coordinates: tuple[geometry.Terms, ...] = ()
     weights: tuple[tf.Tensor, ...] = ()
     inside: tuple[tf.Tensor, ...] = ()
 
+    @property
+    def is_byte(self) -> bool:
+        """Whether the pixels come from a uint8 image."""
+        packed = self.layout in ("packed", "fixed")
+        return bool(packed or self.pixels.dtype == tf.uint8)
 
-def blend(taps: Taps, cval: float) -> tf.Tensor:
+
+def blend(
+    taps: Taps, config: config_lib.AugmentConfig, weight_dtype: tf.DType
+) -> tf.Tensor:
     """Interpolates between the fetched pixels.
 
     Args:
         taps: What was fetched.
-        cval: Value where `taps.inside` is False.
+        config: `fill_mode`, `cval` and `interpolation_order` are used.
+        weight_dtype: float32, or float64 to interpolate as exactly as SciPy.
 
     Returns:
         float32 `[batch, height, width, channels]`.
     """
-    images = taps.pixels
-    if taps.weights:
-        bottom, right = taps.weights
-        if taps.layout == "fixed":
-            bottom, right = fixed_point.weights(bottom, right)
+    images, weights, inside = taps.pixels, taps.weights, taps.inside
+    if taps.layout == "fixed":
+        weights = fixed_point.weights(*taps.coordinates)
+    elif taps.coordinates:
+        rows, cols = taps.coordinates
+        _, weights, inside = _locate(
+            rows, cols, config.fill_mode, config.interpolation_order
+        )
+    if weights:
+        bottom, right = (tf.cast(w, weight_dtype) for w in weights)
         corners = [tf.cast(c, bottom.dtype) for c in _corners(taps)]
         upper = corners[0] * (1 - right) + corners[1] * right
         lower = corners[2] * (1 - right) + corners[3] * right
         images = upper * (1 - bottom) + lower * bottom
     images = tf.cast(images, tf.float32)
-    for inside in taps.inside:
-        images = tf.where(inside, images, tf.constant(cval, tf.float32))
+    for mask in inside:
+        images = tf.where(mask, images, tf.constant(config.cval, tf.float32))
     return images
 
 
@@ -124,7 +142,6 @@ def fetch_plane(
     fill_mode: str,
     *,
     order: int,
-    weight_dtype: tf.DType,
     jit_compile: bool,
 ) -> Taps:
     """Fetches for any affine transform.
@@ -134,7 +151,6 @@ def fetch_plane(
         coordinates: Where the pixels come from.
         fill_mode: One of `config.FILL_MODES`.
         order: 0 or 1.
-        weight_dtype: float32, or float64 to interpolate as exactly as SciPy.
         jit_compile: Whether XLA compiles the kernels.
     """
     layout: Layout
@@ -144,12 +160,12 @@ def fetch_plane(
         layout, table = "packed", xla.compile_if(jit_compile, _pack)(images)
     else:
         layout, table = "corners", tf.stack(_cell_corners(images), axis=-1)
-    index, weights, inside = xla.compile_if(jit_compile, _locate)(
-        coordinates.rows, coordinates.cols, fill_mode, order, weight_dtype
+    index = xla.compile_if(jit_compile, _pixel_index)(
+        coordinates.rows, coordinates.cols, fill_mode, order
     )
     index = tf.broadcast_to(index, geometry.sizes(images)[:3])
     pixels = xla.compile_if(jit_compile, _gather)(table, index)
-    return Taps(layout, pixels, weights, inside)
+    return Taps(layout, pixels, coordinates)
 
 
 def _corners(taps: Taps) -> Sequence[tf.Tensor]:
@@ -217,12 +233,18 @@ def _crop_axis(
     return index, tf.cast(weight, tf.float32)
 
 
+def _pixel_index(
+    rows: geometry.Terms, cols: geometry.Terms, fill_mode: str, order: int
+) -> tf.Tensor:
+    """Returns the first of what `_locate` returns."""
+    return _locate(rows, cols, fill_mode, order)[0]
+
+
 def _locate(
     row_terms: geometry.Terms,
     col_terms: geometry.Terms,
     fill_mode: str,
     order: int,
-    weight_dtype: tf.DType,
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
     """Returns flat indices `[batch, height, width]`, weights and mask."""
     height = geometry.sizes(row_terms[0])[1]
@@ -241,10 +263,7 @@ def _locate(
         weights: tuple[tf.Tensor, ...] = ()
     else:
         top, left = tf.floor(rows), tf.floor(cols)
-        weights = tuple(
-            tf.cast(weight, weight_dtype)[..., None]
-            for weight in (rows - top, cols - left)
-        )
+        weights = ((rows - top)[..., None], (cols - left)[..., None])
     index = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
     return index, weights, inside
 

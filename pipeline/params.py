@@ -36,6 +36,14 @@ _COLUMNS = (
     "brightness",
     "order",
 )
+# What Keras does not have is drawn far behind the table, whose draws stay what
+# they were.
+_PHOTOMETRIC_COUNTER = 1 << 62
+_SEEDS_COUNTER = 1 << 63
+
+# Neutral at 1.
+_FACTORS = ("zx", "zy", "sharpness", "gamma")
+
 _PHILOX = 1  # by number, as the operation wants it
 
 
@@ -63,7 +71,9 @@ def sample_params(
         Dictionary of scalars, or of vectors `[num_examples]`: `theta` and
         `shear` in degrees, `tx` and `ty` in pixels, `zx` and `zy` unitless,
         `channel_shift_intensity` in grey levels and `brightness` as a factor,
-        all float64; `flip_horizontal` and `flip_vertical` int32, 0 or 1. For a
+        all float64; `flip_horizontal` and `flip_vertical` int32, 0 or 1. With
+        `sharpness_range` also `sharpness`, a factor, and with `gamma_range`
+        `gamma`, an exponent, float64. For a
         `preprocessing_function` of (image, seed) also `preprocessing_seed`,
         int32 `[..., 2]`, not negative.
     """
@@ -97,9 +107,23 @@ def sample_params(
             None if factors is None else _uniform(u["brightness"], *factors)
         ),
     }
+    if config.sharpness_range or config.gamma_range:
+        params |= _draw_photometric(seed, num_examples, config)
     if config.takes_seed:
         params["preprocessing_seed"] = _draw_seeds(seed, num_examples)
     return params
+
+
+def _draw_photometric(
+    seed: tf.Tensor, num_examples: int | None, config: config_lib.AugmentConfig
+) -> dict[str, float | tf.Tensor]:
+    """Draws what Keras does not have; a number where it is off."""
+    table = _draw(seed, num_examples, 2, _PHOTOMETRIC_COUNTER)
+    u_sharpness, u_gamma = tf.unstack(table, 2, axis=-1)
+    return {
+        "sharpness": 1 + _symmetric(u_sharpness, config.sharpness_range),
+        "gamma": 2 ** _symmetric(u_gamma, config.gamma_range),
+    }
 
 
 def _draw_seeds(seed: tf.Tensor, num_examples: int | None) -> tf.Tensor:
@@ -111,7 +135,9 @@ def _draw_seeds(seed: tf.Tensor, num_examples: int | None) -> tf.Tensor:
     return tf.raw_ops.StatelessRandomUniformIntV2(
         shape=[2] if num_examples is None else [num_examples, 2],
         key=seed[:1],
-        counter=tf.concat([tf.constant([1 << 63], tf.uint64), seed[1:]], 0),
+        counter=tf.concat(
+            [tf.constant([_SEEDS_COUNTER], tf.uint64), seed[1:]], 0
+        ),
         alg=_PHILOX,
         minval=0,  # NumPy takes no negative seeds.
         maxval=tf.int32.max,
@@ -137,16 +163,23 @@ def draw_uniforms(
         Dictionary of float64 in `[0, 1)`, scalars or `[num_examples]`, with a
         key for each parameter and "order" for the place in the epoch.
     """
+    table = _draw(seed, num_examples, len(_COLUMNS), 0)
+    return dict(zip(_COLUMNS, tf.unstack(table, len(_COLUMNS), axis=-1)))
+
+
+def _draw(
+    seed: tf.Tensor, num_examples: int | None, num_columns: int, counter: int
+) -> tf.Tensor:
+    """Draws float64 `[..., num_columns]`, from `counter` of the stream on."""
     shape = [] if num_examples is None else [num_examples]
     seed = tf.bitcast(tf.cast(seed, tf.int64), tf.uint64)
-    table = tf.raw_ops.StatelessRandomUniformV2(
-        shape=shape + [len(_COLUMNS)],
+    return tf.raw_ops.StatelessRandomUniformV2(
+        shape=shape + [num_columns],
         key=seed[:1],
-        counter=tf.concat([tf.zeros([1], tf.uint64), seed[1:]], 0),
+        counter=tf.concat([tf.constant([counter], tf.uint64), seed[1:]], 0),
         alg=_PHILOX,
         dtype=tf.float64,
     )
-    return dict(zip(_COLUMNS, tf.unstack(table, len(_COLUMNS), axis=-1)))
 
 
 def is_off(params: Params, name: str) -> bool:
@@ -166,7 +199,7 @@ def is_off(params: Params, name: str) -> bool:
         return False
     if name in ("channel_shift_intensity", "brightness"):
         return False  # even a neutral value clips or truncates
-    return bool(value == (1 if name in ("zx", "zy") else 0))
+    return bool(value == (1 if name in _FACTORS else 0))
 
 
 def as_float64(value: float | tf.Tensor | None) -> tf.Tensor:

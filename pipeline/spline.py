@@ -1,11 +1,14 @@
-"""Interpolation of order 2 to 5: B-splines as `scipy.ndimage` fits them."""
+"""Interpolation of order 2 to 5: B-splines as `scipy.ndimage` fits them.
+
+Coefficients and weights are computed in float64, where they lose digits. They
+are multiplied in float32, which stays within a thousandth of a grey level.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 import functools
 import math
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +17,8 @@ import tensorflow as tf
 from pipeline import boundary
 from pipeline import config as config_lib
 from pipeline import geometry
+from pipeline import xla
 
-_Coordinate = TypeVar("_Coordinate", float, tf.Tensor)
 _ToIndex = Callable[[tf.Tensor, "int | tf.Tensor"], tf.Tensor]
 
 # SciPy extends an image by this many pixels before it fits a spline to
@@ -29,12 +32,18 @@ _CONTINUATION: dict[str, _ToIndex] = {
     "constant": boundary.mirror_index,
     "wrap": boundary.mirror_index,
 }
+# Taps of the inverse filter below this are left out. They fall geometrically:
+# all of them together are less than half a unit in the last place of float32.
+_SMALLEST_TAP = 1e-10
 
 
 def interpolate(
     images: tf.Tensor,
     coordinates: geometry.Coordinates,
     config: config_lib.AugmentConfig,
+    *,
+    dtype: tf.DType,
+    jit_compile: bool,
 ) -> tf.Tensor:
     """Interpolates with a spline of `config.interpolation_order`.
 
@@ -42,71 +51,171 @@ def interpolate(
         images: `[batch, height, width, channels]`, any numeric dtype.
         coordinates: Where its pixels come from.
         config: `interpolation_order`, `fill_mode` and `cval` are used.
+        dtype: float32, or float64 to interpolate as exactly as SciPy.
+        jit_compile: Whether XLA compiles it.
 
     Returns:
         float32, the shape of `images`; may overshoot its range, as in SciPy.
     """
     fill_mode, order = config.fill_mode, config.interpolation_order
-    height, width = tf.shape(images)[1], tf.shape(images)[2]
-    plane = tf.shape(images)[:3]
-    rows, cols = coordinates
-    rows = tf.broadcast_to(rows[0][:, :, None] + rows[1][:, None, :], plane)
-    cols = tf.broadcast_to(cols[0][:, :, None] + cols[1][:, None, :], plane)
-    inside = boundary.is_inside(rows, height) & boundary.is_inside(cols, width)
-    padding = _NEAREST_PADDING if fill_mode == "nearest" else 0
-    images = _pad_edge(tf.cast(images, tf.float64), padding)
-    # The padding gives "nearest" its own continuation, beyond the image.
-    margin = padding + order + 1 if padding else 0
-    rows = boundary.fold(rows, height, fill_mode, margin) + padding
-    cols = boundary.fold(cols, width, fill_mode, margin) + padding
-    for axis in (1, 2):
-        images = _prefilter(images, axis, order, fill_mode)
-    warped = tf.cast(_evaluate(images, rows, cols, config), tf.float32)
+    coefficients = xla.compile_if(jit_compile, _fit)(
+        images, fill_mode, order, dtype
+    )
+    warped, inside = xla.compile_if(jit_compile, _evaluate)(
+        coefficients,
+        coordinates,
+        tuple(geometry.sizes(images)[:3]),
+        fill_mode,
+        order,
+    )
+    warped = tf.cast(warped, tf.float32)
     if fill_mode == "constant":
         cval = tf.constant(config.cval, tf.float32)
         warped = tf.where(inside[..., None], warped, cval)
     return warped
 
 
+def _fit(
+    images: tf.Tensor, fill_mode: str, order: int, dtype: tf.DType
+) -> tf.Tensor:
+    """Returns the coefficients of the splines through the pixels.
+
+    Returns:
+        `[batch, rows, columns, channels]` of `dtype`, continued beyond the
+        pixels as far as `_taps` reaches.
+    """
+    padding = _padding(fill_mode)
+    taps = _inverse_filter(order)
+    reach = len(taps) - 1
+    to_index = boundary.mirror_index
+    if fill_mode in _FILTERED_BY_REFLECTION:
+        to_index = boundary.reflect_index
+    for axis in (1, 2):
+        images = _extend(images, axis, padding, boundary.clip_index)
+        images = _extend(images, axis, reach, to_index)
+    images = tf.cast(images, tf.float64)
+    for axis in (1, 2):
+        images = _convolve(images, axis, taps)
+    images = tf.cast(images, dtype)
+    for axis in (1, 2):
+        images = _extend(images, axis, order + 2, _CONTINUATION[fill_mode])
+    return images
+
+
 def _evaluate(
     coefficients: tf.Tensor,
-    rows: tf.Tensor,
-    cols: tf.Tensor,
-    config: config_lib.AugmentConfig,
+    coordinates: geometry.Coordinates,
+    plane: tuple[int | tf.Tensor, ...],
+    fill_mode: str,
+    order: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sums the B-splines around each coordinate of `[batch, height, width]`.
+
+    Returns:
+        Images and, bool `[batch, height, width]`, where they are.
+    """
+    batch, height, width = plane
+    rows, cols = (
+        tf.broadcast_to(across[:, :, None] + along[:, None, :], plane)
+        for across, along in coordinates
+    )
+    inside = boundary.is_inside(rows, height) & boundary.is_inside(cols, width)
+    padding = _padding(fill_mode)
+    # The padding gives "nearest" its own continuation, beyond the image.
+    margin = padding + order // 2 if padding else 0
+    rows = boundary.fold(rows, height, fill_mode, margin) + padding
+    cols = boundary.fold(cols, width, fill_mode, margin) + padding
+    dtype = coefficients.dtype
+    top, row_weights = _taps(rows, order, dtype)
+    left, col_weights = _taps(cols, order, dtype)
+    _, num_rows, num_cols, channels = geometry.sizes(coefficients)
+    flat = tf.reshape(coefficients, [-1, channels])
+    first = tf.reshape(tf.range(batch) * num_rows, [-1, 1, 1]) + top
+    first = first * num_cols + left
+    total = tf.zeros([], dtype)
+    for row, row_weight in enumerate(row_weights):
+        line = tf.zeros([], dtype)
+        for col, col_weight in enumerate(col_weights):
+            pixels = tf.gather(flat, first + (row * num_cols + col))
+            line += col_weight * pixels
+        total += row_weight * line
+    return total, inside
+
+
+def _padding(fill_mode: str) -> int:
+    return _NEAREST_PADDING if fill_mode == "nearest" else 0
+
+
+def _extend(
+    images: tf.Tensor, axis: int, margin: int, to_index: _ToIndex
 ) -> tf.Tensor:
-    """Sums the B-splines around each coordinate."""
-    order = config.interpolation_order
-    to_index = _CONTINUATION[config.fill_mode]
-    shape = tf.shape(coefficients)
-    row_taps = _taps(rows, order, shape[1], to_index)
-    col_taps = _taps(cols, order, shape[2], to_index)
-    flat_shape = tf.stack([shape[0], shape[1] * shape[2], shape[3]])
-    flat = tf.reshape(coefficients, flat_shape)
-    total = tf.zeros([], tf.float64)
-    for row_index, row_weight in row_taps:
-        for col_index, col_weight in col_taps:
-            index = row_index * shape[2] + col_index
-            pixels = tf.gather(flat, index, axis=1, batch_dims=1)
-            total += (row_weight * col_weight)[..., None] * pixels
+    """Continues images by `margin` pixels on both sides of an axis."""
+    if not margin:
+        return images
+    size = geometry.sizes(images)[axis]
+    index = to_index(tf.range(-margin, size + margin), size)
+    return tf.gather(images, index, axis=axis)
+
+
+def _convolve(
+    images: tf.Tensor, axis: int, taps: npt.NDArray[np.float64]
+) -> tf.Tensor:
+    """Convolves with a symmetric filter, of which half is given."""
+    reach = len(taps) - 1
+    size = geometry.sizes(images)[axis] - 2 * reach
+
+    def moved(by: int) -> tf.Tensor:
+        cut = slice(reach + by, reach + by + size)
+        return images[:, cut] if axis == 1 else images[:, :, cut]
+
+    total = taps[0] * moved(0)
+    for distance in range(1, reach + 1):
+        total += taps[distance] * (moved(-distance) + moved(distance))
     return total
 
 
 def _taps(
-    coords: tf.Tensor, order: int, size: tf.Tensor, to_index: _ToIndex
-) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Returns index and weight of the `order + 1` splines at `coords`."""
-    start = tf.floor(coords if order % 2 else coords + 0.5) - order // 2
-    return [
-        (
-            to_index(tf.cast(start, tf.int32) + k, size),
-            _b_spline(coords - start - k, order),
-        )
-        for k in range(order + 1)
+    coords: tf.Tensor, order: int, dtype: tf.DType
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns where the splines at `coords` begin, and what each weighs.
+
+    Returns:
+        int32, the shape of `coords`, an index of extended coefficients; and
+        `order + 1` tensors of `dtype`, of one more dimension.
+    """
+    if order % 2 == 0:
+        coords += 0.5
+    start = tf.floor(coords)
+    fraction = coords - start
+    weights = []
+    for polynomial in _polynomials(order):
+        weight = tf.constant(polynomial[-1], tf.float64)
+        for factor in polynomial[-2::-1]:
+            weight = weight * fraction + factor
+        weights.append(tf.cast(weight, dtype)[..., None])
+    return tf.cast(start, tf.int32) - order // 2 + (order + 2), weights
+
+
+@functools.lru_cache
+def _polynomials(order: int) -> npt.NDArray[np.float64]:
+    """Returns a row for each spline at a coordinate: what it weighs there.
+
+    Returns:
+        `[order + 1, order + 1]`, the factors of the powers of how far the
+        coordinate is past a pixel (past half a pixel for even orders).
+    """
+    fractions: npt.NDArray[np.float64] = np.linspace(0, 1, order + 1)
+    ahead = order // 2 - (0 if order % 2 else 0.5)
+    values = [
+        [_b_spline(fraction + ahead - k, order) for k in range(order + 1)]
+        for fraction in fractions
     ]
+    powers = np.vander(fractions, increasing=True)
+    return np.asarray(np.linalg.solve(powers, values).T, np.float64)
 
 
-def _b_spline(x: _Coordinate, order: int) -> _Coordinate:
-    """Returns the centred B-spline of `order` at a float or float tensor."""
+def _b_spline(x: float, order: int) -> float:
+    """Returns the centred B-spline of `order` at `x`."""
     total = 0.0
     for k in range(order + 2):
         distance = (order + 1) / 2 - k - abs(x)
@@ -116,51 +225,13 @@ def _b_spline(x: _Coordinate, order: int) -> _Coordinate:
     return total
 
 
-def _pad_edge(images: tf.Tensor, padding: int) -> tf.Tensor:
-    """Repeats the outermost pixels `padding` times on each side."""
-    for axis in (1, 2):
-        size = tf.shape(images)[axis]
-        index = tf.clip_by_value(
-            tf.range(-padding, size + padding), 0, size - 1
-        )
-        images = tf.gather(images, index, axis=axis)
-    return images
-
-
-def _prefilter(
-    images: tf.Tensor, axis: int, order: int, fill_mode: str
-) -> tf.Tensor:
-    """Replaces pixels by the spline coefficients that interpolate them."""
-    reflect = fill_mode in _FILTERED_BY_REFLECTION
-    size = images.shape[axis]
-    if size is None:
-        inverse = tf.numpy_function(
-            lambda n: _inverse_filter(int(n), order, reflect),
-            [tf.shape(images)[axis]],
-            tf.float64,
-        )
-    else:
-        inverse = tf.constant(_inverse_filter(size, order, reflect))
-    equation = {1: "ij,bjwc->biwc", 2: "ij,bhjc->bhic"}[axis]
-    return tf.einsum(equation, inverse, images)
-
-
-@functools.lru_cache(maxsize=16)
-def _inverse_filter(
-    size: int, order: int, reflect: bool
-) -> npt.NDArray[np.float64]:
-    """Returns the matrix `[size, size]` from pixels to coefficients."""
-    samples: npt.NDArray[np.float64] = np.zeros([size, size])
+@functools.lru_cache
+def _inverse_filter(order: int) -> npt.NDArray[np.float64]:
+    """Returns the filter from pixels to coefficients, from its middle on."""
+    length = 128  # Far longer than the filter, as the result is periodic.
+    samples: npt.NDArray[np.float64] = np.zeros(length)
     for offset in range(-(order // 2), order // 2 + 1):
-        index: npt.NDArray[np.int64] = np.arange(size) + offset
-        if reflect:
-            index %= 2 * size
-            index = np.minimum(index, 2 * size - 1 - index)
-        else:
-            period = max(2 * size - 2, 1)
-            index %= period
-            index = np.minimum(index, period - index)
-        np.add.at(
-            samples, (np.arange(size), index), _b_spline(float(offset), order)
-        )
-    return np.asarray(np.linalg.inv(samples), np.float64)
+        samples[offset] = _b_spline(float(offset), order)
+    taps = np.fft.irfft(1 / np.fft.rfft(samples).real, length)[: length // 2]
+    reach = int(np.flatnonzero(np.abs(taps) > _SMALLEST_TAP)[-1])
+    return np.asarray(taps[: reach + 1], np.float64)

@@ -19,6 +19,8 @@ LESSON = image_trees.REAL_IMAGES / "lesson"
         ("lesson", 0.925),
         # Seeds 0 to 2 reached .994 to .997.
         ("residual", 0.985),
+        # Seed 0 reached .995.
+        ("accurate", 0.985),
     ],
 )
 def test_recipe_learns_the_lesson(recipe, least, tmp_path):

@@ -33,6 +33,7 @@ _EXTRAS = {
     "pandas": "dataframe",
     "pydicom": "dicom",
     "python_multipart": "serve",
+    "safetensors": "safetensors",
     "sqlalchemy": "sweep",
     "starlette": "serve",
     "tf2onnx": "onnx",
@@ -65,7 +66,7 @@ def _imported(package):
             else:
                 continue
             tops = {name.split(".")[0] for name in names}
-            yield from tops - {*_PACKAGES, "benchmarks"} - set(
+            yield from tops - {*_PACKAGES, "benchmarks", "docs"} - set(
                 sys.stdlib_module_names
             )
 

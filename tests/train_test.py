@@ -167,6 +167,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
         (("--strategy=tpus",), "--strategy=tpus.*default.mirrored"),
         (("--strategy=multi_worker",), "--workers=host:port.*TF_CONFIG"),
         (("--weights=no/such.keras",), "existing file.*no/such.keras"),
+        (("--weights=imagenet",), "must be a file for lesson.*model=lesson"),
         (("--model=lessen",), "Did you mean lesson.*model=lessen"),
         (("--num_virtual_devices=2",), "needs strategy=mirrored"),
         (("--rescale=1/0",), "`rescale` must be.*Received: rescale=1/0"),

@@ -88,6 +88,8 @@ class XrayConfig(tfds.core.BuilderConfig):
         effective_size: With `harmonize`, pixels of the longer (`pad`) or
             shorter (`crop`) side that every image is reduced to before it gets
             its size; 0 for half the shorter side of `image_size`.
+        rehash: Whether every file is read, also one whose size and times are as
+            they were. The records do not depend on it.
     """
 
     name: str = ""
@@ -110,6 +112,7 @@ class XrayConfig(tfds.core.BuilderConfig):
     on_duplicate: OnDuplicate = "keep_one"
     harmonize: Harmonize = "none"
     effective_size: int = 0
+    rehash: bool = False
 
     def __post_init__(self) -> None:
         """Checks the options and derives the name.
@@ -150,6 +153,11 @@ class XrayConfig(tfds.core.BuilderConfig):
                     f"`{field}` must be an integer of {least} or more. "
                     f"Received: {field}={value!r}"
                 )
+        if not isinstance(self.rehash, bool):
+            raise ValueError(
+                "`rehash` must be true or false. Received: "
+                f"rehash={self.rehash!r}"
+            )
         if self.harmonize != "none" and self.color_mode != "grayscale":
             raise ValueError(
                 "`color_mode` must be 'grayscale' with `harmonize`. Received: "
@@ -188,7 +196,7 @@ class XrayConfig(tfds.core.BuilderConfig):
         """Returns what determines the records, as a JSON-compatible dict."""
         base = {
             field.name for field in dataclasses.fields(tfds.core.BuilderConfig)
-        }
+        } | {"rehash"}
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

@@ -30,8 +30,10 @@ def prepare(
     changed images make new records and never reuse the old. Patients who were
     in the newest records of the same folder and options keep their splits.
 
-    Every file is read once. An index beside the records tells by sizes and
-    times which files are as they were; it may be deleted at any time.
+    Every file is read once, and decoded once. An index beside the records
+    tells by sizes and times which files are as they were; it may be deleted at
+    any time. What was decoded for the newest records of the same folder and
+    options is taken from them, by the content of the files.
 
     Args:
         images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`.
@@ -62,8 +64,8 @@ def prepare(
     place = os.path.join(*make_builder("").data_path.parts[-3:])
     with storage.reporting_errors(data_dir), contextlib.ExitStack() as stack:
         states = earlier.find_states(data_dir, name)
-        intake = intake_lib.Intake(config, states)
-        source = intake.find(images_dir)
+        intake = intake_lib.Intake(config, states, rehash=config.rehash)
+        source, newest = intake.find(images_dir), None
         if config is not given:
             print(class_names.describe(source, config.class_names))
         if not source.is_read() or not (
@@ -72,16 +74,15 @@ def prepare(
             stack.enter_context(replacing.taking_turns(data_dir / name))
             if (now := earlier.find_states(data_dir, name)) != states:
                 # Another process has prepared it meanwhile.
-                intake = intake_lib.Intake(config, now)
+                intake = intake_lib.Intake(config, now, rehash=config.rehash)
+            intake.earlier_dir = newest = earlier.find_newest(
+                data_dir, name, place, digest_index.path_digest(images_dir)
+            )
         source = _read(intake, images_dir, data_dir, place)
         builder = make_builder(source.fingerprint)
         builder.intake = intake
-        if not builder.is_prepared():
-            newest = earlier.find_newest(
-                data_dir, name, place, digest_index.path_digest(images_dir)
-            )
-            if newest is not None:
-                builder.use_splits_of(newest)
+        if not builder.is_prepared() and newest is not None:
+            builder.use_splits_of(newest)
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
         )

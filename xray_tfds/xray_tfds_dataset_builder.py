@@ -66,6 +66,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         **kwargs: Any,
     ) -> None:
         """As in TFDS; `config` may be a name or an `XrayConfig`."""
+        rehash = isinstance(config, config_lib.XrayConfig) and config.rehash
         if isinstance(config, config_lib.XrayConfig):
             # Equal names mean equal options; TFDS wants the registered object.
             if config.name in self.builder_configs:
@@ -88,7 +89,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "read. Restore it, or remove that directory and build again."
             ) from error
         self.intake = intake_lib.Intake(
-            self.builder_config, [self.data_dir_root]
+            self.builder_config, [self.data_dir_root], rehash=rehash
         )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -217,6 +218,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if damage := integrity.find_damage(self.data_path):
                 print(f"The records are damaged: {damage}. They are replaced.")
             self.use_splits_of(self.data_path)
+            self.intake.earlier_dir = self.data_path
         path, incoming = self.data_path, replacing.incoming(self.data_path)
         origin = self._manual_dir or (
             f"the public data set ({public_set.SIZE}, downloaded once)"
@@ -256,7 +258,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             modules if is_tfrecord else modules[:1],
         )
         source, config = examination.source, self.builder_config
-        curation = examination.curate(config, self._earlier)
+        curation = examination.curate(self._earlier)
         examined = examination.files
         cautions = [
             *source.cautions,

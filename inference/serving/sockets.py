@@ -29,7 +29,7 @@ def bind(config: config_lib.ServeConfig) -> socket.socket:
     except OSError as error:
         result.close()
         raise ValueError(
-            f"{config.host} with port {config.port} cannot be had: "
+            f"{config.host} with port {config.port} cannot be listened at: "
             f"{error.strerror or error}. Name others: --port=PORT (0 for any"
             " that is free), --host=ADDRESS."
         ) from error

@@ -11,7 +11,10 @@ from inference import network_parts
 from training import model as model_lib
 
 # One of each way to end and to scale, of those that are built in seconds.
-AVERAGED = ("residual", "EfficientNetB0", "MobileNet", "VGG16")
+AVERAGED = (
+    *("residual", "EfficientNetB0", "MobileNet", "VGG16"),
+    "efficientnet_lite0",
+)
 OTHERS = (
     "lesson",
     pytest.param("ConvNeXtTiny", marks=pytest.mark.slow),

@@ -78,6 +78,16 @@ def test_passes_that_overlap_are_epochs_of_their_own():
         np.testing.assert_array_equal(actual[0], expected[0])
 
 
+def test_one_iterator_for_all_epochs_gives_their_batches():
+    flow = _flow(size=8, count=10, batch_size=4)
+    kept = flow.dataset.repeat().take(3 * len(flow)).as_numpy_iterator()
+    for images, labels in kept:
+        expected = next(flow)
+        np.testing.assert_array_equal(images, expected[0])
+        np.testing.assert_array_equal(labels, expected[1])
+    assert flow.total_batches_seen == 3 * len(flow)
+
+
 def test_dataset_is_shared_out_by_a_strategy():
     flow = _flow(size=8, count=16, batch_size=8, shuffle=False)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -31,6 +31,11 @@ def test_names_and_defaults_are_those_of_keras():
     }
     assert actual.pop("keras_quirks") is True
     assert actual.pop("statistics") is None
+    assert {name: actual.pop(name) for name in config_lib.OURS} == {
+        "sharpness_range": 0.0,
+        "gamma_range": 0.0,
+        "local_contrast_normalization": False,
+    }
     assert actual == expected
 
 
@@ -141,6 +146,8 @@ def test_fields_of_the_augmentation_are_those_that_draw():
         "shear_range",
         "zoom_range",
         "channel_shift_range",
+        "sharpness_range",
+        "gamma_range",
         "horizontal_flip",
         "vertical_flip",
     }

@@ -17,6 +17,8 @@ _CONFIGS = {
         shear_range=10,
         zoom_range=0.2,
         channel_shift_range=20.0,
+        sharpness_range=1.0,
+        gamma_range=0.5,
         horizontal_flip=True,
         fill_mode="reflect",
     ),

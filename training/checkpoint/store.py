@@ -42,10 +42,12 @@ class Checkpoint:
     Attributes:
         arrays: By name.
         state: What JSON can hold.
+        number: Of its directory; None for one that was not read from any.
     """
 
     arrays: dict[str, np.ndarray]
     state: dict[str, Any]
+    number: int | None = None
 
 
 class CheckpointStore:
@@ -192,7 +194,9 @@ def _read(
         format_version.check(state, path)
         state.pop("format", None)
         checkpoint = Checkpoint(
-            hashed_files.read_arrays(path / _ARRAYS_FILE), state
+            hashed_files.read_arrays(path / _ARRAYS_FILE),
+            state,
+            _number(path),
         )
         if check is not None:
             check(checkpoint)

@@ -19,7 +19,7 @@ _KINDS = (DATA, FAIL, LOST, BYE)
 _CHUNK_BYTES = 2**20
 
 # A machine that vanishes is noticed after 10 + 2 * 5 seconds of silence, which
-# leaves ten of the half minute that README promises for what must end.
+# leaves ten of the half minute that the guides promise for what must end.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}
 _UNACKNOWLEDGED_MS = 20_000
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typing
 
+from training.config import weight_files
+
 if typing.TYPE_CHECKING:
     from training.config import train
 
@@ -34,6 +36,8 @@ def check(config: train.TrainConfig) -> None:
             "`cache_on` must be host unless augment_on=device. Received: "
             f"cache_on={config.cache_on}, augment_on={config.augment_on}"
         )
+    if config.weights == weight_files.IMAGENET:
+        weight_files.check_imagenet(config.model)
     _check_devices(config)
 
 

@@ -91,6 +91,11 @@ class DataConfig:
     builder_config: dict[str, Any] | None = DATA.option(
         None, "Further options of the builder, as of tfds build --config."
     )
+    rehash: bool = DATA.option(
+        False,
+        "With images_dir, reads every file again, also one whose size and "
+        "times are as they were.",
+    )
 
     def __post_init__(self) -> None:
         if (self.images_dir is None) == (self.dataset is None):

@@ -13,8 +13,12 @@ from pipeline import options as options_lib
 from training.config import data
 from training.config import options
 from training.config import train
+from training.config import weight_files
 
 _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
+
+# Option -> what is no path where a path is expected.
+_WORDS = {"weights": weight_files.IMAGENET}
 
 
 def define(
@@ -89,7 +93,7 @@ def read_given(
         flag = flag_values[option.name]
         if not flag.present:
             continue
-        if option.kind == "path":
+        if option.kind == "path" and flag.value != _WORDS.get(option.name):
             path = option.parse(flag.value)
             flag.value = os.path.abspath(path) if option.in_flagfile else path
         given[option.name] = flag.value

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import typing
 from typing import Any
 
+from pipeline import config as augment_lib
 from pipeline import options
-
-if typing.TYPE_CHECKING:
-    from training.config import train
+from training.config import train
 
 
 def settings_of(config: train.TrainConfig) -> dict[str, Any]:
@@ -31,10 +29,17 @@ def describe_changes(
 ) -> list[str]:
     """Returns a line for each setting that differs, by name.
 
+    A setting that one of them lacks is of an option that is newer than its run,
+    which did what the default says.
+
     Args:
         before: As `settings_of` returns it.
         after: Likewise.
     """
+    defaults = settings_of(
+        train.TrainConfig(augment=augment_lib.AugmentConfig())
+    )
+    before, after = {**defaults, **before}, {**defaults, **after}
     return [
         f"{name}: {before.get(name)} -> {after.get(name)}"
         for name in sorted(before.keys() | after.keys())

@@ -3,7 +3,7 @@
 import difflib
 
 # Of `keras.applications`, in Keras 3.15.
-_APPLICATIONS = (
+APPLICATIONS = (
     *(f"ConvNeXt{size}" for size in "Tiny Small Base Large XLarge".split()),
     *(f"DenseNet{depth}" for depth in (121, 169, 201)),
     *(f"EfficientNetB{number}" for number in range(8)),
@@ -23,7 +23,7 @@ _APPLICATIONS = (
     "Xception",
 )
 
-NETWORKS = ("lesson", "residual", *_APPLICATIONS)
+NETWORKS = ("lesson", "residual", "efficientnet_lite0", *APPLICATIONS)
 
 # Pixels that leave one value after all layers. The lesson's shrink a side by
 # 5 with stride 3, by 5, by 3 with stride 1, and by 2: (((2 + 2) * 5) - 1) * 3
@@ -46,7 +46,7 @@ def check_name(name: str) -> str:
     meant = " or ".join(lower[match] for match in similar)
     hint = f"Did you mean {meant}? " if similar else ""
     raise ValueError(
-        "`model` must be lesson, residual, or a network of "
+        "`model` must be lesson, residual, efficientnet_lite0, or a network of "
         f"keras.applications, such as EfficientNetB0. {hint}"
         f"Received: model={name}"
     )

@@ -63,15 +63,15 @@ class TrainConfig:
 
     model: str = MODEL.option(
         "lesson",
-        "The network: lesson, residual, or any of keras.applications, such as "
-        "EfficientNetB0.",
+        "The network: lesson, residual, efficientnet_lite0, or any of "
+        "keras.applications, such as EfficientNetB0.",
         check=lambda _, model: networks.check_name(model),
     )
     weights: str | None = MODEL.option(
         None,
-        "File of initial weights: a model.keras of another run, or weights "
-        "published for the network (.weights.h5, *_notop.h5). Random weights "
-        "if left out.",
+        "Initial weights: imagenet, or a file: a model.keras of another run, "
+        "weights published for the network (.weights.h5, *_notop.h5), or "
+        "arrays by name (.safetensors, .npz). Random weights if left out.",
         kind="path",
     )
     mixed_precision: Precision = MODEL.option(
@@ -84,7 +84,7 @@ class TrainConfig:
     )
     epochs: int = TRAINING.option(
         5,
-        "How many times the training images are gone through.",
+        "Passes over the training images.",
         check=checks.integer(1),
         # More of them are the same run, longer; but see `settings_of`.
         scope="course",

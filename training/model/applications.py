@@ -1,4 +1,4 @@
-"""The networks of `keras.applications`, on films of any number of channels."""
+"""Networks that others have trained, on films of any number of channels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import keras
 from keras import layers
 import numpy as np
 
-Scaling = Literal["tf", "torch", "caffe", "none"]
+from training.config import networks
+from training.model import efficientnet_lite
+
+Scaling = Literal["tf", "torch", "caffe", "lite", "none"]
 
 # How the published weights expect pixels, by the beginning of the name, as the
-# `preprocess_input` of each module does it; the others scale 0 to 255
-# themselves. The longest beginning counts.
+# `preprocess_input` of each module of `keras.applications` does it; the others
+# of them scale 0 to 255 themselves. The longest beginning counts.
 _SCALINGS: dict[str, Scaling] = {
     "DenseNet": "torch",
     "Inception": "tf",
@@ -26,11 +29,12 @@ _SCALINGS: dict[str, Scaling] = {
     "ResNet152V2": "tf",
     "VGG": "caffe",
     "Xception": "tf",
+    "efficientnet_lite0": "lite",
 }
 
 # Of ImageNet, in RGB (`keras.applications.imagenet_utils`).
-_TORCH_MEAN = (0.485, 0.456, 0.406)
-_TORCH_STD = (0.229, 0.224, 0.225)
+TORCH_MEAN = (0.485, 0.456, 0.406)
+TORCH_STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
 
 
@@ -40,10 +44,10 @@ def build(
     num_classes: int,
     rescale: float,
 ) -> keras.Model:
-    """Builds a network of `keras.applications` with a new head.
+    """Builds a network that others have trained, with a new head.
 
     Args:
-        name: Of the function in `keras.applications`.
+        name: efficientnet_lite0, or of the function in `keras.applications`.
         input_shape: `(height, width, channels)`; one channel is repeated, and
             of four the last left out.
         num_classes: Number of classes.
@@ -56,13 +60,7 @@ def build(
     inputs = keras.Input(input_shape)
     x = to_three_channels(inputs)
     x = scale_pixels(x, scaling_of(name), rescale, input_shape[-1] > 1)
-    backbone = getattr(keras.applications, name)(
-        include_top=False,
-        weights=None,
-        input_shape=(*input_shape[:2], 3),
-        pooling="avg",
-    )
-    backbone.name = name
+    backbone = _build_backbone(name, (*input_shape[:2], 3))
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             # An argument of its constructor, which `keras.applications` does
@@ -78,6 +76,33 @@ def build(
     # grey level would be lost before the pixels are scaled.
     model.dtype_policy = "float32"
     return model
+
+
+def backbone_of(model: keras.Model) -> keras.Model | None:
+    """Returns the network without its head in a model of `build`.
+
+    Args:
+        model: Any other than one of `build` has none.
+    """
+    for layer in model.layers:
+        if layer.name in networks.NETWORKS:
+            return layer
+    return None
+
+
+def _build_backbone(
+    name: str, input_shape: tuple[int, int, int]
+) -> keras.Model:
+    if name == "efficientnet_lite0":
+        return efficientnet_lite.build_backbone(input_shape)
+    backbone = getattr(keras.applications, name)(
+        include_top=False,
+        weights=None,
+        input_shape=input_shape,
+        pooling="avg",
+    )
+    backbone.name = name
+    return backbone
 
 
 def scaling_of(name: str) -> Scaling:
@@ -100,8 +125,8 @@ def set_pixel_statistics(backbone: keras.Model) -> None:
     """
     for layer in backbone.layers:
         if isinstance(layer, layers.Normalization) and layer.weights:
-            layer.adapt_mean.assign(_TORCH_MEAN)
-            layer.adapt_variance.assign(np.square(_TORCH_STD))
+            layer.adapt_mean.assign(TORCH_MEAN)
+            layer.adapt_variance.assign(np.square(TORCH_STD))
             # What the layer computes with is a copy.
             layer.finalize_state()
 
@@ -127,11 +152,14 @@ def scale_pixels(
     """
     if scaling == "tf":
         return _rescale(x, 1 / (127.5 * rescale), -1.0)
+    if scaling == "lite":
+        # https://github.com/tensorflow/tpu: efficientnet_lite_builder.py.
+        return _rescale(x, 1 / (128 * rescale), -127 / 128)
     if scaling == "torch":
-        std = np.array(_TORCH_STD)
+        std = np.array(TORCH_STD)
         scale = 1 / (255 * rescale * std)
         return _rescale(
-            x, scale.tolist(), (-np.array(_TORCH_MEAN) / std).tolist()
+            x, scale.tolist(), (-np.array(TORCH_MEAN) / std).tolist()
         )
     if scaling == "caffe":
         # To BGR, unless all channels are the same.

@@ -1,4 +1,4 @@
-"""Weights from a file, to begin with.
+"""Weights to begin with.
 
 Nothing but arrays is read: Keras runs what a file from elsewhere says about
 its layers, and more than once it could be had to run more than that in spite
@@ -11,9 +11,12 @@ import warnings
 
 import keras
 
-from training.config import networks
 from training.config import weight_files
 from training.model import applications
+from training.model import array_files
+from training.model import imagenet
+from training.model import named_arrays
+from training.model import torch_names
 from training.model import weight_arrays
 
 # Where Keras puts arrays, and among them the kernel of the head, which is the
@@ -29,9 +32,12 @@ def load_initial_weights(model: keras.Model, path: str | pathlib.Path) -> str:
 
     Args:
         model: As `build_model` returns it.
-        path: A `.keras` model of the same network, such as another run's; a
-            `.weights.h5` of the same; or weights that were published for a
-            network of `keras.applications` without its head (`*_notop.h5`).
+        path: "imagenet", or a file: a `.keras` model of the same network, such
+            as another run's; a `.weights.h5` of the same; weights that were
+            published for a network of `keras.applications` without its head
+            (`*_notop.h5`); or arrays by name, `.safetensors` or `.npz`, named
+            as `weight.path` of Keras or as PyTorch names them
+            (`named_arrays.load`, `torch_names.load`).
 
     Returns:
         What was loaded, in words.
@@ -40,8 +46,12 @@ def load_initial_weights(model: keras.Model, path: str | pathlib.Path) -> str:
         ValueError: If there is no such file, or it is of another network; the
             model's weights are as before then.
     """
+    if path == weight_files.IMAGENET:
+        return imagenet.load(model)
     path = pathlib.Path(path)
     weight_files.check_weights_path(path)
+    if path.suffix in weight_files.NAMED:
+        return _load_named(model, path)
     with weight_arrays.open_arrays(path) as arrays:
         if arrays.is_of_layers:
             return _load_published(model, path, arrays)
@@ -68,10 +78,25 @@ def load_saved_weights(model: keras.Model, path: pathlib.Path) -> None:
         _read(model, path, arrays, model.name)
 
 
+def _load_named(model: keras.Model, path: pathlib.Path) -> str:
+    arrays = array_files.read(path)
+    backbone = applications.backbone_of(model)
+    try:
+        if backbone is not None and torch_names.names_arrays(backbone, arrays):
+            torch_names.load(backbone, arrays)
+            return f"{backbone.name} from {path}, its head at random"
+        of_head = named_arrays.load(model, arrays)
+    except ValueError as error:
+        raise _misfit(path, model.name, str(error)) from error
+    if backbone is not None:
+        applications.set_pixel_statistics(backbone)
+    return f"{path}, {of_head}" if of_head else f"all of {path}"
+
+
 def _load_published(
     model: keras.Model, path: pathlib.Path, arrays: weight_arrays.Arrays
 ) -> str:
-    backbone = _backbone(model)
+    backbone = applications.backbone_of(model)
     if backbone is None:
         raise ValueError(
             "`weights` must be a .keras or .weights.h5 file for the model "
@@ -146,14 +171,6 @@ def _count(arrays: weight_arrays.Arrays) -> int:
         name.startswith(_LAYERS) and "seed_generator" not in name
         for name in arrays.shapes
     )
-
-
-def _backbone(model: keras.Model) -> keras.Model | None:
-    """Returns the network of `keras.applications` in a model, or None."""
-    for layer in model.layers:
-        if layer.name in networks.NETWORKS:
-            return layer
-    return None
 
 
 def _misfit(path: pathlib.Path, network: str, reason: str) -> ValueError:

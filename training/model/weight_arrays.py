@@ -89,7 +89,7 @@ def open_arrays(path: pathlib.Path) -> Iterator[Arrays]:
         yield arrays
 
 
-class _Refused(Exception):
+class _Refused(ValueError):
     """The file is none that Keras would write; the text says why."""
 
 
@@ -101,7 +101,7 @@ def _extract(
     with zipfile.ZipFile(archive_path) as archive:
         member = archive.getinfo(_ARRAYS_IN_ARCHIVE)
         # No more than this is read, whatever is compressed.
-        _check_size(member.file_size, os.path.getsize(archive_path))
+        check_size(member.file_size, os.path.getsize(archive_path))
         with archive.open(member) as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target)
     return path
@@ -129,7 +129,7 @@ def _check(file: h5py.File, file_size: int) -> dict[str, tuple[int, ...]]:
                 total += _measure(item)
                 shapes[item.name.lstrip("/")] = item.shape or ()
         named += sum(_measure(array) for array in _named_arrays(group))
-    _check_size(max(total, named), file_size)
+    check_size(max(total, named), file_size)
     return shapes
 
 
@@ -153,7 +153,13 @@ def _measure(array: h5py.Dataset) -> int:
     return items * array.dtype.itemsize
 
 
-def _check_size(unpacked: int, stored: int) -> None:
+def check_size(unpacked: int, stored: int) -> None:
+    """Raises ValueError where arrays are far larger than their file.
+
+    Args:
+        unpacked: Bytes that they would take.
+        stored: Bytes of the file.
+    """
     if unpacked > max(_SMALL_BYTES, _LARGEST_EXPANSION * stored):
         raise _Refused(
             f"its arrays would take {unpacked:,} bytes, and it has {stored:,}"

@@ -84,8 +84,10 @@ def print_start(
     if start.is_finished or state.epoch >= epochs:
         print(f"The run in {path} is finished already.")
         return
-    where = f"after step {state.step}" if state.step else "at its start"
-    print(f"Resumed the run in {path}, in epoch {state.epoch + 1} {where}")
+    print(
+        f"Resumed the run in {path} from checkpoint {start.checkpoint.number} "
+        f"(epoch {state.epoch + 1}, step {state.step})"
+    )
 
 
 def print_first_step(seconds: float) -> None:

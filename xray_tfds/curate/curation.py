@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import duplicates
+from xray_tfds.curate import facts as facts_lib
 from xray_tfds.curate import leaks as leaks_lib
 from xray_tfds.curate import split_assignment
 from xray_tfds.source import scan
@@ -83,21 +84,22 @@ def curate(
         SourceError: If the options say to stop at what was found, or if a
             class has too few files or patients left.
     """
+    facts = facts_lib.Facts(examined)
     curation = Curation(
-        split=[_given_split(each.file, config) for each in examined],
-        reason=[each.reason for each in examined],
-        detail=[each.detail for each in examined],
+        split=[_given_split(split, config) for split in facts.splits],
+        reason=list(facts.reasons),
+        detail=list(facts.details),
     )
-    _check_bad(examined, config)
-    good = [i for i, each in enumerate(examined) if not each.reason]
-    curation.clusters = _find_clusters(examined, good)
-    _check_duplicates(examined, curation, config)
-    groups = _group(examined, good, curation.clusters)
+    _check_bad(examined, facts, config)
+    good = [i for i, reason in enumerate(facts.reasons) if not reason]
+    curation.clusters = facts.find_clusters(good)
+    _check_duplicates(examined, facts, curation, config)
+    groups = _group(facts, good, curation.clusters)
     given = set(curation.split)
     if None not in given:
-        _settle_leaks(examined, curation, groups, config)
+        _settle_leaks(examined, facts, curation, groups, config)
     if config.on_duplicate == "keep_one":
-        _leave_out_duplicates(examined, curation)
+        _leave_out_duplicates(examined, facts, curation)
     if not curation.kept():
         raise scan.SourceError(
             "No files are left: all are bad, or duplicates with two labels, for"
@@ -105,55 +107,44 @@ def curate(
             "two folders of classes copies of one another?"
         )
     if split_assignment.VALIDATION not in given:
-        _divide(examined, curation, groups, config, earlier)
-    _check_classes(examined, curation, config)
+        _divide(facts, curation, groups, config, earlier)
+    _check_classes(facts, curation, config)
     return curation
 
 
-def _given_split(file, config):
+def _given_split(split, config):
     carved = config.validation == "carve"
-    if carved and file.split == split_assignment.VALIDATION:
+    if carved and split == split_assignment.VALIDATION:
         return split_assignment.TRAIN
-    return file.split
+    return split
 
 
-def _check_bad(examined, config):
+def _check_bad(examined, facts, config):
     """Raises if there are bad files and they are not wanted, or too many."""
-    bad = [each for each in examined if each.reason]
+    bad = [i for i, reason in enumerate(facts.reasons) if reason]
     if bad and config.on_bad == "error":
         raise scan.SourceError(
-            f"Files that cannot be used: {len(bad)}\n{_list_bad(bad)}\nReplace"
-            " or remove them, or leave them out with on_bad='quarantine'."
+            f"Files that cannot be used: {len(bad)}\n"
+            f"{_list_bad(examined, bad)}\nReplace or remove them, or leave "
+            "them out with on_bad='quarantine'."
         )
-    totals = collections.Counter(each.file.label for each in examined)
-    for label, count in collections.Counter(f.file.label for f in bad).items():
+    totals = collections.Counter(facts.labels)
+    counts = collections.Counter(facts.labels[i] for i in bad)
+    for label, count in counts.items():
         if count > config.max_bad_fraction * totals[label]:
-            of_label = [f for f in bad if f.file.label == label]
+            of_label = [i for i in bad if facts.labels[i] == label]
             raise scan.SourceError(
                 f"{count} of the {totals[label]} files of {label!r} cannot be"
                 f" used, more than max_bad_fraction={config.max_bad_fraction}:"
-                f"\n{_list_bad(of_label)}\nReplace or remove them, or raise"
-                " `max_bad_fraction`."
+                f"\n{_list_bad(examined, of_label)}\nReplace or remove them, or"
+                " raise `max_bad_fraction`."
             )
 
 
-def _find_clusters(examined, good):
-    """Returns clusters of the good files, by index of all."""
-    clusters = duplicates.find_clusters(
-        [examined[i].file.digest for i in good],
-        [examined[i].pixel_digest or examined[i].file.digest for i in good],
-        [examined[i].signature for i in good],
-    )
-    return [
-        duplicates.Cluster(c.kind, tuple(good[m] for m in c.members))
-        for c in clusters
-    ]
-
-
-def _check_duplicates(examined, curation, config):
+def _check_duplicates(examined, facts, curation, config):
     """Notes conflicts of labels; raises if duplicates are not wanted."""
     for position, cluster in enumerate(curation.clusters):
-        if len({examined[i].file.label for i in cluster.members}) > 1:
+        if len({facts.labels[i] for i in cluster.members}) > 1:
             curation.conflicts.add(position)
     if curation.clusters and config.on_duplicate == "error":
         raise scan.SourceError(
@@ -166,7 +157,7 @@ def _check_duplicates(examined, curation, config):
         )
 
 
-def _group(examined, good, clusters):
+def _group(facts, good, clusters):
     """Returns index -> name of what must stay in one split.
 
     Patients who share a film are one group: they are one person, or one film
@@ -174,16 +165,16 @@ def _group(examined, good, clusters):
     """
     sets: disjoint_sets.DisjointSets[str] = disjoint_sets.DisjointSets()
     for cluster in clusters:
-        first = examined[cluster.members[0]].patient.key
+        first = facts.patients[cluster.members[0]]
         for index in cluster.members[1:]:
-            sets.join(first, examined[index].patient.key)
-    return {i: sets.find(examined[i].patient.key) for i in good}
+            sets.join(first, facts.patients[index])
+    return {i: sets.find(facts.patients[i]) for i in good}
 
 
-def _settle_leaks(examined, curation, groups, config):
+def _settle_leaks(examined, facts, curation, groups, config):
     """Finds groups in several given splits, and does as `on_leak` says."""
     curation.leaks = leaks_lib.find(
-        {index: examined[index].patient.key for index in groups},
+        {index: facts.patients[index] for index in groups},
         curation.clusters,
         curation.split,
     )
@@ -210,15 +201,18 @@ def _settle_leaks(examined, curation, groups, config):
             curation.split[index] = first
 
 
-def _leave_out_duplicates(examined, curation):
+def _leave_out_duplicates(examined, facts, curation):
     """Keeps the first of each cluster and split; none where labels differ."""
     for position, cluster in enumerate(curation.clusters):
         firsts: dict = {}
         for index in cluster.members:
             if position in curation.conflicts:
-                label = examined[index].file.label
-                files = (examined[i].file for i in cluster.members)
-                other = next(f.filename for f in files if f.label != label)
+                label = facts.labels[index]
+                other = next(
+                    examined[i].file.filename
+                    for i in cluster.members
+                    if facts.labels[i] != label
+                )
                 curation.exclude(index, CONFLICT, f"{cluster.kind}: {other}")
                 continue
             first = firsts.setdefault(curation.split[index], index)
@@ -227,10 +221,10 @@ def _leave_out_duplicates(examined, curation):
                 curation.exclude(index, DUPLICATE, f"{cluster.kind}: {name}")
 
 
-def _divide(examined, curation, groups, config, earlier):
+def _divide(facts, curation, groups, config, earlier):
     """Divides what no given split decides, by patient and class."""
     fractions = {split_assignment.VALIDATION: config.validation_fraction}
-    if examined[0].file.split is None:
+    if facts.splits[0] is None:
         fractions[split_assignment.TEST] = config.test_fraction
     divided = [
         index
@@ -238,15 +232,14 @@ def _divide(examined, curation, groups, config, earlier):
         if curation.split[index] in (None, split_assignment.TRAIN)
     ]
     hashes = {
-        i: split_assignment.hash_patient(examined[i].patient.key)
-        for i in divided
+        i: split_assignment.hash_patient(facts.patients[i]) for i in divided
     }
     known = collections.defaultdict(set)
     for index in divided:
         if split := (earlier or {}).get(hashes[index]):
             known[groups[index]].add(split)
     assignment = split_assignment.assign_splits(
-        ((groups[i], examined[i].file.label) for i in divided),
+        ((groups[i], facts.labels[i]) for i in divided),
         fractions,
         seed=config.seed,
         earlier={group: _first(found) for group, found in known.items()},
@@ -257,10 +250,10 @@ def _divide(examined, curation, groups, config, earlier):
     curation.num_earlier = len(set(curation.assignment) & set(earlier or {}))
 
 
-def _check_classes(examined, curation, config):
+def _check_classes(facts, curation, config):
     """Raises unless each split has files of each class."""
     counts = collections.Counter(
-        (curation.split[i], examined[i].file.label) for i in curation.kept()
+        (curation.split[i], facts.labels[i]) for i in curation.kept()
     )
     for split in set(curation.split) - {None}:
         for label in config.class_names:
@@ -284,8 +277,9 @@ def _names(examined, members):
     )
 
 
-def _list_bad(examined):
-    return _list(f"{f.file.path}: {f.reason}: {f.detail}" for f in examined)
+def _list_bad(examined, bad):
+    files = (examined[i] for i in bad)
+    return _list(f"{f.file.path}: {f.reason}: {f.detail}" for f in files)
 
 
 def _list(lines):

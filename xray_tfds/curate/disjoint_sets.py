@@ -21,11 +21,12 @@ class DisjointSets(Generic[_Item]):
     def join(self, first: _Item, second: _Item) -> None:
         """Makes one set of the sets of two items."""
         low, high = sorted((self.find(first), self.find(second)))
-        self._parents[high] = low
+        if low != high:
+            self._parents[high] = low
 
     def find(self, item: _Item) -> _Item:
         """Returns the least item of the set that holds this one."""
         parents = self._parents
-        while (parent := parents.setdefault(item, item)) != item:
-            parents[item] = item = parents[parent]
+        while (parent := parents.get(item, item)) != item:
+            parents[item] = item = parents.get(parent, parent)
         return item

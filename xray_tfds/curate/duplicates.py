@@ -12,8 +12,11 @@ from typing import Literal
 from typing import TYPE_CHECKING
 
 import numpy as np
+import threadpoolctl
 
+from xray_tfds import parallel
 from xray_tfds.curate import disjoint_sets
+from xray_tfds.curate import equal_rows
 from xray_tfds.curate import perceptual_hash
 
 if TYPE_CHECKING:
@@ -29,9 +32,12 @@ _PAIRS_AT_ONCE = 8192
 _NUM_COMPONENTS = 32
 _MAX_SAMPLE = 4096
 
-# Blocks are cut along the first two only: across more, they would be too long
-# to be far from each other.
-_NUM_CUT = 2
+# Blocks are cut along the first four only: across more, they would be too long
+# to be far from each other. Films are held against the boxes of blocks along
+# the first eight. Of the pairs of 800,000 films (means of two real ones), 9 %
+# are left for the matrix product; with cuts along two, 18 %.
+_NUM_CUT = 4
+_NUM_BOX = 8
 
 # Those who look for duplicates need no other module.
 signature = perceptual_hash.signature
@@ -73,11 +79,10 @@ def find_near_pairs(signatures: np.ndarray) -> np.ndarray:
     The search is exact, whatever the number of films. Distances between
     projections never exceed those between the points themselves, so that pairs
     are excluded by the leading principal components of their coarse parts:
-    first whole blocks of neighbouring films, then one by one, in a matrix
-    product. Few are left to be compared in full: 59 of the 13.7 million pairs
-    of 5,232 real films. Memory is proportional to the films and the pairs
-    found, time to the square of the films: 0.1 seconds of a core for 5,232 and
-    40 for 200,000.
+    first whole blocks of neighbouring films, then films far from a block, then
+    one by one, in a matrix product. Few are left to be compared in full: 59 of
+    the 13.7 million pairs of 5,232 real films. Memory is proportional to the
+    films and the pairs found; `benchmarks/decision.py` measures the time.
 
     Args:
         signatures: uint8 `[n, SIGNATURE_SIZE]`, a row for each film.
@@ -95,28 +100,31 @@ def find_near_pairs(signatures: np.ndarray) -> np.ndarray:
         or signatures.dtype != np.uint8
     ):
         raise ValueError(
-            f"`signatures` must be uint8 [n, {SIGNATURE_SIZE}]. Received:"
-            f" {signatures.dtype} {list(signatures.shape)}"
+            f"`signatures` must be uint8 [n, {SIGNATURE_SIZE}]."
+            f" Received: {signatures.dtype} {list(signatures.shape)}"
         )
+    rows = np.flatnonzero(signatures.any(axis=1))
     pairs = np.concatenate(
-        [np.empty((0, 2), np.int64), *_generate_near_pairs(signatures)]
+        [np.empty((0, 2), np.int64), *_generate_near_pairs(signatures, rows)]
     )
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def find_clusters(
-    byte_digests: Sequence[str],
-    pixel_digests: Sequence[str],
-    signatures: Sequence[bytes],
+    byte_digests: Sequence[str] | np.ndarray,
+    pixel_digests: Sequence[str] | np.ndarray,
+    signatures: Sequence[bytes] | np.ndarray,
 ) -> list[Cluster]:
     """Groups the files that show one film.
 
     Nearness is made transitive: a copy of a copy belongs to the cluster.
 
     Args:
-        byte_digests: List of strings, one for each file: of its content.
-        pixel_digests: List of strings: `pixel_digest` of each.
-        signatures: List of bytes: `signature` of each.
+        byte_digests: List of strings, one for each file: of its content; or
+            uint8 `[n, 32]`.
+        pixel_digests: Likewise: `pixel_digest` of each.
+        signatures: List of bytes: `signature` of each; or uint8
+            `[n, SIGNATURE_SIZE]`.
 
     Returns:
         List of `Cluster`, by their first members; files alone are left out.
@@ -131,59 +139,105 @@ def find_clusters(
             f" {len(pixel_digests)} and {len(signatures)} elements"
         )
     sets: disjoint_sets.DisjointSets[int] = disjoint_sets.DisjointSets()
-    flat = bytes(SIGNATURE_SIZE)
-    firsts: dict = {}
-    for keys in (byte_digests, pixel_digests, signatures):
-        firsts = {}
-        for index, key in enumerate(keys):
-            if key != flat:
-                sets.join(index, firsts.setdefault(key, index))
-    # What is left in `firsts` is one file of each signature that is not flat:
-    # a thousand copies of a film are not compared with each other.
-    rows = list(firsts.values())
-    distinct = np.frombuffer(b"".join(firsts), np.uint8)
-    for pairs in _generate_near_pairs(distinct.reshape(-1, SIGNATURE_SIZE)):
-        for first, second in pairs.tolist():
-            sets.join(rows[first], rows[second])
+    joined: set[int] = set()
+
+    def join(firsts: np.ndarray, seconds: np.ndarray) -> None:
+        for first, second in zip(firsts.tolist(), seconds.tolist()):
+            sets.join(first, second)
+            joined.update((first, second))
+
+    for keys in (byte_digests, pixel_digests):
+        firsts = equal_rows.first_equal(keys)
+        copies = np.flatnonzero(firsts != np.arange(len(firsts)))
+        join(firsts[copies], copies)
+    rows = _to_rows(signatures)
+    structured = np.flatnonzero(rows.any(axis=1))
+    firsts = structured[
+        equal_rows.first_equal(equal_rows.hash_rows(rows, structured))
+    ]
+    is_copy = firsts != structured
+    join(firsts[is_copy], structured[is_copy])
+    # A thousand copies of a film are not compared with each other.
+    for pairs in _generate_near_pairs(rows, structured[~is_copy]):
+        join(pairs[:, 0], pairs[:, 1])
     members: dict[int, list[int]] = {}
-    for index in range(len(signatures)):
+    for index in sorted(joined):
         members.setdefault(sets.find(index), []).append(index)
     return [
         Cluster(_kind(group, byte_digests, pixel_digests), tuple(group))
-        for group in members.values()
-        if len(group) > 1
+        for _, group in sorted(members.items())
     ]
 
 
+def _to_rows(signatures):
+    """Returns uint8 `[n, SIGNATURE_SIZE]` of a list of bytes, or as it is."""
+    if isinstance(signatures, np.ndarray):
+        return signatures
+    data = np.frombuffer(b"".join(signatures), np.uint8)
+    return data.reshape(-1, SIGNATURE_SIZE)
+
+
 def _kind(members, byte_digests, pixel_digests):
-    if len({byte_digests[index] for index in members}) == 1:
+    if _all_equal(byte_digests, members):
         return "bytes"
-    if len({pixel_digests[index] for index in members}) == 1:
-        return "pixels"
-    return "near"
+    return "pixels" if _all_equal(pixel_digests, members) else "near"
 
 
-def _generate_near_pairs(signatures):
-    """Yields int64 `[m, 2]`, the near pairs of two blocks of films."""
-    rows = np.flatnonzero(signatures.any(axis=1))
+def _all_equal(keys, members):
+    if isinstance(keys, np.ndarray):
+        return bool((keys[list(members)] == keys[members[0]]).all())
+    return len({keys[index] for index in members}) == 1
+
+
+def _generate_near_pairs(signatures, rows):
+    """Yields int64 `[m, 2]`, the near pairs with one film in a block.
+
+    Args:
+        signatures: uint8 `[n, SIGNATURE_SIZE]`.
+        rows: Which of them are compared, int64 `[m]`; none is flat.
+    """
     if len(rows) < 2:
         return
     points = _principal_components(signatures, rows)
     # |a - b|^2 = 2 (1 - cosine), and a little for rounding.
     limit = 2 * perceptual_hash.MAX_COARSE_DISTANCE + 1e-4
     blocks = _blocks(points, np.arange(len(points)))
-    lowest = np.stack([points[block].min(axis=0) for block in blocks])
-    highest = np.stack([points[block].max(axis=0) for block in blocks])
-    for i, block in enumerate(blocks):
+    boxes = [(points[b].min(axis=0), points[b].max(axis=0)) for b in blocks]
+    lowest, highest = map(np.stack, zip(*boxes))
+
+    def compare(i):
+        """Returns the near pairs of a block with itself and later ones."""
+        block = blocks[i]
         gaps = np.maximum(lowest[i:] - highest[i], lowest[i] - highest[i:])
         near = (np.maximum(gaps, 0) ** 2).sum(axis=1) <= limit
-        for ahead in np.flatnonzero(near).tolist():
-            other = blocks[i + ahead]
-            first, second = _close(points[block], points[other], limit)
-            if not ahead:
-                first, second = first[first < second], second[first < second]
-            candidates = np.stack([rows[block[first]], rows[other[second]]])
-            yield from _verify(signatures, np.sort(candidates.T, axis=1))
+        found = [np.empty((0, 2), np.int64)]
+        for j in (i + np.flatnonzero(near)).tolist():
+            # Only those near to the other's box can be near to what is in it.
+            mine = block[_near_box(points[block], boxes[j], limit)]
+            others = blocks[j][_near_box(points[blocks[j]], boxes[i], limit)]
+            first, second = _close(points[mine], points[others], limit)
+            first, second = mine[first], others[second]
+            if j == i:
+                once = first < second
+                first, second = first[once], second[once]
+            pairs = np.sort(np.stack([rows[first], rows[second]]).T, axis=1)
+            found += _verify(signatures, pairs)
+        return np.concatenate(found)
+
+    # A product is too small for the threads of BLAS; blocks are not for ours.
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        for pairs in parallel.ordered_map(compare, range(len(blocks))):
+            if len(pairs):
+                yield pairs
+
+
+def _near_box(points, box, limit):
+    """Returns whether each of the points is within a distance of a box."""
+    lowest, highest = (side[:_NUM_BOX] for side in box)
+    points = points[:, :_NUM_BOX]
+    gaps = np.maximum(lowest - points, points - highest)
+    np.maximum(gaps, 0, out=gaps)
+    return np.einsum("ij,ij->i", gaps, gaps) <= limit
 
 
 def _principal_components(signatures, rows):
@@ -193,18 +247,12 @@ def _principal_components(signatures, rows):
     mean = sample.mean(axis=0)
     _, axes = np.linalg.eigh(np.cov(sample, rowvar=False, ddof=0))
     axes = axes[:, : -1 - _NUM_COMPONENTS : -1].astype(np.float32)
-    return np.concatenate(
-        [
-            (
-                perceptual_hash.coarse(
-                    signatures[rows[start : start + _PAIRS_AT_ONCE]]
-                )
-                - mean
-            )
-            @ axes
-            for start in range(0, len(rows), _PAIRS_AT_ONCE)
-        ]
-    )
+    points = np.empty((len(rows), _NUM_COMPONENTS), np.float32)
+    for start in range(0, len(rows), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        coarse = perceptual_hash.coarse(signatures[rows[part]])
+        points[part] = (coarse - mean) @ axes
+    return points
 
 
 def _blocks(points, indices):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -35,10 +34,18 @@ def find(
         clusters: Groups of the same files that show one film.
         splits: The split of each file, by index.
     """
-    of_patient = collections.defaultdict(list)
+    first_split: dict[str, str | None] = {}
+    of_patient: dict[str, list[int]] = {}
     for index, key in patients.items():
-        of_patient[key].append(index)
-    kinds = [("patient", tuple(members)) for members in of_patient.values()]
+        if first_split.setdefault(key, splits[index]) != splits[index]:
+            of_patient[key] = []
+    for index, key in patients.items():
+        if key in of_patient:
+            of_patient[key].append(index)
+    ordered_keys = dict.fromkeys(
+        k for k in patients.values() if k in of_patient
+    )
+    kinds = [("patient", tuple(of_patient[key])) for key in ordered_keys]
     kinds += [("duplicate", each.members) for each in clusters]
     leaks = []
     for kind, members in kinds:

@@ -44,10 +44,13 @@ def assign_splits(
     Raises:
         ValueError: If a class has fewer patients than there are splits.
     """
-    labels = collections.defaultdict(set)
+    # One set for all patients of the same classes: a million take 200 MB.
+    labels: dict[str, frozenset[str]] = {}
     counts: collections.Counter = collections.Counter()
+    shared: dict[frozenset[str], frozenset[str]] = {}
     for patient, label in examples:
-        labels[patient].add(label)
+        classes = labels.get(patient, frozenset()) | {label}
+        labels[patient] = shared.setdefault(classes, classes)
         counts[patient] += 1
     strata = collections.defaultdict(list)
     for patient, classes in labels.items():

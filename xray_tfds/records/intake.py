@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from etils import epath
 
+from xray_tfds import parallel
+from xray_tfds.records import earlier_records
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.source import digest_index
 from xray_tfds.source import hash_key as hash_key_lib
@@ -25,46 +27,58 @@ class Intake:
 
     Attributes:
         hash_key: The key that patients are hashed with.
+        earlier_dir: Directory of earlier records of the folder and the options,
+            from which is taken what need not be decoded; `None` for none.
     """
 
     def __init__(
         self,
         config: config_lib.XrayConfig,
         index_dirs: Iterable[epath.PathLike],
+        *,
+        rehash: bool = False,
     ) -> None:
         """Knows of no folder yet.
 
         Args:
             config: Says what is an image of which class.
             index_dirs: Where indices of the folder may lie, the newest last.
+            rehash: Whether they are not to be believed.
         """
         self.hash_key = hash_key_lib.HashKey()
         self._config = config
-        self._index_dirs = tuple(index_dirs)
+        self._index_dirs = () if rehash else tuple(index_dirs)
+        self.earlier_dir: epath.Path | None = None
         self.forget()
 
     def forget(self) -> None:
         """Takes the folder for changed: it is to be searched again."""
         self._index: digest_index.DigestIndex | None = None
         self._source: source_files.Source | None = None
+        self._found: source_files.Source | None = None
         self._examination: examination_lib.Examination | None = None
 
     def find(self, directory: epath.PathLike) -> source_files.Source:
         """Returns what a folder holds; not all of it need have been read."""
         if self._source is None:
-            self._index = digest_index.DigestIndex(directory, *self._index_dirs)
-            self._source = scan.find(
-                directory,
-                self._config.class_names,
-                tables.read_table(self._config.patients_csv),
-                self._index,
-            )
+            with parallel.keeping_garbage():
+                self._index = digest_index.DigestIndex(
+                    directory, *self._index_dirs
+                )
+                self._source = self._found = scan.find(
+                    directory,
+                    self._config.class_names,
+                    tables.read_table(self._config.patients_csv),
+                    self._index,
+                )
         return self._source
 
     def read_digests(self, directory: epath.PathLike) -> source_files.Source:
         """Returns what a folder holds, with its fingerprint."""
-        self._source = source_files.read_digests(self.find(directory))
-        return self._source
+        source = self.find(directory)
+        if not source.is_read():
+            source = self._source = source_files.read_digests(source)
+        return source
 
     def examine(
         self,
@@ -75,13 +89,18 @@ class Intake:
     ) -> examination_lib.Examination:
         """Returns all files of a folder, decoded; as `examination.examine`."""
         if self._examination is None:
+            source = self.find(directory)
+            earlier = self.earlier_dir and earlier_records.EarlierRecords(
+                self.earlier_dir, self._config, self.hash_key
+            )
             self._examination = examination_lib.examine(
-                self.find(directory),
+                source,
                 self._config,
                 temp_dir,
                 self.hash_key,
                 beam_options,
                 modules,
+                earlier=earlier,
             )
             self._source = self._examination.source
         return self._examination
@@ -89,5 +108,6 @@ class Intake:
     def save_index(self, folder: epath.PathLike) -> None:
         """Writes what is known of the files beside the records, if anything."""
         if self._source is not None and self._index is not None:
-            self._source.note_digests(self._index)
+            if self._source is not self._found:
+                self._source.note_digests(self._index)
             self._index.save(folder)

@@ -21,6 +21,7 @@ from typing import Any
 
 from etils import epath
 
+from xray_tfds import parallel
 from xray_tfds.records import manifest
 from xray_tfds.source import files as files_lib
 
@@ -49,11 +50,13 @@ _TEST_SHARD = "-test."
 def write_checksums(directory: epath.Path) -> None:
     """Writes size and digest of each file of a dataset, once all are there."""
     names = sorted(set(_list(directory)) - set(_REWRITTEN))
+    paths = [directory / name for name in names]
+    digests = parallel.ordered_map(_digest, paths)
     content = {
         "version": _VERSION,
         "files": {
-            name: [(directory / name).stat().length, _digest(directory / name)]
-            for name in names
+            name: [path.stat().length, digest]
+            for name, path, digest in zip(names, paths, digests)
         },
     }
     path = directory / manifest.FOLDER / _FILE

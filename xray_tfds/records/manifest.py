@@ -2,8 +2,9 @@
 
 `build_report/` in the directory of the dataset holds `files.csv`, a row for
 each file, and for what lies among them and is none of them (`ignored`);
-`splits.json`, the assignment of patients, by their hashes; and `facts.json`,
-everything that is not a row for each file.
+`splits.json`, the assignment of patients, by their hashes; `facts.json`,
+everything that is not a row for each file; and `findings.npz`, for the next
+build (`findings_file`).
 """
 
 import collections
@@ -23,6 +24,7 @@ from disk import cells
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.decode import errors as decode_errors
+from xray_tfds.records import findings_file
 from xray_tfds.records import thumbnails as thumbnails_lib
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
@@ -53,7 +55,7 @@ def write(
     curation: "curation_lib.Curation",
     cautions: Sequence[str],
 ) -> None:
-    """Writes the three files.
+    """Writes these files.
 
     Args:
         directory: Directory of the records.
@@ -71,11 +73,12 @@ def write(
         _to_csv(examination, curation).encode("utf-8", "surrogateescape")
     )
     is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in examined)
+    hash_key = examination.hash_key.fingerprint() if is_hashed else ""
     splits = {
         "fingerprint": fingerprint,
         # Whose patients these are; neither tells a path or a key.
         "source": digest_index.path_digest(source.root),
-        "hash_key": examination.hash_key.fingerprint() if is_hashed else "",
+        "hash_key": hash_key,
         "patients": curation.assignment,
     }
     (folder / SPLITS_FILE).write_text(_to_json(splits))
@@ -94,6 +97,12 @@ def write(
         "cautions": list(cautions),
     }
     (folder / "facts.json").write_text(_to_json(facts))
+    findings_file.write(
+        folder,
+        [each for each in examined if each.file.digest],
+        examination.config,
+        hash_key,
+    )
 
 
 def lists_files(

@@ -6,6 +6,7 @@ are read again.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -45,8 +46,11 @@ class DigestIndex:
         self._name = f"index-{path_digest(root)[:16]}.json"
         self._entries: _Entries = {}
         self._noted: _Entries = {}
+        self._kept: dict[str, _Entries] = {}
         for folder in folders:
-            self._entries |= _load(os.path.join(folder, self._name))
+            path = os.path.join(folder, self._name)
+            self._kept[path] = _load(path)
+            self._entries |= self._kept[path]
 
     def find(
         self, name: str, stamp: Optional[files_lib.Stamp]
@@ -74,7 +78,7 @@ class DigestIndex:
         path = os.path.join(folder, self._name)
         if not self._is_local or not files_lib.is_local(folder):
             return
-        if not self._noted or self._noted == _load(path):
+        if not self._noted or self._noted == self._kept.get(path):
             return
         content = {
             "version": _VERSION,
@@ -88,7 +92,8 @@ class DigestIndex:
             # A name of its own: several builders may write at a time.
             descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=0)
+                # Not `dump`, nor an indent, which are written in Python.
+                file.write(json.dumps(content))
             os.replace(new, path)
         except OSError:
             # It only saves time; the folder may be read-only, or full.
@@ -110,18 +115,11 @@ def _load(path: str) -> _Entries:
             content = json.load(file)
         if content["version"] != _VERSION:
             return {}
-        return {
-            str(name): (
-                files_lib.Stamp(int(size), int(mtime), int(ctime)),
-                Entry(str(digest), str(reason)),
-            )
-            for name, (
-                size,
-                mtime,
-                ctime,
-                digest,
-                reason,
-            ) in content["files"].items()
+        entries = {
+            name: (files_lib.Stamp._make(row[:3]), Entry._make(row[3:]))
+            for name, row in content["files"].items()
         }
+        texts = itertools.chain.from_iterable(e for _, e in entries.values())
+        return entries if set(map(type, texts)) <= {str} else {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}  # None yet, or not one that this code wrote: read all again.

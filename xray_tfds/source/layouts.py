@@ -125,8 +125,10 @@ def find_classes(
 
 def walk(
     tree: tree_lib.Tree, folder: epath.Path, reserved: Iterable[str]
-) -> list[epath.Path]:
-    """Returns the files below a folder in the order of `flow_from_directory`.
+) -> dict[str, epath.Path]:
+    """Returns name in the tree -> path of the files below a folder.
+
+    They are in the order of `flow_from_directory`.
 
     Args:
         tree: Takes up what is left out.
@@ -144,16 +146,16 @@ def walk(
     found = []
     while pending:
         current = pending.pop()
-        directory = current.as_posix()
+        directory = tree.name(current)
         try:
-            listed = tree.list(current)
+            listed = tree.entries(current)
         except PermissionError as error:
             if current == folder:
                 raise tree_lib.no_permission(folder) from error
             tree.ignore(current, tree_lib.NOT_LISTED)
             continue
-        for name, path in listed.items():
-            if not path.is_dir():
+        for name, path, is_folder in listed:
+            if not is_folder:
                 found.append((directory, name, path))
             elif names.fold(name) in reserved:
                 raise errors.SourceError(
@@ -167,7 +169,10 @@ def walk(
                 tree.ignore(path, other_folders.NO_FILMS)
             else:
                 pending.append(path)
-    return [path for _, _, path in sorted(found, key=lambda item: item[:2])]
+    return {
+        f"{directory}/{name}" if directory else name: path
+        for directory, name, path in sorted(found, key=lambda item: item[:2])
+    }
 
 
 def reserved_names(class_names: Iterable[str]) -> set[str]:

@@ -148,9 +148,10 @@ def find_exports(files: Sequence[source_files.SourceFile]) -> set[int]:
     """
     of_rule = collections.defaultdict(list)
     for index, file in enumerate(files):
-        key, rule = _match_names(file.filename)
-        if key and file.filename.count("/") > 1:
-            of_rule[rule].append(index)
+        if file.filename.count("/") > 1:
+            key, rule = _match_names(file.filename)
+            if key:
+                of_rule[rule].append(index)
     exports: set[int] = set()
     for indices in of_rule.values():
         names = collections.Counter(

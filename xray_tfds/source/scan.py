@@ -4,6 +4,7 @@ The layout of the folders says it (`layouts`), or a table does (`tables`).
 """
 
 import collections
+from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
 from typing import Optional
@@ -22,6 +23,9 @@ from xray_tfds.source import patients
 from xray_tfds.source import source_files
 from xray_tfds.source import tables
 from xray_tfds.source import tree as tree_lib
+
+# Name relative to the source folder -> file.
+_Listed = dict[str, source_files.SourceFile]
 
 _NOT_AN_IMAGE = "not an image"
 _NOT_IN_TABLE = "in no row of patients_csv"
@@ -76,8 +80,14 @@ def find(
     else:
         listed = _list_folders(tree, class_names)
         listed, cautions = _name_patients(tree, listed, table)
-    files = [f for f in (_judge(f, tree, index) for f in listed) if f]
-    _check_not_empty(listed, files)
+    # As text: to ask an `epath.Path` for it takes as long as to look there.
+    root_name = root.as_posix().rstrip("/")
+    judged = (
+        _judge(name, f"{root_name}/{name}", file, tree, index)
+        for name, file in listed.items()
+    )
+    files = [file for file in judged if file]
+    _check_not_empty(listed.values(), files)
     cautions += _doubt_unread_folders(tree)
     exports = patients.find_exports(files)
     return source_files.Source(
@@ -94,32 +104,32 @@ def find(
     )
 
 
-def _list_folders(
-    tree: tree_lib.Tree, class_names: Sequence[str]
-) -> list[source_files.SourceFile]:
+def _list_folders(tree: tree_lib.Tree, class_names: Sequence[str]) -> _Listed:
     """Returns the files below the class folders, not read yet."""
-    files = []
+    files = {}
     reserved = layouts.reserved_names(class_names)
     for split, folder in layouts.find_splits(tree, class_names).items():
         classes = layouts.find_classes(tree, folder, class_names)
-        start = len(folder.as_posix().rstrip("/")) + 1
+        start = 0 if folder == tree.root else len(tree.name(folder)) + 1
         for label, below in classes.items():
             paths = layouts.walk(tree, below, reserved)
             if not paths:
                 raise _no_images(label, below)
-            for path in paths:
-                name = names.printable(path.as_posix()[start:])
-                files.append(source_files.SourceFile(path, name, label, split))
+            for name, path in paths.items():
+                printable = names.printable(name[start:])
+                files[name] = source_files.SourceFile(
+                    path, printable, label, split
+                )
     return files
 
 
 def _list_table(
     tree: tree_lib.Tree, table: tables.Table, class_names: Sequence[str]
-) -> tuple[list[source_files.SourceFile], list[str]]:
+) -> tuple[_Listed, list[str]]:
     """Returns the files that a table with labels names, sorted as folders."""
     labels = {names.fold(name): name for name in class_names}
-    paths = {tree.name(p): p for p in layouts.walk(tree, tree.root, ())}
-    files = []
+    paths = layouts.walk(tree, tree.root, ())
+    files: _Listed = {}
     for name, row in tables.match_rows(table, tree.root, paths).items():
         split = layouts.SPLIT_FOLDERS.get(names.fold(row.split))
         label = labels.get(names.fold(row.label))
@@ -134,14 +144,12 @@ def _list_table(
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)
         printable = names.printable(name)
-        files.append(
-            source_files.SourceFile(
-                path, printable, label, split, patient=row.patient
-            )
+        files[name] = source_files.SourceFile(
+            path, printable, label, split, patient=row.patient
         )
     for path in paths.values():
         tree.ignore(path, _NOT_IN_TABLE)
-    given = {file.split for file in files}
+    given = {file.split for file in files.values()}
     if None in given and len(given) > 1:
         raise SourceError(
             f"{table.path} must give a split for every file or for none."
@@ -149,8 +157,12 @@ def _list_table(
     if None not in given and "train" not in given:
         raise SourceError(f"{table.path} must give the split train to files.")
     order = {name: index for index, name in enumerate(class_names)}
-    files.sort(key=lambda f: (f.split or "", order[f.label], f.filename))
-    return files, _doubt_unnamed(
+
+    def place(item: tuple[str, source_files.SourceFile]) -> tuple:
+        file = item[1]
+        return file.split or "", order[file.label], file.filename
+
+    return dict(sorted(files.items(), key=place)), _doubt_unnamed(
         [name for name in paths if _is_named_like_image(name)],
         len(files) + len(paths),
         "they are left out",
@@ -164,30 +176,29 @@ def _explain_labels(table: tables.Table) -> str:
 
 def _name_patients(
     tree: tree_lib.Tree,
-    files: list[source_files.SourceFile],
+    by_name: _Listed,
     table: Optional[tables.Table],
-) -> tuple[list[source_files.SourceFile], list[str]]:
+) -> tuple[_Listed, list[str]]:
     """Returns the files with the patients that a table without labels gives."""
     if table is None:
-        return files, []
-    by_name = {tree.name(file.path): file for file in files}
+        return by_name, []
     rows = tables.match_rows(table, tree.root, by_name)
     unused = sorted(set(rows) - set(by_name))
     unnamed = [n for n in by_name if n not in rows and _is_named_like_image(n)]
     cautions = _doubt_unnamed(
-        unnamed, len(files), "other rules say whose images they are"
+        unnamed, len(by_name), "other rules say whose images they are"
     )
     if unused:
         cautions.append(
             f"patients_csv names {len(unused)} files that lie in no class "
             f"folder or are hidden, for example {unused[0]}."
         )
-    return [
-        dataclasses.replace(
+    return {
+        name: dataclasses.replace(
             file, patient=rows[name].patient if name in rows else ""
         )
         for name, file in by_name.items()
-    ], cautions
+    }, cautions
 
 
 def _doubt_unnamed(unnamed: list[str], total: int, outcome: str) -> list[str]:
@@ -214,6 +225,8 @@ def _doubt_unread_folders(tree: tree_lib.Tree) -> list[str]:
 
 
 def _judge(
+    name: str,
+    location: str,
     file: source_files.SourceFile,
     tree: tree_lib.Tree,
     index: digest_index.DigestIndex,
@@ -223,10 +236,9 @@ def _judge(
     That is one named like an image, or with the content of one; others are
     left out.
     """
-    name = tree.name(file.path)
     is_named = _is_named_like_image(name)
     try:
-        stamp = files_lib.look(file.path)
+        stamp = files_lib.look(location)
         entry = index.find(name, stamp)
         if entry is None and not is_named:
             data, stamp = files_lib.read_head(file.path)
@@ -258,7 +270,8 @@ def _why_no_image(head: bytes) -> str:
 
 
 def _check_not_empty(
-    listed: list[source_files.SourceFile], files: list[source_files.SourceFile]
+    listed: Iterable[source_files.SourceFile],
+    files: list[source_files.SourceFile],
 ) -> None:
     """Raises unless each class of each split that has files has images."""
     counts = collections.Counter((file.split, file.label) for file in files)

@@ -13,6 +13,9 @@ from xray_tfds.source import digest_index
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
+# Bytes of the SHA-256 of a file.
+DIGEST_SIZE = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class SourceFile:

@@ -1,7 +1,5 @@
 """The folders of a source: listed, and what is left out noted."""
 
-import os
-
 from etils import epath
 
 from xray_tfds.source import errors
@@ -38,21 +36,20 @@ class Tree:
         self.ignored[self.name(path) + end] = reason
 
     def list(self, folder: epath.Path) -> dict[str, epath.Path]:
-        """Returns name -> path of what is in a folder and not hidden.
+        """As `entries`, without the last: name -> path."""
+        return {name: path for name, path, _ in self.entries(folder)}
+
+    def entries(self, folder: epath.Path) -> files_lib.Entries:
+        """Returns what is in a folder and not hidden.
 
         Raises:
             PermissionError: If it may not be listed.
         """
-        # `iterdir` leaves out what ends in `~`.
-        listed = (
-            sorted(os.listdir(folder))
-            if files_lib.is_local(folder)
-            else sorted(path.name for path in folder.iterdir())
-        )
-        found = {name: folder / name for name in listed}
-        for name in [n for n in found if n.startswith(".") or n == "__MACOSX"]:
-            self.ignore(found.pop(name), _HIDDEN)
-        return found
+        found = files_lib.list_folder(folder)
+        kept = [e for e in found if e[0][0] != "." and e[0] != "__MACOSX"]
+        for name in {e[0] for e in found} - {e[0] for e in kept}:
+            self.ignore(folder / name, _HIDDEN)
+        return kept
 
     def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
         """Returns the folders of folders; the files beside them are left out.

@@ -150,7 +150,7 @@ def test_interrupt_ends_it_and_nothing_was_written(served):
         (["--workdir=nowhere"], "must be the directory of a run"),
         (["--host=0.0.0.0"], "XRAY_TFDS_TOKEN"),
         (["--host=no.such.name.invalid", f"--token={_TOKEN}"], "`host` must"),
-        (["--host=192.0.2.1", f"--token={_TOKEN}"], "cannot be had"),
+        (["--host=192.0.2.1", f"--token={_TOKEN}"], "cannot be listened at"),
         (["--timeout=0"], "`timeout` must"),
         (["--model=nowhere"], "`model` must"),
         (["--workdir", "run", "film.png"], "begin with --"),

@@ -26,7 +26,7 @@ def test_run_of_an_earlier_version_is_resumed(tmp_path, capsys):
     path = tmp_path / "run"
     shutil.copytree(GOLDEN, path)
     result = loop_runs.run(path, **loop_runs.STATEFUL)
-    assert "in epoch 2 after step 2" in capsys.readouterr().out
+    assert "from checkpoint 2 (epoch 2, step 2)" in capsys.readouterr().out
     assert len(result.records) == 2
     for name, value in METRICS.items():
         # Other CPUs round otherwise.

@@ -95,7 +95,7 @@ def test_damaged_newest_checkpoint_is_reported_and_skipped(
     second = loop_runs.run(path, **FIELDS)
     output = capsys.readouterr().out
     assert f"Skipped a damaged checkpoint: {newest.name}" in output
-    assert "in epoch 2 at its start" in output
+    assert "(epoch 2, step 0)" in output
     assert_same_run(second, whole)
 
 

@@ -168,6 +168,13 @@ def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
     assert f"--images_dir={tmp_path / 'images'}\n" in flags_lib.write(values)
 
 
+def test_imagenet_is_no_path(parse):
+    flags = parse("--dataset=x", "--model=MobileNet", "--weights=imagenet")
+    _, config = flags_lib.read(flags)
+    assert config.weights == "imagenet"
+    assert "--weights=imagenet" in flags_lib.write(flags)
+
+
 @pytest.mark.parametrize("name", ["images_dir", "data_dir", "workdir"])
 def test_empty_path_is_not_the_current_directory(name, parse):
     with pytest.raises(ValueError, match=f"`{name}` must be a path"):

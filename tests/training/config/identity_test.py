@@ -38,6 +38,7 @@ _AUGMENT_DEFAULTS = {
     "samplewise_center": False,
     "featurewise_std_normalization": False,
     "samplewise_std_normalization": False,
+    "local_contrast_normalization": False,
     "zca_whitening": False,
     "zca_epsilon": 1e-06,
     "rotation_range": 0,
@@ -47,6 +48,8 @@ _AUGMENT_DEFAULTS = {
     "shear_range": 0.0,
     "zoom_range": [1.0, 1.0],
     "channel_shift_range": 0.0,
+    "sharpness_range": 0.0,
+    "gamma_range": 0.0,
     "fill_mode": "nearest",
     "cval": 0.0,
     "horizontal_flip": False,
@@ -84,6 +87,7 @@ _MANY = {
     "samplewise_center": True,
     "featurewise_std_normalization": False,
     "samplewise_std_normalization": True,
+    "local_contrast_normalization": True,
     "zca_whitening": False,
     "zca_epsilon": 1e-06,
     "rotation_range": 10.0,
@@ -93,6 +97,8 @@ _MANY = {
     "shear_range": 5.0,
     "zoom_range": [0.8, 1.2],
     "channel_shift_range": 10.0,
+    "sharpness_range": 0.5,
+    "gamma_range": 0.7,
     "fill_mode": "constant",
     "cval": 3.0,
     "horizontal_flip": True,
@@ -158,6 +164,9 @@ def make_many():
             shear_range=5.0,
             zoom_range=0.2,
             channel_shift_range=10.0,
+            sharpness_range=0.5,
+            gamma_range=0.7,
+            local_contrast_normalization=True,
             fill_mode="constant",
             cval=3.0,
             horizontal_flip=True,
@@ -211,3 +220,14 @@ def test_changes_are_described_by_name():
     assert config_lib.describe_changes(before, after) == [
         "learning_rate: 0.005 -> 0.1"
     ]
+
+
+def test_option_that_a_run_did_not_have_is_its_default():
+    augment = pipeline.AugmentConfig(rescale=1 / 255)
+    after = config_lib.settings_of(config_lib.TrainConfig(augment=augment))
+    before = dict(after)
+    del before["sharpness_range"], before["gamma_range"]
+    assert config_lib.describe_changes(before, after) == []
+    assert config_lib.describe_changes(
+        before, after | {"sharpness_range": 0.5}
+    ) == ["sharpness_range: 0.0 -> 0.5"]

@@ -1,0 +1,216 @@
+"""What is known of all files, in columns: a few hundred bytes for each.
+
+A million objects take gigabytes, and minutes to make; a million rows of arrays
+neither. Columns are also what is kept on disk (`records.findings_file`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+from typing import overload
+
+import numpy as np
+
+from xray_tfds.curate import examine
+from xray_tfds.curate import perceptual_hash
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import patients
+from xray_tfds.source import source_files
+
+Columns = Mapping[str, np.ndarray]
+
+_NUMBERS: dict[str, Any] = {
+    "num_bytes": np.int64,
+    "width": np.int32,
+    "height": np.int32,
+    "mean": np.float64,
+    "std": np.float64,
+}
+
+# Column -> bytes; all are 0 where there is no digest.
+_DIGESTS = {
+    "digest": source_files.DIGEST_SIZE,
+    "pixel_digest": source_files.DIGEST_SIZE,
+    "record_digest": examine.RECORD_DIGEST_SIZE,
+}
+_TEXTS = ("reason", "detail", "format", "mode", "grey_part", "patient", "rule")
+
+# Two columns for each of them: where the values end, and their characters.
+_ENDS, _CHARACTERS = "_ends", "_characters"
+
+_NO_STAMP = (-1, -1, -1)
+
+
+class Findings(Sequence[examine.ExaminedFile]):
+    """The `ExaminedFile`s of a source, which are made when they are asked for.
+
+    Attributes:
+        files: The `SourceFile`s, as they were listed.
+        columns: Name -> array, a row for each file. Digests and signatures are
+            uint8 `[n, size]`, `stamp` int64 `[n, 3]`, numbers `[n]`.
+    """
+
+    def __init__(
+        self, files: Sequence[source_files.SourceFile], columns: Columns
+    ) -> None:
+        """Takes what `to_columns` returned for these files."""
+        self.files = files
+        self.columns = columns
+        self._texts = {name: texts_of(columns, name) for name in _TEXTS}
+
+    @classmethod
+    def of(cls, examined: Sequence[examine.ExaminedFile]) -> Findings:
+        """Returns the columns of files, which may be such already."""
+        if isinstance(examined, cls):
+            return examined
+        return cls([each.file for each in examined], to_columns(examined))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> examine.ExaminedFile: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[examine.ExaminedFile]: ...
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        facts = self.facts(index)
+        stamp = self.columns["stamp"][index].tolist()
+        file = dataclasses.replace(
+            self.files[index],
+            digest=facts.pop("digest"),
+            stamp=None if stamp[0] < 0 else files_lib.Stamp(*stamp),
+        )
+        patient = patients.Patient(facts.pop("patient"), facts.pop("rule"))
+        return examine.ExaminedFile(file=file, patient=patient, **facts)
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """Returns the values of a file by name, digests as hexadecimals."""
+        columns = self.columns
+        return {
+            **{name: columns[name][index].item() for name in _NUMBERS},
+            **{name: self.digest(name, index) for name in _DIGESTS},
+            **{name: texts[index] for name, texts in self._texts.items()},
+            "signature": self.signature(index),
+        }
+
+    def text(self, name: str) -> Texts:
+        """Returns a column of strings."""
+        return self._texts[name]
+
+    def digest(self, name: str, index: int) -> str:
+        """Returns a digest as hexadecimals; empty if there is none."""
+        value = self.columns[name][index].tobytes()
+        return value.hex() if any(value) else ""
+
+    def signature(self, index: int) -> bytes:
+        """Returns the signature of a film; empty if the file is bad."""
+        has_one = not self._texts["reason"][index]
+        return self.columns["signature"][index].tobytes() if has_one else b""
+
+
+class Texts(Sequence[str]):
+    """Strings, end to end."""
+
+    def __init__(self, ends: np.ndarray, characters: np.ndarray) -> None:
+        """Takes int64 `[n]` and the uint8 of the UTF-8 of all of them."""
+        self._ends = ends
+        self._characters = characters
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index):
+        start = self._ends[index - 1] if index else 0
+        data = self._characters[start : self._ends[index]].tobytes()
+        # A name may hold what is no UTF-8.
+        return data.decode("utf-8", "surrogatepass")
+
+
+def texts_of(columns: Columns, name: str) -> Texts:
+    """Returns the strings of a column."""
+    return Texts(columns[name + _ENDS], columns[name + _CHARACTERS])
+
+
+def text_columns(name: str, texts: Iterable[str]) -> dict[str, np.ndarray]:
+    """Returns the two columns of strings."""
+    data = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return {
+        name + _ENDS: np.cumsum([len(each) for each in data], dtype=np.int64),
+        name + _CHARACTERS: np.frombuffer(b"".join(data), np.uint8),
+    }
+
+
+def to_columns(examined: Sequence[examine.ExaminedFile]) -> Columns:
+    """Returns the columns of files."""
+    columns: dict[str, np.ndarray] = {
+        name: np.array([getattr(each, name) for each in examined], dtype)
+        for name, dtype in _NUMBERS.items()
+    }
+    for name, size in _DIGESTS.items():
+        owners = (e.file if name == "digest" else e for e in examined)
+        hexadecimals = (getattr(owner, name) for owner in owners)
+        columns[name] = _rows((bytes.fromhex(h) for h in hexadecimals), size)
+    columns["signature"] = _rows(
+        (each.signature for each in examined), perceptual_hash.SIGNATURE_SIZE
+    )
+    columns["stamp"] = np.array(
+        [each.file.stamp or _NO_STAMP for each in examined], np.int64
+    ).reshape(-1, len(_NO_STAMP))
+    for name in _TEXTS:
+        texts = (_text(each, name) for each in examined)
+        columns.update(text_columns(name, texts))
+    return columns
+
+
+def check(columns: Columns) -> int:
+    """Returns the number of files of columns that come from a disk.
+
+    Raises:
+        ValueError: If they are not those of a `Findings`.
+        KeyError: If one is missing.
+    """
+    number = len(columns["digest"])
+    expected: dict[str, tuple[Any, tuple[int, ...]]] = {
+        name: (dtype, ()) for name, dtype in _NUMBERS.items()
+    }
+    sizes = {**_DIGESTS, "signature": perceptual_hash.SIGNATURE_SIZE}
+    expected.update({name: (np.uint8, (n,)) for name, n in sizes.items()})
+    expected["stamp"] = (np.int64, (len(_NO_STAMP),))
+    expected.update({name + _ENDS: (np.int64, ()) for name in _TEXTS})
+    for name, (dtype, shape) in expected.items():
+        column = columns[name]
+        if column.dtype != dtype or column.shape != (number, *shape):
+            raise ValueError(f"column {name}")
+    for name in _TEXTS:
+        ends, characters = columns[name + _ENDS], columns[name + _CHARACTERS]
+        lengths = np.diff(ends, prepend=0)
+        if characters.dtype != np.uint8 or characters.ndim != 1:
+            raise ValueError(f"column {name}")
+        if (lengths < 0).any() or lengths.sum() != len(characters):
+            raise ValueError(f"column {name}")
+    return number
+
+
+def _rows(values, size):
+    """Returns uint8 `[n, size]` of bytes; 0 where there are none."""
+    blank = bytes(size)
+    data = b"".join(value or blank for value in values)
+    return np.frombuffer(data, np.uint8).reshape(-1, size)
+
+
+def _text(examined, name):
+    if name == "patient":
+        return examined.patient.key
+    if name == "rule":
+        return examined.patient.rule
+    return getattr(examined, name)

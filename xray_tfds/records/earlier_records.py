@@ -1,0 +1,145 @@
+"""What was decoded for earlier records, so that it is decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import itertools
+import os
+import struct
+from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+from etils import epath
+from google.protobuf import message
+from tensorflow_datasets.proto import tf_example_pb2
+
+from xray_tfds import parallel
+from xray_tfds.curate import examine as examine_lib
+from xray_tfds.records import findings_file
+from xray_tfds.records import manifest
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key as hash_key_lib
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+    from xray_tfds.source import source_files
+
+# A TFRecord: length, its checksum, the data, their checksum.
+# https://www.tensorflow.org/tutorials/load_data/tfrecord
+_LENGTH = struct.Struct("<Q")
+_CHECKSUM_BYTES = 4
+
+# Records that a thread reads before it is given others.
+_AT_ONCE = 64
+
+
+class _Place(NamedTuple):
+    """Where an example lies."""
+
+    path: str
+    start: int
+    length: int
+
+
+class EarlierRecords:
+    """Findings and PNGs of earlier records, by the content of the files.
+
+    Nothing is believed that does not have the digest it should have.
+    """
+
+    def __init__(
+        self,
+        directory: epath.Path,
+        config: config_lib.XrayConfig,
+        hash_key: hash_key_lib.HashKey,
+    ) -> None:
+        """Reads what there is; where it is of no use, nothing is known.
+
+        Args:
+            directory: Of the records.
+            config: How files become records.
+            hash_key: For the identifiers of patients.
+        """
+        self._config = config
+        self._known: findings_file.Known | None = None
+        self._places: dict[str, _Place] = {}
+        path = directory / manifest.FOLDER / findings_file.FILE
+        found = findings_file.read(path, config)
+        if found is None or not files_lib.is_local(directory):
+            return
+        columns, used_key = found
+        if used_key:
+            hash_key.read()
+        if used_key in ("", hash_key.fingerprint()):
+            self._known = findings_file.Known(columns)
+            self._places = _find_pngs(directory, self._known.record_digests())
+
+    def find(
+        self, file: source_files.SourceFile
+    ) -> examine_lib.ExaminedFile | None:
+        """Returns what is known of a file with a digest.
+
+        `None` also of a good one that has no record: one that was left out.
+        """
+        if self._known is None:
+            return None
+        found = self._known.find(file, self._config)
+        if found is None or found.reason:
+            return found
+        return found if found.record_digest in self._places else None
+
+    def png_of(self, record_digest: str) -> bytes:
+        """Returns the PNG of a file that was found, and is good."""
+        return _read_png(self._places[record_digest])
+
+
+def _find_pngs(directory: epath.Path, wanted: set[str]) -> dict[str, _Place]:
+    """Returns digest -> place of the PNGs that are wanted and sound."""
+    paths = sorted(p for p in directory.iterdir() if ".tfrecord-" in p.name)
+    places = [place for path in paths for place in _walk(os.fspath(path))]
+    chunks = [
+        places[start : start + _AT_ONCE]
+        for start in range(0, len(places), _AT_ONCE)
+    ]
+    digests = itertools.chain.from_iterable(
+        parallel.ordered_map(_digests, chunks)
+    )
+    return {
+        digest: place
+        for digest, place in zip(digests, places)
+        if digest in wanted
+    }
+
+
+def _walk(path: str) -> Iterator[_Place]:
+    """Yields the places of the examples of a file, as far as it is whole."""
+    size = os.path.getsize(path)
+    start = 0
+    with open(path, "rb") as file:
+        while head := file.read(_LENGTH.size):
+            start += _LENGTH.size + _CHECKSUM_BYTES
+            if len(head) < _LENGTH.size:
+                return
+            (length,) = _LENGTH.unpack(head)
+            if start + length > size:
+                return
+            yield _Place(path, start, length)
+            start += length + _CHECKSUM_BYTES
+            file.seek(start)
+
+
+def _digests(places: list[_Place]) -> list[str]:
+    """Returns the digests of PNGs; of nothing where one is damaged."""
+    return [examine_lib.record_digest(_read_png(place)) for place in places]
+
+
+def _read_png(place: _Place) -> bytes:
+    """Returns the PNG in an example; empty if the example is damaged."""
+    with open(place.path, "rb") as file:
+        file.seek(place.start)
+        data = file.read(place.length)
+    try:
+        example = tf_example_pb2.Example.FromString(data)
+        return example.features.feature["image"].bytes_list.value[0]
+    except (message.DecodeError, IndexError):
+        return b""
