@@ -2,6 +2,7 @@
 
     python export.py --workdir=runs/RUN --format=savedmodel OUT
     python export.py --workdir=runs/RUN --format=onnx OUT
+    python export.py --workdir=runs/A,runs/B,runs/C OUT  # one model, their mean
 
 OUT is a directory, which is made: the model, a manifest, and films to test it.
 Before it is there, the export was run on validation images of the run and says

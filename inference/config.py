@@ -21,7 +21,8 @@ def _check_path(name: str, value: Any) -> str:
     return str(os.path.expanduser(os.fspath(value)))
 
 
-def _check_workdir(name: str, value: Any) -> tuple[str, ...]:
+def check_workdir(name: str, value: Any) -> tuple[str, ...]:
+    """Returns the directories of an option; see `pipeline.options`."""
     values = (value,) if isinstance(value, (str, os.PathLike)) else (*value,)
     if not values or "" in values:
         raise ValueError(
@@ -55,7 +56,7 @@ class EvaluateConfig:
         "Directory of a run; several, comma-separated, are evaluated as one "
         "model, the mean of their probabilities. If left out, the run under "
         "runs/ that was trained last.",
-        check=checks.optional(_check_workdir),
+        check=checks.optional(check_workdir),
     )
     model: str = RUN.option(
         "best",
@@ -141,12 +142,6 @@ class EvaluateConfig:
                 "`images_dir` stands instead of a split. Leave out either "
                 f"--split or --images_dir. Received: split={self.split}, "
                 f"images_dir={self.images_dir}"
-            )
-        if model_option.is_export(self.model) and len(self.workdir or "1") > 1:
-            raise ValueError(
-                "An export is of one run. Leave out --model, or all others of "
-                f"--workdir. Received: model={self.model}, "
-                f"workdir={','.join(self.workdir or ())}"
             )
         for name in ("images_dir", "data_dir", "compare"):
             value = getattr(self, name)

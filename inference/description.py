@@ -34,7 +34,7 @@ def name_model(ensemble: ensemble_lib.Ensemble) -> str:
     number = len(ensemble.runs)
     model = f"{number} networks" if number > 1 else "One network"
     if ensemble.export is not None:
-        model = f"An export ({ensemble.export.format}) of one network"
+        model = f"An export ({ensemble.export.format}) of {model.lower()}"
     return f"{model} ({', '.join(networks)})"
 
 

@@ -21,6 +21,7 @@ from inference import runs as runs_lib
 from inference import scoring
 from inference.exports import loading
 from inference.exports import manifest as manifest_lib
+from inference.exports import members as members_lib
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,8 +57,8 @@ class Ensemble:
 
     Attributes:
         runs: One, or several of the same classes.
-        export: Manifest of the export that is asked in the place of the one
-            run's network; None if that itself is.
+        export: Manifest of the export that is asked in the place of their
+            networks; None if these themselves are.
     """
 
     def __init__(
@@ -86,8 +87,6 @@ class Ensemble:
         self.runs = tuple(
             runs_lib.open_run(path, weights=weights) for path in workdirs
         )
-        if self.export is not None:
-            _check_origin(self.export, self.runs[0])
         first = self.runs[0]
         for run in self.runs[1:]:
             if run.class_names != first.class_names:
@@ -101,6 +100,8 @@ class Ensemble:
                 "`workdir` must name each model once. Received: "
                 f"workdir={','.join(workdirs)}"
             )
+        if self.export is not None:
+            _check_origin(self.export, self.runs)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -156,15 +157,20 @@ class Ensemble:
         return np.asarray(np.sum(parts, axis=0))
 
 
-def _check_origin(export: manifest_lib.Manifest, run: runs_lib.Run) -> None:
-    """Raises ValueError unless an export is of a run."""
+def _check_origin(
+    export: manifest_lib.Manifest, runs: Sequence[runs_lib.Run]
+) -> None:
+    """Raises ValueError unless an export is of these runs."""
+    run = runs[0]
     found = export.model["sha256"], export.class_names, export.image_shape
-    if found != (run.sha256, run.class_names, run.image_shape):
+    if found != (members_lib.digest(runs), run.class_names, run.image_shape):
+        workdir = ",".join(str(each.workdir) for each in runs)
         raise ValueError(
             f"The export in {export.directory} is of other weights than "
-            f"{run.weights} of {run.workdir}: of another run, or of this one "
-            "before it was resumed. Name its run with --workdir, or export "
-            f"again: python export.py --workdir={run.workdir}."
+            f"{run.weights} of {workdir}: of another run, or of this one "
+            "before it was resumed. Name its run with --workdir (of several "
+            "all, as they were named), or export again: python export.py "
+            f"--workdir={workdir}."
         )
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from inference import config as config_lib
+from pipeline import checks
 from pipeline import options
 
 EXPORT = options.Group("Export", scope="process")
@@ -13,11 +15,12 @@ EXPORT = options.Group("Export", scope="process")
 class ExportConfig:
     """What `export.py` does."""
 
-    workdir: str | None = EXPORT.option(
+    workdir: tuple[str, ...] | None = EXPORT.option(
         None,
-        "Directory of a run. If left out, the run under runs/ that was trained "
-        "last.",
-        kind="path",
+        "Directory of a run; several, comma-separated, become one model, the "
+        "mean of their probabilities. If left out, the run under runs/ that "
+        "was trained last.",
+        check=checks.optional(config_lib.check_workdir),
     )
     format: Literal["savedmodel", "keras", "onnx", "litert"] = EXPORT.option(
         "savedmodel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import datetime
 import importlib.metadata
 import os
@@ -10,6 +11,7 @@ import shutil
 from typing import Any
 
 from inference import description
+from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
 from inference import predictor as predictor_lib
 from inference import run_files
@@ -19,6 +21,7 @@ from inference.exports import decoding
 from inference.exports import keras_file
 from inference.exports import litert_file
 from inference.exports import manifest as manifest_lib
+from inference.exports import members as members_lib
 from inference.exports import onnx_file
 from inference.exports import savedmodel
 from inference.exports import self_test
@@ -65,21 +68,21 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
             is there then.
     """
     directory = _choose_directory(out)
-    workdir = config.workdir or run_files.find_newest()
-    run = runs.open_run(workdir, weights=config.model)
-    own = predictor_lib.of_run(run)
-    _check(config.format, run, own)
+    workdirs = config.workdir or (str(run_files.find_newest()),)
+    members = ensemble_lib.Ensemble(workdirs, model=config.model).runs
+    own = members_lib.make_predictor(members)
+    check(config.format, members, own)
     examples = examples_lib.open_split(
-        run, "validation", data_dir=config.data_dir
+        members[0], "validation", data_dir=config.data_dir
     )
     unfinished = directory.with_name(f".{directory.name}.{os.getpid()}")
     try:
         unfinished.mkdir(parents=True)
-        _write(config.format, run, own, unfinished)
-        content = _describe(config.format, run, own, examples, unfinished)
+        write(config.format, members, own, unfinished)
+        content = _describe(config.format, members, own, examples, unfinished)
         manifest_lib.write(unfinished, content)
         manifest = manifest_lib.read(unfinished)
-        verified = verification.verify(manifest, own, run, examples)
+        verified = verification.verify(manifest, own, members, examples)
         manifest_lib.write(unfinished, {**content, "verified": verified})
         if directory.exists():
             directory.rmdir()
@@ -106,40 +109,47 @@ def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
     return directory
 
 
-def _check(
-    format_name: str, run: runs.Run, own: predictor_lib.Predictor
+def check(
+    format_name: str,
+    members: Sequence[runs.Run],
+    own: predictor_lib.Predictor,
 ) -> None:
-    """Raises ValueError where a run has no such form."""
+    """Raises ValueError where runs have no such form."""
     if format_name == "savedmodel":
         decoding.check(own.config)
-    elif format_name == "keras":
-        keras_file.check(run)
-    elif format_name == "onnx":
-        onnx_file.check(run)
+    for run in members:
+        if format_name == "keras":
+            keras_file.check(run)
+        elif format_name == "onnx":
+            onnx_file.check(run)
+        elif format_name == "litert":
+            litert_file.check(run)
 
 
-def _write(
+def write(
     format_name: str,
-    run: runs.Run,
+    members: Sequence[runs.Run],
     own: predictor_lib.Predictor,
     directory: pathlib.Path,
 ) -> None:
+    """Writes the model alone: neither films nor a manifest."""
     if format_name == "savedmodel":
         decision = savedmodel.Decision(own.threshold, own.temperature)
-        savedmodel.write(run, own.config, decision, directory)
+        savedmodel.write(members, own.config, decision, directory)
         return
     modules = {"keras": keras_file, "onnx": onnx_file, "litert": litert_file}
-    modules[format_name].write(run, directory)
+    modules[format_name].write(members, directory)
 
 
 def _describe(
     format_name: str,
-    run: runs.Run,
+    members: Sequence[runs.Run],
     own: predictor_lib.Predictor,
     examples: examples_lib.Examples,
     directory: pathlib.Path,
 ) -> dict[str, Any]:
     """Returns the manifest of what was written, but for `verified`."""
+    run = members[0]
     scored = self_test.predict(own, self_test.write(directory))
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
@@ -163,7 +173,7 @@ def _describe(
             for name in manifest_lib.PREPARATION
         },
         "preprocessing": run.info["preprocessing"],
-        "model": _describe_model(run),
+        "model": members_lib.describe(members),
         "data": {
             "name": run.dataset["name"],
             "fingerprint": run.dataset.get("fingerprint"),
@@ -181,19 +191,6 @@ def _describe(
                 for name in _LIBRARIES.get(format_name, ())
             },
         },
-    }
-
-
-def _describe_model(run: runs.Run) -> dict[str, Any]:
-    precision = run.settings.get("mixed_precision", "none")
-    return {
-        "network": run.network,
-        "weights": run.weights,
-        "epoch": run.epoch,
-        "num_parameters": run.num_parameters,
-        "sha256": run.sha256,
-        "precision": "float32" if precision == "none" else precision,
-        "rescale": run.augment.rescale,
     }
 
 

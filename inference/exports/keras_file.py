@@ -7,6 +7,7 @@ the first layer, so that nobody has to know it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import pathlib
 import zipfile
 
@@ -38,9 +39,10 @@ def check(run: runs.Run) -> None:
         )
 
 
-def write(run: runs.Run, directory: pathlib.Path) -> None:
-    """Writes the network of a run, from pixels of 0 to 255 to probabilities."""
-    _wrap(run.model, run.augment.rescale).save(directory / FILE)
+def write(members: Sequence[runs.Run], directory: pathlib.Path) -> None:
+    """Writes the networks of runs, from pixels of 0 to 255 to probabilities."""
+    model = _wrap([run.model for run in members], members[0].augment.rescale)
+    model.save(directory / FILE)
 
 
 def load(
@@ -66,19 +68,25 @@ def load(
             f"{', '.join(sorted(members))[:200]}."
         )
     rescale = manifest.model["rescale"]
-    network = model_lib.build_model(
-        str(manifest.model["network"]),
-        manifest.image_shape,
-        len(manifest.class_names),
-        rescale=rescale,
-        precision=str(manifest.model["precision"]),
-    )
-    model = _wrap(network, rescale)
+    networks = [
+        model_lib.build_model(
+            str(member["network"]),
+            manifest.image_shape,
+            len(manifest.class_names),
+            rescale=rescale,
+            precision=str(member["precision"]),
+        )
+        for member in manifest.model.get("members", [manifest.model])
+    ]
+    model = _wrap(networks, rescale)
     model_files.fill(model, path, remedy=manifest_lib.REMEDY)
-    _, scaling, network = model.layers
+    scaling = model.layers[1]
 
     def predict(images: tf.Tensor) -> tf.Tensor:
-        return network(network_lib.hide_shape(scaling(images)), training=False)
+        fed = network_lib.hide_shape(scaling(images))
+        return network_lib.mean(
+            [network(fed, training=False) for network in networks]
+        )
 
     spec = tf.TensorSpec([None, *manifest.image_shape], tf.uint8)
     traced = tf.function(predict, input_signature=[spec], autograph=False)
@@ -89,9 +97,18 @@ def load(
     return compute
 
 
-def _wrap(network: keras.Model, rescale: float | None) -> keras.Model:
-    """Returns a model that multiplies pixels first."""
-    shape = network.input_shape[1:]
+def _wrap(
+    networks: Sequence[keras.Model], rescale: float | None
+) -> keras.Model:
+    """Returns a model that multiplies pixels first, the mean of networks."""
+    shape = networks[0].input_shape[1:]
     pixels = keras.Input(shape, dtype="uint8", name="images")
     scaled = keras.layers.Rescaling(rescale or 1.0, dtype="float32")(pixels)
-    return keras.Model(pixels, network(scaled), name=network.name)
+    if len(networks) == 1:
+        [network] = networks
+        return keras.Model(pixels, network(scaled), name=network.name)
+    for number, network in enumerate(networks, start=1):
+        # Layers of a model have different names.
+        network.name = f"member_{number}"
+    parts = [network(scaled) for network in networks]
+    return keras.Model(pixels, keras.layers.Average()(parts), name="ensemble")

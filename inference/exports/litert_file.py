@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import pathlib
 import threading
 from typing import TYPE_CHECKING
@@ -18,9 +19,26 @@ if TYPE_CHECKING:
 
 FILE = "model.tflite"
 
+# Computed in float64 (`pipeline.intensity`), of which LiteRT has neither means
+# nor products.
+_NEED_FLOAT64 = (
+    *("samplewise_center", "samplewise_std_normalization", "zca_whitening"),
+)
 
-def write(run: runs.Run, directory: pathlib.Path) -> None:
-    """Writes the network of a run, from one uint8 image to probabilities.
+
+def check(run: runs.Run) -> None:
+    """Raises ValueError where images of a run are normalised in float64."""
+    found = [name for name in _NEED_FLOAT64 if getattr(run.augment, name)]
+    if found:
+        raise ValueError(
+            "LiteRT cannot normalise images as the run does, in float64. Take "
+            "--format=onnx or --format=savedmodel. Received: "
+            f"{', '.join(f'{name}=True' for name in found)}"
+        )
+
+
+def write(members: Sequence[runs.Run], directory: pathlib.Path) -> None:
+    """Writes the networks of runs, from one uint8 image to probabilities.
 
     Only LiteRT's own operations are used, none of TensorFlow's.
     """
@@ -28,7 +46,7 @@ def write(run: runs.Run, directory: pathlib.Path) -> None:
 
     from inference.exports import network
 
-    frozen = network.freeze(run, 1)
+    frozen = network.freeze(members, 1)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     (directory / FILE).write_bytes(converter.convert())
 

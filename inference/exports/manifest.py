@@ -12,7 +12,7 @@
                 such images, "preprocessing": what the network's file does
                 with these itself,
  "model": {"network", "precision", "weights", "epoch", "num_parameters",
-           "sha256"},
+           "sha256", and of several runs "members": the same of each},
  "data": {"name", "fingerprint"},
  "verified": {"num_images", "largest_difference", ...},
  "self_test": [{"file", "probabilities"}],
@@ -66,7 +66,8 @@ class Manifest:
         threshold: As of `predictor.Predictor`, like the next two.
         temperature: See there.
         note: See there.
-        model: Network, precision, what its pixels are multiplied by, SHA-256.
+        model: Network, precision, what its pixels are multiplied by, SHA-256;
+            of several runs "members", these of each.
         self_test: Path of a film -> its probabilities.
     """
 

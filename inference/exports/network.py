@@ -1,8 +1,9 @@
-"""The network of a run as one function of images, and as a frozen graph."""
+"""Networks of runs as one function of images, and as a frozen graph."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,11 +14,13 @@ import pipeline
 from training import model as model_lib
 
 
-def function_of(run: runs.Run) -> Callable[[tf.Tensor], tf.Tensor]:
+def function_of(
+    members: Sequence[runs.Run],
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function of uint8 images, all that is done to them included.
 
     It is that of `runs.Run.predict` without XLA, which no other program has to
-    have.
+    have; of several runs the mean.
 
     Returns:
         Function from uint8 `[n, height, width, channels]` to float32 `[n,
@@ -25,9 +28,19 @@ def function_of(run: runs.Run) -> Callable[[tf.Tensor], tf.Tensor]:
     """
 
     def compute(images: tf.Tensor) -> tf.Tensor:
-        return run.model(hide_shape(normalise(run, images)), training=False)
+        return mean(
+            [
+                run.model(hide_shape(normalise(run, images)), training=False)
+                for run in members
+            ]
+        )
 
     return compute
+
+
+def mean(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the mean of the probabilities of networks; of one, its own."""
+    return tf.add_n(parts) / len(parts)
 
 
 def normalise(run: runs.Run, images: tf.Tensor) -> tf.Tensor:
@@ -66,22 +79,28 @@ def in_float32(run: runs.Run) -> keras.Model:
     return model
 
 
-def freeze(run: runs.Run, batch_size: int | None) -> Any:
+def freeze(members: Sequence[runs.Run], batch_size: int | None) -> Any:
     """Returns a concrete function whose weights are constants.
 
     Args:
-        run: The run; its network computes in float32 here.
+        members: The run, or several; their networks compute in float32 here.
         batch_size: Of its input; None for any.
     """
     from tensorflow.python.framework import convert_to_constants
 
-    spec = tf.TensorSpec([batch_size, *run.image_shape], tf.uint8, "images")
-    model = in_float32(run)
-    traced = tf.function(
-        lambda images: model(normalise(run, images), training=False),
-        input_signature=[spec],
-        autograph=False,
-    )
+    models = [in_float32(run) for run in members]
+
+    def compute(images: tf.Tensor) -> tf.Tensor:
+        return mean(
+            [
+                model(normalise(run, images), training=False)
+                for run, model in zip(members, models)
+            ]
+        )
+
+    shape = [batch_size, *members[0].image_shape]
+    spec = tf.TensorSpec(shape, tf.uint8, "images")
+    traced = tf.function(compute, input_signature=[spec], autograph=False)
     # Not public, and the only way that tf2onnx and TensorFlow's own converter
     # have as well (2.18 to 2.21).
     return convert_to_constants.convert_variables_to_constants_v2(

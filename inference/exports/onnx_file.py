@@ -8,6 +8,7 @@ without an error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -36,13 +37,13 @@ def check(run: runs.Run) -> None:
         )
 
 
-def write(run: runs.Run, directory: pathlib.Path) -> None:
-    """Writes the network of a run, from uint8 images to probabilities."""
+def write(members: Sequence[runs.Run], directory: pathlib.Path) -> None:
+    """Writes the networks of runs, from uint8 images to probabilities."""
     from tf2onnx import convert
 
     from inference.exports import network
 
-    frozen = network.freeze(run, None)
+    frozen = network.freeze(members, None)
     [feed], [output] = frozen.inputs, frozen.outputs
     model, _ = convert.from_graph_def(
         frozen.graph.as_graph_def(),

@@ -13,6 +13,7 @@ TensorFlow alone loads it; nothing of ours is imported.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import pathlib
 from typing import Any
 from typing import NamedTuple
@@ -42,20 +43,21 @@ class Decision(NamedTuple):
 
 
 def write(
-    run: runs.Run,
+    members: Sequence[runs.Run],
     config: config_lib.XrayConfig,
     decision: Decision,
     directory: pathlib.Path,
 ) -> None:
-    """Writes a run with all that happens to a film before and after it.
+    """Writes runs with all that happens to a film before and after them.
 
     Args:
-        run: The run.
+        members: The run, or several; maps are those of the first.
         config: By which its records were prepared.
         decision: How it is used.
         directory: Of the export.
     """
-    score = network.function_of(run)
+    run = members[0]
+    score = network.function_of(members)
     prepare = decoding.make_decoder(config)
 
     def serve_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -77,7 +79,8 @@ def write(
     files = tf.TensorSpec([None], tf.string, "image_bytes")
     pixels = tf.TensorSpec([None, *run.image_shape], tf.uint8, "images")
     archive = keras.export.ExportArchive()
-    archive.track(run.model)
+    for member in members:
+        archive.track(member.model)
     for name, function, spec in (
         ("serving_default", serve, files),
         ("serve_images", serve_images, pixels),

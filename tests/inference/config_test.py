@@ -15,7 +15,6 @@ from training.config import options
         ({"split": "test"}, "no test split any more.*Add --final"),
         ({"split": "train"}, "`split` must be one of validation, test"),
         ({"model": "newest"}, "`model` must be best, last, or what export.py"),
-        ({"model": "/", "workdir": "a,b"}, "of one run.*workdir=a,b"),
         ({"workdir": ""}, "`workdir` must be the directory of a run.*workdir="),
         ({"workdir": "a,"}, "`workdir` must be the directory.*workdir=a,"),
         ({"threshold": "foo"}, "`threshold` must be 0.5, youden.*'foo'"),

@@ -1,8 +1,10 @@
 """Runs exported, and opened again as what they were."""
 
+import dataclasses
 import importlib.util
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,11 +14,14 @@ from inference import predictor as predictor_lib
 from inference import scoring
 from inference.exports import config as config_lib
 from inference.exports import exporting
+from inference.exports import keras_file
 from inference.exports import libraries
+from inference.exports import litert_file
 from inference.exports import loading
 from inference.exports import manifest as manifest_lib
 from inference.exports import onnx_file
 from inference.exports import verification
+import pipeline
 from tests.helpers import exports
 from tests.helpers import processes
 from tests.helpers import programs
@@ -165,11 +170,54 @@ def test_threshold_and_temperature_are_in_the_graph(workdir, tmp_path):
     assert found["decision"].numpy().tolist() == [p.decision for p in expected]
 
 
-def test_nothing_is_left_where_scores_differ(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(verification, "_TOLERANCE", -1.0)
+@pytest.fixture
+def changed_weights(monkeypatch):
+    """Lets exports to Keras hold other weights than their runs."""
+    write = keras_file.write
+
+    def write_others(members, directory):
+        model = members[0].model
+        weights = model.get_weights()
+        model.set_weights([weight * np.float32(1.001) for weight in weights])
+        write(members, directory)
+        model.set_weights(weights)
+
+    monkeypatch.setattr(keras_file, "write", write_others)
+
+
+@pytest.mark.usefixtures("changed_weights")
+def test_nothing_is_left_where_scores_differ(trained, tmp_path):
     with pytest.raises(ValueError, match="does not say what the run says"):
         exports.export(trained[0], tmp_path / "out", "keras")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("changed_weights")
+def test_what_rounding_does_to_a_network_is_allowed(
+    trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(verification, "rounding", lambda run, images: 1e-3)
+    out = exports.export(trained[0], tmp_path / "out", "keras")
+    content = json.loads((out / manifest_lib.FILE).read_text())
+    assert 1e-5 < content["verified"]["largest_difference"] < 1e-2
+
+
+def test_rounding_is_what_the_network_makes_of_it(run):
+    height, width, channels = run.image_shape
+    shape = (8, height, width // 2, channels)
+    images = np.random.default_rng(0).integers(1, 256, shape)
+    # Neighbours are the same, and weighed against each other: even odds.
+    images = np.repeat(images, 2, axis=2).astype(np.uint8)
+    inputs = keras.Input(run.image_shape)
+    features = keras.layers.Flatten()(inputs)
+    head = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(inputs, head(features))
+    weights = np.zeros(head.kernel.shape)
+    weights[::2, 0], weights[1::2, 0] = 100, -100
+    head.set_weights([weights, np.zeros(2)])
+    loud = dataclasses.replace(run, model=model)
+    assert verification.rounding(run, images) < 1e-6
+    assert verification.rounding(loud, images) > 1e-5
 
 
 def test_directory_that_holds_something_is_not_overwritten(trained, tmp_path):
@@ -185,6 +233,20 @@ def test_convnext_has_no_onnx():
 
     with pytest.raises(ValueError, match="ConvNeXtTiny.*--format=litert"):
         onnx_file.check(Run())
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["samplewise_center"],
+        ["samplewise_center", "samplewise_std_normalization"],
+        ["featurewise_center", "zca_whitening"],
+    ],
+)
+def test_images_normalised_in_float64_have_no_litert(flags, run):
+    augment = pipeline.AugmentConfig(**dict.fromkeys(flags, True))
+    with pytest.raises(ValueError, match=f"--format=onnx.*{flags[-1]}"):
+        litert_file.check(dataclasses.replace(run, augment=augment))
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "litert"])

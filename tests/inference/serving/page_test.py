@@ -66,6 +66,7 @@ def test_film_is_scored_and_its_map_can_be_faded(page, service, tmp_path):
     assert "0.500" in _text(page, "#rule")
     assert _text(page, "#flags") == ""
     # The map lies on the film, and on all of it.
+    assert _is_seen(page, "#film") and _is_seen(page, "#map")
     boxes = page.evaluate(
         "['#film', '#map'].map((s) => document.querySelector(s))"
         ".map((e) => e.getBoundingClientRect())"
@@ -85,6 +86,21 @@ def test_film_is_scored_and_its_map_can_be_faded(page, service, tmp_path):
     # Data URLs, and what the service itself has.
     for url in page.requests:
         assert url.startswith(("data:", service.url))
+
+
+def test_bad_file_alone_is_told(page, tmp_path):
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no film")
+    page.choose_files("#files", [bad])
+    page.wait(f"/^notes.txt was not scored: not an image/.test({_STATUS})")
+    assert "not an image" in _text(page, "#decision")
+    assert _is_seen(page, "#decision")
+    for selector in ("#film", "#map", "#bars"):
+        assert not _is_seen(page, selector)
+    # And the next film is scored as ever.
+    _choose(page, *services.write_films(tmp_path, ["a.png"]))
+    page.wait("document.querySelector('#map').naturalWidth > 0")
+    assert _is_seen(page, "#map") and _is_seen(page, "#bars")
 
 
 def test_several_films_become_a_table_that_can_be_downloaded(page, tmp_path):
