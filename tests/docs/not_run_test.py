@@ -3,12 +3,12 @@
 import configparser
 import re
 import shlex
-import types
 
 from absl import flags as absl_flags
 import pytest
 
 from docs import generated
+from tests.helpers import flag_values
 from tests.helpers import pages
 from tests.helpers import processes
 from training.config import flags as flags_lib
@@ -26,13 +26,7 @@ def _define(program):
     """Returns flags of a program that nothing else sees."""
     values = absl_flags.FlagValues()
 
-    def bound(name):
-        define = getattr(absl_flags, name)
-        return lambda *args: define(*args, flag_values=values)
-
-    names = ("DEFINE_enum", "DEFINE_boolean", "DEFINE_string")
-    defines = {name: bound(name) for name in names}
-    module = types.SimpleNamespace(FLAGS=values, **defines)
+    module = flag_values.module_of(values)
     groups = generated.groups_of(program).values()
     flags_lib.define(module, [option for group in groups for option in group])
     absl_flags.DEFINE_multi_string("flagfile", [], "", flag_values=values)

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import types
 
 import keras
 import numpy as np
@@ -247,6 +248,26 @@ def test_images_normalised_in_float64_have_no_litert(flags, run):
     augment = pipeline.AugmentConfig(**dict.fromkeys(flags, True))
     with pytest.raises(ValueError, match=f"--format=onnx.*{flags[-1]}"):
         litert_file.check(dataclasses.replace(run, augment=augment))
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "litert"])
+def test_local_contrast_is_in_the_file(format_name, run, tmp_path):
+    exports.skip_without(format_name)
+    augment = pipeline.AugmentConfig(local_contrast_normalization=True)
+    run = dataclasses.replace(run, augment=augment)
+    module = {"onnx": onnx_file, "litert": litert_file}[format_name]
+    module.write([run], tmp_path)
+    manifest = types.SimpleNamespace(
+        directory=tmp_path,
+        image_shape=run.image_shape,
+        read=lambda name: (tmp_path / name).read_bytes(),
+    )
+    images = np.random.default_rng(0).integers(
+        0, 256, (4, *run.image_shape), np.uint8
+    )
+    np.testing.assert_allclose(
+        module.load(manifest)(images), run.predict(images), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "litert"])

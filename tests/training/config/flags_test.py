@@ -1,12 +1,11 @@
 """Flags: what is read of them, and what a flag file repeats."""
 
-import functools
 import os
-import types
 
 from absl import flags as absl_flags
 import pytest
 
+from tests.helpers import flag_values
 from training.config import flags as flags_lib
 from training.config import options
 
@@ -83,15 +82,7 @@ def parse():
 
     def parse_arguments(*arguments):
         values = absl_flags.FlagValues()
-        defining = types.SimpleNamespace(
-            FLAGS=values,
-            **{
-                name: functools.partial(
-                    getattr(absl_flags, name), flag_values=values
-                )
-                for name in ("DEFINE_enum", "DEFINE_boolean", "DEFINE_string")
-            },
-        )
+        defining = flag_values.module_of(values)
         flags_lib.define(defining)
         # Of absl's own, which read it.
         absl_flags.DEFINE_string("flagfile", None, "", flag_values=values)
@@ -197,15 +188,7 @@ def test_bad_augmentation_is_refused_as_flags_are_read(flag, message, parse):
 
 def test_program_that_runs_again_in_a_process_has_its_flags_alone():
     values = absl_flags.FlagValues()
-    defining = types.SimpleNamespace(
-        FLAGS=values,
-        **{
-            name: functools.partial(
-                getattr(absl_flags, name), flag_values=values
-            )
-            for name in ("DEFINE_enum", "DEFINE_boolean", "DEFINE_string")
-        },
-    )
+    defining = flag_values.module_of(values)
     absl_flags.DEFINE_string("of_others", None, "", flag_values=values)
     # As `%run` does it in a notebook: one program, again, and another.
     flags_lib.define(defining)

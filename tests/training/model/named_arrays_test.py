@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.helpers import array_files
 from training import model
 from training.config import weight_files
 
@@ -24,14 +25,6 @@ def build(name="residual", num_classes=2, seed=0, shape=SHAPE):
 
 def arrays_of(net):
     return {weight.path: weight.numpy() for weight in net.weights}
-
-
-def save(path, arrays):
-    if path.suffix == ".npz":
-        np.savez(path, **arrays)
-    else:
-        pytest.importorskip("safetensors.numpy").save_file(arrays, path)
-    return path
 
 
 def assert_equal(ours, theirs):
@@ -57,7 +50,7 @@ def assert_refused(net, path, message):
 def test_model_takes_the_arrays_of_its_like(name, suffix, tmp_path):
     # Keras counts the layers of the second on from those of the first.
     source, net = build(name), build(name, seed=1)
-    path = save(tmp_path / f"net{suffix}", arrays_of(source))
+    path = array_files.save(tmp_path / f"net{suffix}", arrays_of(source))
     assert model.load_initial_weights(net, path) == f"all of {path}"
     assert_equal(net.get_weights(), source.get_weights())
 
@@ -74,7 +67,9 @@ def test_layers_are_counted_and_not_ordered_as_text(tmp_path):
         elif layer.startswith("conv"):
             layer = f"{layer}_7"
         arrays[f"{layer}/{weight}"] = array
-    model.load_initial_weights(net, save(tmp_path / "net.npz", arrays))
+    model.load_initial_weights(
+        net, array_files.save(tmp_path / "net.npz", arrays)
+    )
     assert_equal(net.get_weights(), source.get_weights())
 
 
@@ -87,7 +82,7 @@ def test_other_classes_and_no_head_leave_the_head(name, has_head, tmp_path):
     if not has_head:
         for weight in source.layers[-1].weights:
             del arrays[weight.path]
-    path = save(tmp_path / "net.npz", arrays)
+    path = array_files.save(tmp_path / "net.npz", arrays)
     head = net.get_weights()[-2:]
     told = model.load_initial_weights(net, path)
     assert told == f"{path}, " + (
@@ -106,7 +101,9 @@ def test_pixels_are_scaled_as_before_whatever_a_file_says(tmp_path):
     [mean] = [name for name in arrays if name.endswith("/mean")]
     statistics = arrays[mean].copy()
     arrays[mean][:] = 0
-    model.load_initial_weights(net, save(tmp_path / "net.npz", arrays))
+    model.load_initial_weights(
+        net, array_files.save(tmp_path / "net.npz", arrays)
+    )
     np.testing.assert_array_equal(arrays_of(net)[mean], statistics)
 
 
@@ -118,7 +115,7 @@ def test_what_does_not_fit_is_listed_by_name_and_shape(suffix, tmp_path):
     del arrays[bias]
     arrays[kernel] = np.zeros((3, 3, 1, 2), np.float32)
     arrays["extra"] = np.zeros(4, np.float32)
-    path = save(tmp_path / f"net{suffix}", arrays)
+    path = array_files.save(tmp_path / f"net{suffix}", arrays)
     before = net.get_weights()
     with pytest.raises(ValueError) as caught:
         model.load_initial_weights(net, path)
@@ -134,7 +131,7 @@ def test_what_does_not_fit_is_listed_by_name_and_shape(suffix, tmp_path):
 
 
 def test_long_list_of_what_does_not_fit_is_cut(tmp_path):
-    path = save(tmp_path / "net.npz", arrays_of(build("lesson")))
+    path = array_files.save(tmp_path / "net.npz", arrays_of(build("lesson")))
     assert_refused(build(), path, "and 61 more")
 
 
@@ -142,7 +139,9 @@ def test_long_list_of_what_does_not_fit_is_cut(tmp_path):
 def test_other_precisions_are_converted(dtype, tmp_path):
     net, arrays = build("lesson"), arrays_of(build("lesson", seed=1))
     arrays = {name: array.astype(dtype) for name, array in arrays.items()}
-    model.load_initial_weights(net, save(tmp_path / "net.npz", arrays))
+    model.load_initial_weights(
+        net, array_files.save(tmp_path / "net.npz", arrays)
+    )
     assert_equal(
         net.get_weights(), [a.astype(np.float32) for a in arrays.values()]
     )
@@ -208,7 +207,7 @@ def test_npz_that_unpacks_to_far_too_much_is_refused(tmp_path):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_file_that_ends_too_early_is_refused(suffix, tmp_path):
     net = build("lesson")
-    path = save(tmp_path / f"net{suffix}", arrays_of(net))
+    path = array_files.save(tmp_path / f"net{suffix}", arrays_of(net))
     intact = path.read_bytes()
     for length in (0, 7, 100, len(intact) // 2, len(intact) - 1):
         path.write_bytes(intact[:length])

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.helpers import array_files
 from tests.helpers import torch_arrays
 from training import model
 
@@ -17,14 +18,6 @@ def pixels_of(rng, channels, size=32):
 def features_of(net, images):
     body = keras.Model(net.inputs[0], net.layers[-1].input)
     return body(images).numpy()
-
-
-def save(path, arrays):
-    if path.suffix == ".npz":
-        np.savez(path, **arrays)
-    else:
-        pytest.importorskip("safetensors.numpy").save_file(arrays, path)
-    return path
 
 
 def first(images):
@@ -49,7 +42,7 @@ def test_densenet_for_xrays_sees_grey_as_it_was_trained(
     arrays = torch_arrays.densenet121(rng)
     # Where the two epsilons differ by a part in a thousand.
     arrays["features.norm0.running_var"][::4] = 0
-    path = save(tmp_path / f"xrays{suffix}", arrays)
+    path = array_files.save(tmp_path / f"xrays{suffix}", arrays)
     head = densenet.layers[-1].get_weights()
     told = model.load_initial_weights(densenet, path)
     assert told == f"DenseNet121 from {path}, its head at random"
@@ -66,7 +59,7 @@ def test_densenet_for_xrays_sees_grey_as_it_was_trained(
 
 def test_densenet_of_torchvision_sees_colour_as_it_was_trained(rng, tmp_path):
     arrays = torch_arrays.densenet121(rng, channels=3)
-    path = save(tmp_path / "imagenet.npz", arrays)
+    path = array_files.save(tmp_path / "imagenet.npz", arrays)
     net = model.build_model("DenseNet121", (*SHAPE[:2], 3), 2)
     model.load_initial_weights(net, path)
     pixels = pixels_of(rng, 3)
@@ -80,7 +73,7 @@ def test_densenet_of_torchvision_sees_colour_as_it_was_trained(rng, tmp_path):
 @pytest.mark.parametrize("size", [40, 33], ids=["even", "odd"])
 def test_lite0_computes_what_its_authors_package_does(size, rng, tmp_path):
     arrays = torch_arrays.lite0(rng)
-    path = save(tmp_path / "lite0.npz", arrays)
+    path = array_files.save(tmp_path / "lite0.npz", arrays)
     net = model.build_model("efficientnet_lite0", (size, size, 3), 2)
     told = model.load_initial_weights(net, path)
     assert told == f"efficientnet_lite0 from {path}, its head at random"
@@ -101,7 +94,7 @@ def test_what_does_not_fit_is_listed_by_the_names_of_the_file(
     )
     arrays["features.norm6.bias"] = np.zeros(3, np.float32)
     arrays["features.norm5.running_var"][5] = np.nan
-    path = save(tmp_path / "xrays.npz", arrays)
+    path = array_files.save(tmp_path / "xrays.npz", arrays)
     before = densenet.get_weights()
     with pytest.raises(ValueError) as caught:
         model.load_initial_weights(densenet, path)
