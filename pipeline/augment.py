@@ -20,6 +20,7 @@ from pipeline import intensity
 from pipeline import interpolation
 from pipeline import params as params_lib
 from pipeline import statistics as statistics_lib
+from pipeline import xla
 
 
 def apply_transform(
@@ -146,15 +147,19 @@ def _augment_batch(
     }
     if not jit_compile or config.preprocessing_function is not None:
         seeds = params.get("preprocessing_seed")
-        return _finish(taps, colour, config, statistics, seeds)
+        return _finish(taps, colour, config, statistics, seeds=seeds)
+    extremes = None
+    if "channel_shift_intensity" in colour and taps.is_final:
+        extremes = xla.compile_if(True, intensity.column_extremes)(taps.pixels)
     finish = _compiled_finish(config, taps.layout, statistics)
-    return finish(taps[1:], colour)
+    return finish(taps[1:], colour, extremes)
 
 
 def _colour(
     taps: interpolation.Taps,
     params: params_lib.Params,
     config: config_lib.AugmentConfig,
+    extremes: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Blends what was fetched, and shifts grey levels."""
     # Brightness truncates to whole grey levels: an error of one rounding in
@@ -166,7 +171,9 @@ def _colour(
     within = taps.is_byte and (
         config.fill_mode != "constant" or 0 <= config.cval <= 255
     )
-    return intensity.apply_colour(images, params, config, within_bytes=within)
+    return intensity.apply_colour(
+        images, params, config, within_bytes=within, extremes=extremes
+    )
 
 
 def _finish(
@@ -174,10 +181,12 @@ def _finish(
     colour: params_lib.Params,
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None,
+    *,
     seeds: tf.Tensor | None = None,
+    extremes: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Does all that follows the fetching: blend, colour, normalise."""
-    images = _colour(taps, colour, config)
+    images = _colour(taps, colour, config, extremes)
     images = _back(images, config)
     return intensity.apply_standardize(images, config, statistics, seeds)
 
@@ -190,9 +199,13 @@ def _compiled_finish(
 ) -> Callable[..., tf.Tensor]:
     """Returns `_finish` compiled for one configuration."""
 
-    def finish(fetched: tuple[Any, ...], colour: params_lib.Params) -> Any:
+    def finish(
+        fetched: tuple[Any, ...],
+        colour: params_lib.Params,
+        extremes: tuple[tf.Tensor, tf.Tensor] | None,
+    ) -> Any:
         taps = interpolation.Taps(layout, *fetched)
-        return _finish(taps, colour, config, statistics)
+        return _finish(taps, colour, config, statistics, extremes=extremes)
 
     compiled: Callable[..., tf.Tensor] = tf.function(
         finish, jit_compile=True, autograph=False

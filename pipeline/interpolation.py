@@ -57,6 +57,11 @@ class Taps(NamedTuple):
         packed = self.layout in ("packed", "fixed")
         return bool(packed or self.pixels.dtype == tf.uint8)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether `pixels` are the image, with nothing to blend or mask."""
+        return not (self.coordinates or self.weights or self.inside)
+
 
 def blend(
     taps: Taps, config: config_lib.AugmentConfig, weight_dtype: tf.DType

@@ -50,3 +50,29 @@ def test_compiled_batch_equals_keras(options):
         row = {name: float(value[index]) for name, value in drawn.items()}
         expected = generator.apply_transform(image.astype(np.float32), row)
         np.testing.assert_allclose(actual[index], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("keras_quirks", [True, False])
+def test_compiled_channel_shift_clips_to_the_extremes_of_a_flipped_image(
+    keras_quirks,
+):
+    config = pipeline.AugmentConfig(
+        horizontal_flip=True,
+        channel_shift_range=60.0,
+        keras_quirks=keras_quirks,
+    )
+    rng = np.random.default_rng(0)
+    images = rng.integers(40, 200, (2, 11, 7, 3), np.uint8)
+    images[:, 5, 3] = [[10, 20, 30], [220, 230, 240]]  # one pixel of extremes
+    drawn = {
+        "flip_horizontal": tf.constant([0, 1]),
+        "channel_shift_intensity": tf.constant([-50.5, 50.5], tf.float64),
+    }
+    features = {"image": tf.constant(images), "params": drawn}
+    actual = pipeline.augment_features(features, config).numpy()
+    axes = (1, 2, 3) if keras_quirks else (1, 2)
+    lowest = images.min(axes, keepdims=True)
+    highest = images.max(axes, keepdims=True)
+    flipped = np.stack([images[0], images[1, :, ::-1]])
+    shifted = flipped + np.array([-50.5, 50.5])[:, None, None, None]
+    np.testing.assert_array_equal(actual, np.clip(shifted, lowest, highest))
