@@ -36,7 +36,8 @@ def prepare(
     options is taken from them, by the content of the files.
 
     Args:
-        images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`.
+        images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`,
+            of this machine or `s3://BUCKET/FOLDER`.
         data_dir: Directory for records, outside that folder; they lie in
             `<data_dir>/<name of images_dir>-<fingerprint>/xray_tfds/...`.
         **options: Fields of `XrayConfig`.
@@ -49,7 +50,8 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    images_dir = epath.Path(images_dir).expanduser()
+    images_dir = files_lib.to_path(images_dir).expanduser()
+    files_lib.check_records_dir(data_dir)
     given = _make_config(options)
     config = given.find_classes(images_dir)
     data_dir = epath.Path(data_dir).expanduser()

@@ -72,6 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if config.name in self.builder_configs:
                 config = config.name
         if kwargs.get("data_dir") is not None:
+            files_lib.check_records_dir(kwargs["data_dir"])
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
         self._earlier: dict[str, str] = {}
