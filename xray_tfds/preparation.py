@@ -13,6 +13,7 @@ from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.records import earlier
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import manifest
+from xray_tfds.records import places
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
@@ -51,11 +52,11 @@ def prepare(
             `errors.StorageError` if the records cannot be written or read.
     """
     images_dir = files_lib.to_path(images_dir).expanduser()
-    files_lib.check_records_dir(data_dir)
+    places.check_writable(data_dir)
     given = _make_config(options)
     config = given.find_classes(images_dir)
     data_dir = epath.Path(data_dir).expanduser()
-    files_lib.check_apart(data_dir, images_dir)
+    places.check_apart(data_dir, images_dir)
     name = images_dir.resolve().name
 
     def make_builder(fingerprint: str) -> xray_tfds_dataset_builder.Builder:

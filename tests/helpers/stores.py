@@ -5,10 +5,8 @@ import threading
 import urllib.parse
 import urllib.request
 
-import pytest
-
 # What s3fs and botocore read.
-_VARIABLES = {
+VARIABLES = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "kept-to-oneself",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -23,7 +21,7 @@ _SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request"
     ", SignedHeaders=host, Signature=none"
 )
-SECRETS = (_VARIABLES["AWS_ACCESS_KEY_ID"], _VARIABLES["AWS_SECRET_ACCESS_KEY"])
+SECRETS = (VARIABLES["AWS_ACCESS_KEY_ID"], VARIABLES["AWS_SECRET_ACCESS_KEY"])
 
 
 class Store:
@@ -96,30 +94,6 @@ class Store:
         read = [r for r in self.requests if r.startswith("GET") and "." in r]
         self.requests.clear()
         return read
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A `Store` for the tests of a module, which takes a second to start."""
-    pytest.importorskip("moto")
-    pytest.importorskip("s3fs")
-    with Store() as running:
-        yield running
-
-
-@pytest.fixture
-def store(server, monkeypatch):
-    """A `Store` whose address and keys are in the environment."""
-    from xray_tfds.source import buckets
-
-    for name, value in {**_VARIABLES, "AWS_ENDPOINT_URL": server.url}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    buckets._file_system.cache_clear()
-    server.fault = None
-    server.requests.clear()
-    yield server
-    buckets._file_system.cache_clear()
 
 
 def error(status, code):

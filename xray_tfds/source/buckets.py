@@ -267,8 +267,8 @@ def _explain(error: Exception, path: str) -> str:
         )
     reason = getattr(error, "strerror", None) or str(error)
     return (
-        f"{_public(reason) or kind}{_in_brackets(code)}. Check the network, the "
-        f"bucket's region and the store's address ({store.address})."
+        f"{_public(reason) or kind}{_in_brackets(code)}. Check the network, "
+        f"the bucket's region and the store's address ({store.address})."
     )
 
 

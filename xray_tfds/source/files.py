@@ -9,7 +9,6 @@ Files of this machine are the operating system's, others a bucket's (`buckets`).
 import errno
 import hashlib
 import os
-import pathlib
 import stat
 import time
 from typing import NamedTuple
@@ -192,34 +191,6 @@ def list_folder(folder: epath.Path) -> list[Entry]:
                 for e in listed
             ]
     return sorted(found, key=lambda entry: entry.name)
-
-
-def check_records_dir(data_dir: epath.PathLike) -> None:
-    """Raises SourceError where TensorFlow cannot write records."""
-    path = os.fspath(data_dir)
-    if not is_local(path) and not path.startswith("gs://"):
-        raise errors.SourceError(
-            "`data_dir` must be a directory that TensorFlow writes to: of this "
-            "machine, or gs://BUCKET/FOLDER. Add --data_dir=DIR with one, and "
-            f"copy the records from there. Received: data_dir={path}"
-        )
-
-
-def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
-    """Raises SourceError if records would be written among the images."""
-    if not all(map(is_local, (data_dir, images_dir))):
-        return
-    inner, outer = (
-        pathlib.Path(path).expanduser().resolve()
-        for path in (data_dir, images_dir)
-    )
-    if inner.is_relative_to(outer):
-        raise errors.SourceError(
-            "`data_dir` must be outside the folder of images, which holds "
-            "images alone. Add --data_dir=DIR with another directory. "
-            f"Received: data_dir={os.fspath(data_dir)}, images in "
-            f"{os.fspath(images_dir)}"
-        )
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
