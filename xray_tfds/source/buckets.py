@@ -195,8 +195,9 @@ def _open(path: str) -> tuple[_Store, Any]:
     scheme = path.partition("://")[0]
     store = _STORES[scheme]
     try:
-        # Of its process: a fork would share connections with its parent.
-        return store, _file_system(scheme, os.getpid())
+        with _translating(path):
+            # Of its process: a fork would share connections with its parent.
+            return store, _file_system(scheme, os.getpid())
     except ImportError:
         raise errors.SourceError(
             f"{path} is read by {store.library}. Run: pip install "
@@ -225,7 +226,7 @@ def _translating(path: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, errors.SourceError):
+    except (ImportError, MemoryError):
         raise
     except Exception as error:
         # Each library has classes of its own, without a base in common.
@@ -239,9 +240,10 @@ def _translating(path: str) -> Iterator[None]:
 
 def _code(error: Exception) -> str:
     """Returns what the server calls an error; empty if it was not asked."""
-    response = getattr(error.__cause__, "response", None) or {}
-    code = response.get("Error", {}).get("Code", getattr(error, "code", ""))
-    return str(code)
+    response = getattr(error.__cause__, "response", None)  # Of botocore.
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    return str(getattr(error, "code", ""))
 
 
 def _explain(error: Exception, path: str) -> str:

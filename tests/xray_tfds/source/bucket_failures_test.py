@@ -175,6 +175,14 @@ def test_what_is_wrong_is_said_with_a_remedy_and_no_secret(
     assert not any(s in shown for s in (*stores.SECRETS, "pass-word"))
 
 
+def test_settings_that_the_library_refuses_are_said(
+    store, bucket, fsspec_options
+):
+    fsspec_options["default_block_size"] = "large"
+    with pytest.raises(scan.SourceError, match=f"{bucket} cannot be read: '<'"):
+        _find(bucket)
+
+
 def test_wrong_server_is_no_empty_folder(store, bucket):
     def page(environ, start_response):
         start_response("404 Not Found", [("Content-Type", "text/html")])
