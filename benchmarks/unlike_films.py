@@ -22,7 +22,6 @@ import subprocess
 import sys
 
 from PIL import Image
-from PIL import ImageFilter
 from absl import app
 from absl import flags
 import numpy as np
