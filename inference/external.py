@@ -139,10 +139,11 @@ def _prepare(
         # A library for files of the folder, which it names.
         raise ValueError(str(error)) from error
     except errors.SourceError as error:
+        remedy = " Name its folders like the run's classes."
         raise ValueError(
             "`images_dir` must be a folder that can be prepared as the run's "
             f"own images were, with its classes {', '.join(run.class_names)}: "
-            f"{error}"
+            f"{error.problem}{remedy if error.remedy else ''}"
         ) from error
     splits = [name for name in _SPLITS if name in builder.info.splits]
     sources = [examples_lib.open_source(run, builder, name) for name in splits]
