@@ -22,11 +22,11 @@ from xray_tfds.records import info as info_lib
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
+from xray_tfds.records import places
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
 from xray_tfds.source import errors
-from xray_tfds.source import files as files_lib
 from xray_tfds.source import public_set
 
 _UNKNOWN_TFDS = (
@@ -72,6 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if config.name in self.builder_configs:
                 config = config.name
         if kwargs.get("data_dir") is not None:
+            places.check_writable(kwargs["data_dir"])
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
         self._earlier: dict[str, str] = {}
@@ -152,7 +153,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "XrayConfig(class_names='auto').find_classes(DIR)."
             )
         if self._manual_dir is not None:
-            files_lib.check_apart(self.data_dir_root, self._manual_dir)
+            places.check_apart(self.data_dir_root, self._manual_dir)
         self._beam_options = beam.options_of(download_config)
         build = functools.partial(
             super().download_and_prepare,

@@ -19,6 +19,7 @@ from etils import epath
 
 from disk import cells
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import layouts
 from xray_tfds.source import names
 from xray_tfds.source import other_folders
@@ -44,14 +45,14 @@ def find(
     """Returns the names of the classes of a source folder, sorted.
 
     Args:
-        directory: The source folder; any path that `etils.epath` understands.
+        directory: The source folder, of this machine or of a bucket.
         table: If it has labels, they are the classes.
 
     Raises:
         SourceError: If there are fewer than two, or a folder is in the place of
             a class and cannot be one.
     """
-    root = epath.Path(directory).expanduser()
+    root = files_lib.to_path(directory).expanduser()
     if table is not None and table.has_labels:
         labels = [row.label for row in table.rows.values()]
         found = _unite(sorted(set(labels)))

@@ -16,7 +16,6 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import json
-import os
 import shlex
 from typing import Optional
 
@@ -24,6 +23,7 @@ from etils import epath
 
 from disk import cells
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import names
 from xray_tfds.source import other_folders
 from xray_tfds.source import tree as tree_lib
@@ -154,9 +154,9 @@ def walk(
         except PermissionError as error:
             if current == folder:
                 raise tree_lib.no_permission(folder) from error
-            tree.ignore(current, tree_lib.NOT_LISTED)
+            tree.ignore_folder(current, tree_lib.NOT_LISTED)
             continue
-        for name, path, is_folder in listed:
+        for name, path, is_folder, is_link, _ in listed:
             if not is_folder:
                 found.append((directory, name, path))
             elif names.fold(name) in reserved:
@@ -165,10 +165,10 @@ def walk(
                     f"a class or a split, inside the class folder {folder}. "
                     "Remove or rename it."
                 )
-            elif os.path.islink(path):  # As Keras: no link can make a loop.
-                tree.ignore(path, tree_lib.LINKED)
+            elif is_link:  # As Keras: no link can make a loop.
+                tree.ignore_folder(path, tree_lib.LINKED)
             elif reserved and other_folders.holds_no_films(name):
-                tree.ignore(path, other_folders.NO_FILMS)
+                tree.ignore_folder(path, other_folders.NO_FILMS)
             else:
                 pending.append(path)
     return {
@@ -183,8 +183,11 @@ def reserved_names(class_names: Iterable[str]) -> set[str]:
 
 
 def check_root(root: epath.Path) -> None:
-    """Raises SourceError unless the source folder is there."""
-    if not root.is_dir():
+    """Raises SourceError unless the source folder is there.
+
+    That of a bucket is there if something is in it, which its listing tells.
+    """
+    if files_lib.is_local(root) and not root.is_dir():
         raise errors.SourceError(
             f"The image folder must be an existing directory. Received: {root}"
         )
@@ -206,7 +209,7 @@ def list_folders(
         if names.fold(name) not in reserved:
             reason = other_folders.why_no_class(tree, name, path)
             if reason is not None:
-                tree.ignore(found.pop(name), reason)
+                tree.ignore_folder(found.pop(name), reason)
     return found
 
 
@@ -233,10 +236,10 @@ def _looks_like_source(
 ) -> bool:
     known = reserved_names(class_names)
     try:
-        listed = tree.list(folder)
+        listed = tree.entries(folder)
     except PermissionError:
         return False
-    return any(names.fold(n) in known and p.is_dir() for n, p in listed.items())
+    return any(e.is_folder and names.fold(e.name) in known for e in listed)
 
 
 def _refuse_unknown(
