@@ -67,43 +67,18 @@ def from_terms(terms: geometry.Terms) -> geometry.Terms:
     )
 
 
-def pixel_index(rows: geometry.Terms, cols: geometry.Terms) -> tf.Tensor:
-    """Returns the flat index of each cell's top left pixel.
+def locate(terms: geometry.Terms, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the first pixels of cells along an axis, and the second's weight.
 
     Args:
-        rows: Terms of the source rows, by `from_terms`.
-        cols: Terms of the source columns.
+        terms: By `from_terms`.
+        size: Pixels along the axis.
 
     Returns:
-        int32 `[1 or batch, height, width]`.
+        int32 and float32 `[1 or batch, height, width]`.
     """
-    height, width = rows[0].shape[1], rows[1].shape[1]
-    top = tf.bitwise.right_shift(_sum(rows, height), _FRACTION_BITS)
-    left = tf.bitwise.right_shift(_sum(cols, width), _FRACTION_BITS)
-    return top * width + left
-
-
-def weights(
-    rows: geometry.Terms, cols: geometry.Terms
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the weights of the bottom and of the right pixels.
-
-    Args:
-        rows: Terms of the source rows, by `from_terms`.
-        cols: Terms of the source columns.
-
-    Returns:
-        Two float32 `[1 or batch, height, width, 1]`.
-    """
-    height, width = rows[0].shape[1], rows[1].shape[1]
-    return _fraction(_sum(rows, height)), _fraction(_sum(cols, width))
-
-
-def _sum(terms: geometry.Terms, size: int) -> tf.Tensor:
     coords = terms[0][:, :, None] + terms[1][:, None, :]
-    return tf.clip_by_value(coords, 0, (size - 1) * _ONE)
-
-
-def _fraction(coords: tf.Tensor) -> tf.Tensor:
+    coords = tf.clip_by_value(coords, 0, (size - 1) * _ONE)
     bits = tf.bitwise.bitwise_and(coords, _ONE - 1)
-    return tf.cast(bits, tf.float32)[..., None] * tf.constant(1 / _ONE)
+    weights = tf.cast(bits, tf.float32) * tf.constant(1 / _ONE)
+    return tf.bitwise.right_shift(coords, _FRACTION_BITS), weights
