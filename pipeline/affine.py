@@ -75,9 +75,11 @@ def fetch(
         )
     fast &= jit_compile
     if fast and fixed_point.is_applicable(image_shape, images.dtype, config):
-        rows, cols = coordinates
         coordinates = geometry.Coordinates(
-            fixed_point.from_terms(rows), fixed_point.from_terms(cols)
+            *(
+                fixed_point.from_terms(terms, size, config.fill_mode)
+                for terms, size in zip(coordinates, image_shape)
+            )
         )
     return interpolation.Taps("source", images, coordinates)
 

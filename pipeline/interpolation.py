@@ -207,8 +207,8 @@ def _locate(
     height = geometry.sizes(row_terms[0])[1]
     width = geometry.sizes(col_terms[1])[1]
     if row_terms[0].dtype == tf.int32:
-        top, bottom = fixed_point.locate(row_terms, height)
-        left, right = fixed_point.locate(col_terms, width)
+        top, bottom = fixed_point.locate(row_terms, height, fill_mode)
+        left, right = fixed_point.locate(col_terms, width, fill_mode)
         return (top, left), (bottom[..., None], right[..., None]), ()
     rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
     cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
