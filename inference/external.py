@@ -70,7 +70,7 @@ def open_folder(
         ValueError: If the folder cannot be prepared so, or the run's own
             records are not there.
     """
-    source = files_lib.to_path(images_dir).expanduser()
+    source_dir = files_lib.to_path(images_dir).expanduser()
     own = records.open_builder(run, records_dir)
     if data_dir is None:
         data_dir = records.find_home(own).parent
@@ -79,13 +79,13 @@ def open_folder(
         suffix = f"-{str(run.dataset.get('fingerprint'))[:12]}"
         if data_dir.name.endswith(suffix):
             data_dir = data_dir.parent
-    folder = _prepare(run, source, data_dir)
+    folder = _prepare(run, source_dir, data_dir)
     own_rows = records.read_rows(own.data_dir)
     seen = _find_seen(run, own, own_rows, folder)
     overlap = _find_overlap(folder.patients, own_rows)
     num_patients = len(np.unique(folder.patients[overlap]))
     return examples_lib.Examples(
-        name=pathlib.Path(source).resolve().name,
+        name=pathlib.Path(source_dir).resolve().name,
         keys=np.array(folder.keys, np.str_),
         patients=folder.patients,
         labels=folder.labels,
@@ -94,7 +94,7 @@ def open_folder(
         rows=folder.rows,
         fingerprint=folder.fingerprint,
         directory=str(folder.builder.data_dir),
-        images_dir=str(source),
+        images_dir=str(source_dir),
         seen=seen,
         overlap_patients=num_patients,
         overlap_images=int(np.sum(overlap)),
@@ -141,10 +141,11 @@ def _prepare(
         # A library for files of the folder, which it names.
         raise ValueError(str(error)) from error
     except errors.SourceError as error:
+        remedy = " Name its folders like the run's classes."
         raise ValueError(
             "`images_dir` must be a folder that can be prepared as the run's "
             f"own images were, with its classes {', '.join(run.class_names)}: "
-            f"{error}"
+            f"{error.problem}{remedy if error.remedy else ''}"
         ) from error
     splits = [name for name in _SPLITS if name in builder.info.splits]
     sources = [examples_lib.open_source(run, builder, name) for name in splits]

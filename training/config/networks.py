@@ -23,7 +23,10 @@ APPLICATIONS = (
     "Xception",
 )
 
-NETWORKS = ("lesson", "residual", "efficientnet_lite0", *APPLICATIONS)
+# Trained from scratch: nobody published weights for them.
+OWN = ("lesson", "residual", "residual_antialiased")
+
+NETWORKS = (*OWN, "efficientnet_lite0", *APPLICATIONS)
 
 # Pixels that leave one value after all layers. The lesson's shrink a side by
 # 5 with stride 3, by 5, by 3 with stride 1, and by 2: (((2 + 2) * 5) - 1) * 3
@@ -46,8 +49,8 @@ def check_name(name: str) -> str:
     meant = " or ".join(lower[match] for match in similar)
     hint = f"Did you mean {meant}? " if similar else ""
     raise ValueError(
-        "`model` must be lesson, residual, efficientnet_lite0, or a network of "
-        f"keras.applications, such as EfficientNetB0. {hint}"
+        f"`model` must be {', '.join(OWN)}, efficientnet_lite0, or a "
+        f"network of keras.applications, such as EfficientNetB0. {hint}"
         f"Received: model={name}"
     )
 

@@ -63,8 +63,9 @@ class TrainConfig:
 
     model: str = MODEL.option(
         "lesson",
-        "The network: lesson, residual, efficientnet_lite0, or any of "
-        "keras.applications, such as EfficientNetB0.",
+        "The network: lesson, residual, residual_antialiased, "
+        "efficientnet_lite0, or any of keras.applications, such as "
+        "EfficientNetB0.",
         check=lambda _, model: networks.check_name(model),
     )
     weights: str | None = MODEL.option(

@@ -5,6 +5,8 @@ import os
 import pathlib
 import zipfile
 
+from training.config import networks
+
 # What `weights` names instead of a file.
 IMAGENET = "imagenet"
 
@@ -33,10 +35,10 @@ def check_weights(weights: str, model: str) -> None:
 
 def check_imagenet(model: str) -> None:
     """Raises ValueError for a network that nobody trained on ImageNet."""
-    if model in ("lesson", "residual"):
+    if model in networks.OWN:
         raise ValueError(
-            "`weights` must be a file for lesson and residual: on ImageNet "
-            "were trained efficientnet_lite0 and the networks of "
+            f"`weights` must be a file for {', '.join(networks.OWN)}: on "
+            "ImageNet were trained efficientnet_lite0 and the networks of "
             "keras.applications, which --model names. Received: "
             f"weights={IMAGENET}, model={model}"
         )

@@ -62,8 +62,12 @@ def build_model(
     with _policy(_POLICIES[precision]):
         if name == "lesson":
             return lesson.build(input_shape, num_classes)
-        if name == "residual":
-            return residual.build(input_shape, num_classes)
+        if name.startswith("residual"):
+            return residual.build(
+                input_shape,
+                num_classes,
+                antialiased=name == "residual_antialiased",
+            )
         return applications.build(
             name, input_shape, num_classes, rescale or 1.0
         )

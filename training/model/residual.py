@@ -15,7 +15,12 @@ _STAGES = (16, 32, 64, 128)
 _MOMENTUM = 0.9
 
 
-def build(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    antialiased: bool = False,
+) -> keras.Model:
     """Builds a ResNet of four stages of one block, 308,946 weights on grey.
 
     The stem and all stages but the first halve the image, the first with a
@@ -24,21 +29,42 @@ def build(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     convolutions with BatchNormalization, over all replicas, and a 1x1
     projection where the shape changes. The mean over the image makes the
     number of weights independent of its size.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        num_classes: Number of classes.
+        antialiased: Whether means of 2x2 values halve the image, in place of
+            strides, which let detail that is too fine for the smaller image
+            through as noise (https://arxiv.org/abs/1904.11486; here with the
+            smallest filter, and before the blocks' convolutions, where it costs
+            nothing). The stem then computes on the whole image.
     """
     inputs = keras.Input(input_shape)
-    x = _convolve(inputs, _STEM, 3, strides=2)
-    x = layers.ReLU()(x)
-    for stage, channels in enumerate(_STAGES):
-        x = _block(x, channels, strides=1 if stage == 0 else 2)
+    x = inputs
+    if antialiased:
+        x = _average(layers.ReLU()(_convolve(x, _STEM, 3)))
+    else:
+        x = layers.ReLU()(_convolve(x, _STEM, 3, strides=2))
+    x = _block(x, _STAGES[0])
+    for channels in _STAGES[1:]:
+        if antialiased:
+            x = _block(_average(x), channels)
+        else:
+            x = _block(x, channels, strides=2)
     x = layers.GlobalAveragePooling2D()(x)
     # In float32, whatever the others compute in.
     outputs = layers.Dense(num_classes, activation="softmax", dtype="float32")(
         x
     )
-    return keras.Model(inputs, outputs, name="residual")
+    name = "residual_antialiased" if antialiased else "residual"
+    return keras.Model(inputs, outputs, name=name)
 
 
-def _block(x: Any, channels: int, strides: int) -> Any:
+def _average(x: Any) -> Any:
+    return layers.AveragePooling2D(2, padding="same")(x)
+
+
+def _block(x: Any, channels: int, strides: int = 1) -> Any:
     shortcut = x
     x = layers.ReLU()(_convolve(x, channels, 3, strides=strides))
     x = _convolve(x, channels, 3)

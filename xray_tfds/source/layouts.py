@@ -65,7 +65,7 @@ def find_splits(
         if names.fold(name) not in classes | set(SPLIT_FOLDERS)
     }
     if not splits and not has_classes:
-        raise errors.SourceError(_explain_unknown(tree, unknown, class_names))
+        raise _refuse_unknown(tree, unknown, class_names)
     for folder in unknown.values():
         if _looks_like_source(tree, folder, class_names):
             raise errors.SourceError(
@@ -103,8 +103,8 @@ def find_classes(
         by_name[names.fold(name)].append(path)
     expected = (
         f"Expected class folders: {', '.join(class_names)} (in any case)."
-        f" {explain_class_names(folders)}"
     )
+    remedy = explain_class_names(folders)
     classes = {}
     for label in class_names:
         paths = by_name.pop(names.fold(label), [])
@@ -113,12 +113,14 @@ def find_classes(
             problem = "Two folders for" if paths else "No folder for"
             raise errors.SourceError(
                 f"{problem} the class {label!r} in {folder}. Found: {found}. "
-                + expected
+                + expected,
+                remedy,
             )
         classes[label] = paths[0]
     for paths in by_name.values():
         raise errors.SourceError(
-            f"Unknown class folder: {paths[0]}. {expected} Or remove it."
+            f"Unknown class folder: {paths[0]}. {expected}",
+            f"{remedy} Or remove it.",
         )
     return classes
 
@@ -240,18 +242,18 @@ def _looks_like_source(
     return any(e.is_folder and names.fold(e.name) in known for e in listed)
 
 
-def _explain_unknown(
+def _refuse_unknown(
     tree: tree_lib.Tree,
     unknown: dict[str, epath.Path],
     class_names: Sequence[str],
-) -> str:
+) -> errors.SourceError:
     found = f"Found in {tree.root}: {', '.join(unknown)}."
     for folder in unknown.values():
         if _looks_like_source(tree, folder, class_names):
-            return f"{found} Did you mean {folder}?"
-    return (
-        f"{found} {_expected_layout(tree.root, class_names)} "
-        f"{explain_class_names(unknown)}"
+            return errors.SourceError(f"{found} Did you mean {folder}?")
+    return errors.SourceError(
+        f"{found} {_expected_layout(tree.root, class_names)}",
+        explain_class_names(unknown),
     )
 
 
@@ -260,6 +262,13 @@ def explain_class_names(found: Iterable[str]) -> str:
     found = list(found)
     if len(found) < 2:
         return "The option `class_names` names other classes."
+    odd = [name for name in found if not names.is_class_name(name)]
+    if odd:
+        listed = ", ".join(map(repr, odd))
+        return (
+            f"Rename {listed}: names of classes are printable, without spaces "
+            "around them."
+        )
     config = json.dumps({"class_names": found}, ensure_ascii=False)
     return (
         "To take these for the classes, set `class_names`: --class_names=auto "

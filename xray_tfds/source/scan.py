@@ -138,8 +138,8 @@ def _list_table(
                 f"{table.path} must give labels of {', '.join(class_names)}"
                 f" (`class_names`) and splits of "
                 f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: another "
-                f"{'label' if label is None else 'split'} for {name}"
-                f"{'' if label else f'. {_explain_labels(table)}'}"
+                f"{'label' if label is None else 'split'} for {name}.",
+                "" if label else _explain_labels(table),
             )
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)

@@ -12,6 +12,7 @@ import pytest
 from sklearn import datasets
 
 from training import model
+from training.config import networks
 from training.config import train
 from training.config import weight_files
 from training.model import torch_file
@@ -130,9 +131,9 @@ def test_file_that_is_in_its_place_is_used(no_network):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["lesson", "residual"])
+@pytest.mark.parametrize("name", networks.OWN)
 def test_network_of_ours_was_not_trained_on_imagenet(name):
-    message = f"must be a file for lesson and residual.*model={name}"
+    message = f"must be a file for lesson, residual, .*model={name}$"
     with pytest.raises(ValueError, match=message):
         train.TrainConfig(model=name, weights="imagenet")
     with pytest.raises(ValueError, match=message):

@@ -16,7 +16,7 @@ from training import model
 from training.config import networks
 from training.model import applications
 
-OURS = ("lesson", "residual")
+OURS = networks.OWN
 # One of each way to scale; small ones.
 SOME = (
     *("MobileNetV2", "DenseNet121", "ResNet50", "MobileNetV3Small"),
@@ -72,7 +72,11 @@ def test_model_gives_probabilities(name, input_shape, num_classes, precision):
 
 def test_residual_costs_the_same_weights_at_any_size():
     sizes = [(32, 32, 1), (128, 128, 1), (200, 136, 1)]
-    nets = [model.build_model("residual", size, 2) for size in sizes]
+    nets = [
+        model.build_model(name, size, 2)
+        for name in ("residual", "residual_antialiased")
+        for size in sizes
+    ]
     assert {net.count_params() for net in nets} == {nets[0].count_params()}
     assert 2e5 < nets[0].count_params() < 4e5
 
