@@ -23,6 +23,7 @@ from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
 from xray_tfds.records import replacing
+from xray_tfds.records import shards
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
 from xray_tfds.source import errors
@@ -77,6 +78,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
         self._write_manifest: Optional[Callable] = None
+        self._examination: Optional[examination_lib.Examination] = None
         try:
             super().__init__(config=config, **kwargs)
             _ = self.info.metadata  # TFDS reads it when it is first asked for.
@@ -169,7 +171,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 self.intake.save_index(self.data_dir_root)
         finally:
             self.intake.forget()
-            self._write_manifest = None
+            self._write_manifest = self._examination = None
 
     def is_prepared(self) -> bool:
         """As in TFDS, without its warnings at the first build."""
@@ -234,9 +236,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._data_dir = os.fspath(path)
         if self._write_manifest is None or not incoming.exists():
             raise RuntimeError(_UNKNOWN_TFDS)
-        self._write_manifest(incoming, self.info)
-        report.write_report(incoming)
-        integrity.write_checksums(incoming)
+        with integrity.adding_checksums(incoming):
+            self._write_manifest(incoming, self.info)
+            report.write_report(incoming)
         replacing.exchange(path)
         self.info.update_data_dir(self.data_dir)
         print(f"The records are in {path}")
@@ -277,17 +279,35 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         of_split: dict[Any, list] = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
             of_split[curation.split[index]].append((index, examined[index]))
+        self._examination = examination
         return {
-            split: self._generate_examples(kept, split, examination)
+            split: self._generate_examples(kept, split)
             for split, kept in of_split.items()
             if kept
         }
 
-    def _generate_examples(self, kept, split, examination):
+    def _generate_examples(self, kept, split):
+        """Yields key and number of each file; its example is on disk."""
         for index, file in kept:
-            yield examine_lib.make_example(
-                file, split, examination.png_of(index), self.builder_config
-            )
+            key = examine_lib.make_key(file.file, split, self.builder_config)
+            yield key, index
+
+    # Not public, but the same in TFDS 4.9.8 to 4.9.10.
+    def _generate_splits(
+        self,
+        dl_manager: tfds.download.DownloadManager,
+        download_config: tfds.download.DownloadConfig,
+    ) -> list[tfds.core.SplitInfo]:
+        """Writes the records."""
+        splits = self._split_generators(dl_manager)
+        assert self._examination is not None
+        return shards.write(
+            splits,
+            self._examination,
+            self._get_filename_template,
+            download_config,
+            self._example_writer(),
+        )
 
     def _check_same_files(self) -> None:
         source = self.intake.read_digests(self._manual_dir)

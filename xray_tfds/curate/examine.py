@@ -263,28 +263,28 @@ def shows_film(config: config_lib.XrayConfig) -> bool:
     )
 
 
-def make_example(
-    examined_file: ExaminedFile,
-    split: str,
-    png: bytes,
-    config: config_lib.XrayConfig,
-) -> tuple[str, dict[str, Any]]:
-    """Returns key and features of the example of a file that is kept.
+def make_key(
+    file: source_files.SourceFile, split: str, config: config_lib.XrayConfig
+) -> str:
+    """Returns the key of the example of a file that is kept.
 
     Names are unique within a given split; a file that leaves its own may meet
     its name elsewhere, by `on_leak` or by `validation`. (Files of train only
     ever leave together, for the validation that is carved out of it.)
     """
-    file = examined_file.file
     moved = file.split not in (None, split_assignment.TRAIN, split) or (
         file.split == split_assignment.VALIDATION
         and config.validation == "carve"
     )
-    key = f"{file.split}/{file.filename}" if moved else file.filename
-    return key, {
+    return f"{file.split}/{file.filename}" if moved else file.filename
+
+
+def make_example(examined_file: ExaminedFile, png: bytes) -> dict[str, Any]:
+    """Returns the features of the example of a good file."""
+    return {
         "image": png,
-        "label": file.label,
-        "filename": file.filename,
+        "label": examined_file.file.label,
+        "filename": examined_file.file.filename,
         "patient": examined_file.patient.key,
     }
 

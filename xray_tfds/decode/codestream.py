@@ -121,7 +121,8 @@ def _parse_jpeg(frame):
             ">HBHHB", frame, position + 2
         )
         if marker in _FRAME_HEADERS:
-            containers.check_jpeg(frame)
+            containers.check_jpeg_header(frame)
+            containers.check_jpeg_scans(frame)
             return _Header(width, height, samples, position + 2 + length)
         # A marker may be preceded by any number of bytes FF.
         position += 1 if marker == 0xFF else 2 + length

@@ -34,6 +34,17 @@ _JPEG_ARITHMETIC = b"\xff\xc9"
 _JPEG_LOOK_AHEAD = 8
 
 _JPEG_SCAN = b"\xff\xda"
+
+# The markers whose segments PIL reads or skips by their length, up to the first
+# scan: SOF, DHT, DAC, DQT, DRI, APP and COM (ITU-T T.81, table B.1).
+_JPEG_SEGMENTS = frozenset(
+    bytes((0xFF, second))
+    for second in (
+        *(*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDD),
+        *(*range(0xE0, 0xF0), 0xFE),
+    )
+)
+
 _JPEG_EXIF = b"Exif\0\0"
 _PHOTOSHOP_BLOCK = b"8BIM"
 
@@ -115,13 +126,42 @@ def _read_tiff_header(data):
     return order, is_big, directory
 
 
-def check_jpeg(data: bytes) -> None:
-    """Refuses a JPEG of more parts than any encoder makes."""
-    limits.check_parts(data.count(_JPEG_SCAN), "scans", limits.MAX_JPEG_SCANS)
+def check_jpeg_header(data: bytes) -> None:
+    """Refuses a JPEG of more metadata than any encoder writes.
+
+    They are counted up to the first scan, where PIL stops to look for them: a
+    pass over all of a film takes a fiftieth of the time to decode it.
+    """
+    end = _find_scan(data)
     limits.check_parts(
-        data.count(_JPEG_EXIF), "EXIF segments", limits.MAX_JPEG_EXIF_SEGMENTS
+        data.count(_JPEG_EXIF, 0, end),
+        "EXIF segments",
+        limits.MAX_JPEG_EXIF_SEGMENTS,
     )
-    limits.check_parts(data.count(_PHOTOSHOP_BLOCK), "Photoshop blocks")
+    limits.check_parts(data.count(_PHOTOSHOP_BLOCK, 0, end), "Photoshop blocks")
+
+
+def check_jpeg_scans(data: bytes) -> None:
+    """Refuses a JPEG of more scans than any encoder makes.
+
+    Needed where libjpeg decodes more than the first: in a progressive JPEG, and
+    where that is not of all components.
+    """
+    limits.check_parts(data.count(_JPEG_SCAN), "scans", limits.MAX_JPEG_SCANS)
+
+
+def _find_scan(data):
+    """Returns where the first scan begins; the end where it is not clear."""
+    position = 2  # Behind the start marker.
+    for _ in range(limits.MAX_PARTS):
+        marker = data[position : position + 2]
+        if marker == _JPEG_SCAN:
+            return position
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker not in _JPEG_SEGMENTS or length < 2:
+            break
+        position += 2 + length
+    return len(data)
 
 
 def expose_jpeg_end(
@@ -152,6 +192,7 @@ def expose_jpeg_end(
     is_only_scan = data[start - 4 - 2 * image.layers] == image.layers
     is_progressive = image.info.get("progressive")
     if is_progressive or not is_only_scan or _has_arithmetic(data, start):
+        check_jpeg_scans(data)
         return None
     stream.seek(end)
     stream.write(bytes(_JPEG_LOOK_AHEAD))

@@ -184,7 +184,7 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
     elif file_format == "TIFF":
         containers.check_tiff(data)
     elif file_format == "JPEG":
-        containers.check_jpeg(data)
+        containers.check_jpeg_header(data)
     num_pixels = 0
     try:
         stream = limits_lib.MeteredStream(data)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from etils import epath
 from google.protobuf import message
-from tensorflow_datasets.proto import tf_example_pb2
 
 from xray_tfds import parallel
 from xray_tfds.curate import examine as examine_lib
+from xray_tfds.records import examples
 from xray_tfds.records import findings_file
 from xray_tfds.records import manifest
 from xray_tfds.source import files as files_lib
@@ -33,7 +33,7 @@ _CHECKSUM_BYTES = 4
 _AT_ONCE = 64
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where an example lies."""
 
     path: str
@@ -42,7 +42,7 @@ class _Place(NamedTuple):
 
 
 class EarlierRecords:
-    """Findings and PNGs of earlier records, by the content of the files.
+    """Findings and examples of earlier records, by the content of the files.
 
     Nothing is believed that does not have the digest it should have.
     """
@@ -62,7 +62,7 @@ class EarlierRecords:
         """
         self._config = config
         self._known: findings_file.Known | None = None
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, dict[bytes, Place]] = {}
         path = directory / manifest.FOLDER / findings_file.FILE
         found = findings_file.read(path, config)
         if found is None or not files_lib.is_local(directory):
@@ -72,7 +72,9 @@ class EarlierRecords:
             hash_key.read()
         if used_key in ("", hash_key.fingerprint()):
             self._known = findings_file.Known(columns)
-            self._places = _find_pngs(directory, self._known.record_digests())
+            self._places = _find_examples(
+                directory, self._known.record_digests()
+            )
 
     def find(
         self, file: source_files.SourceFile
@@ -88,30 +90,48 @@ class EarlierRecords:
             return found
         return found if found.record_digest in self._places else None
 
-    def png_of(self, record_digest: str) -> bytes:
-        """Returns the PNG of a file that was found, and is good."""
-        return _read_png(self._places[record_digest])
+    def find_example(
+        self, file: examine_lib.ExaminedFile, serializer: examples.Serializer
+    ) -> Place | bytes:
+        """Returns the example of a good file that was found.
+
+        Args:
+            file: As `find` returned it.
+            serializer: Makes the example where the earlier one is of another
+                name or patient.
+
+        Returns:
+            Where the example is, or the example.
+        """
+        places = self._places[file.record_digest]
+        _, facts = examples.split(serializer.serialize(file, b""))
+        if facts in places:
+            return places[facts]
+        png, _ = examples.split(read(next(iter(places.values()))))
+        return serializer.serialize(file, png)
 
 
-def _find_pngs(directory: epath.Path, wanted: set[str]) -> dict[str, _Place]:
-    """Returns digest -> place of the PNGs that are wanted and sound."""
+def _find_examples(
+    directory: epath.Path, wanted: set[str]
+) -> dict[str, dict[bytes, Place]]:
+    """Returns digest of the PNG -> all else -> place of the sound examples."""
     paths = sorted(p for p in directory.iterdir() if ".tfrecord-" in p.name)
     places = [place for path in paths for place in _walk(os.fspath(path))]
     chunks = [
         places[start : start + _AT_ONCE]
         for start in range(0, len(places), _AT_ONCE)
     ]
-    digests = itertools.chain.from_iterable(
-        parallel.ordered_map(_digests, chunks)
+    looked = itertools.chain.from_iterable(
+        parallel.ordered_map(_look_at, chunks)
     )
-    return {
-        digest: place
-        for digest, place in zip(digests, places)
-        if digest in wanted
-    }
+    found: dict[str, dict[bytes, Place]] = {}
+    for (digest, facts), place in zip(looked, places):
+        if digest in wanted:
+            found.setdefault(digest, {})[facts] = place
+    return found
 
 
-def _walk(path: str) -> Iterator[_Place]:
+def _walk(path: str) -> Iterator[Place]:
     """Yields the places of the examples of a file, as far as it is whole."""
     size = os.path.getsize(path)
     start = 0
@@ -123,23 +143,25 @@ def _walk(path: str) -> Iterator[_Place]:
             (length,) = _LENGTH.unpack(head)
             if start + length > size:
                 return
-            yield _Place(path, start, length)
+            yield Place(path, start, length)
             start += length + _CHECKSUM_BYTES
             file.seek(start)
 
 
-def _digests(places: list[_Place]) -> list[str]:
-    """Returns the digests of PNGs; of nothing where one is damaged."""
-    return [examine_lib.record_digest(_read_png(place)) for place in places]
+def _look_at(places: list[Place]) -> list[tuple[str, bytes]]:
+    """Returns digest of the PNG, and all else; nothing of what is damaged."""
+    looked = []
+    for place in places:
+        try:
+            png, facts = examples.split(read(place))
+            looked.append((examine_lib.record_digest(png), facts))
+        except (message.DecodeError, IndexError):
+            looked.append(("", b""))
+    return looked
 
 
-def _read_png(place: _Place) -> bytes:
-    """Returns the PNG in an example; empty if the example is damaged."""
+def read(place: Place) -> bytes:
+    """Returns the example at a place."""
     with open(place.path, "rb") as file:
         file.seek(place.start)
-        data = file.read(place.length)
-    try:
-        example = tf_example_pb2.Example.FromString(data)
-        return example.features.feature["image"].bytes_list.value[0]
-    except (message.DecodeError, IndexError):
-        return b""
+        return file.read(place.length)

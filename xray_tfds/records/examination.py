@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
-import functools
+from typing import Any
 from typing import Optional
 from typing import TYPE_CHECKING
+from typing import Union
 
 from etils import epath
 
@@ -14,6 +15,7 @@ from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import beam
 from xray_tfds.records import earlier_records
+from xray_tfds.records import examples
 from xray_tfds.records import spool as spool_lib
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
@@ -24,12 +26,15 @@ from xray_tfds.source import source_files
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
 
+# Where an example is: in the spool, or in earlier records.
+_Place = Union[spool_lib.Slot, earlier_records.Place]
+
 # Their import takes seconds, as decoding does. Only TFRecords need TensorFlow.
 TFRECORD_MODULES = ("matplotlib.backends.backend_svg", "tensorflow")
 
 
 class Examination:
-    """What is known of the files of a source, and the PNGs of their records.
+    """What is known of the files of a source, and their examples.
 
     Attributes:
         config: How they become records.
@@ -42,30 +47,40 @@ class Examination:
         self,
         source: source_files.Source,
         files: list[examine_lib.ExaminedFile],
-        slots: list,
+        places: Sequence[Optional[_Place]],
         spool: spool_lib.Spool,
         hash_key: hash_key_lib.HashKey,
         config: "config_lib.XrayConfig",
-        earlier: Optional[earlier_records.EarlierRecords],
     ) -> None:
+        """As the attributes; a good file's example is in the spool or not."""
         self.config = config
         self.files = files
         self.hash_key = hash_key
         self.source = dataclasses.replace(
             source, files=tuple(each.file for each in files)
         )
-        self._slots = slots
+        self._places = places
         self._spool = spool
-        self._earlier = earlier
+
+    def size_of(self, index: int) -> int:
+        """Returns the bytes of a good file's example."""
+        place = self._places[index]
+        assert place is not None
+        return place.length
+
+    def example_of(self, index: int) -> bytes:
+        """Returns the example of a good file, serialized, to any thread."""
+        place = self._places[index]
+        assert place is not None
+        if isinstance(place, spool_lib.Slot):
+            return self._spool.read(place)
+        return earlier_records.read(place)
 
     def png_of(self, index: int) -> Optional[bytes]:
         """Returns the PNG of a file's record; `None` for a bad file."""
-        if slot := self._slots[index]:
-            return self._spool.read(slot)
-        file = self.files[index]
-        if file.reason or self._earlier is None:
+        if self._places[index] is None:
             return None
-        return self._earlier.png_of(file.record_digest)
+        return examples.split(self.example_of(index))[0]
 
     def curate(self, earlier: dict[str, str]) -> curation_lib.Curation:
         """Returns which files are kept, and in which split.
@@ -100,7 +115,7 @@ def examine(
     Args:
         source: What to read.
         config: How files become records.
-        directory: Where PNGs wait, and where Beam's workers leave theirs.
+        directory: Where examples wait, and where Beam's workers leave theirs.
         hash_key: For the identifiers of patients.
         beam_options: Where Beam runs; `None` for this process.
         modules: What is imported meanwhile, since it is needed afterwards.
@@ -115,51 +130,81 @@ def examine(
     spool = spool_lib.Spool(directory)
     examined: list = [earlier and earlier.find(file) for file in files]
     unknown = [i for i, found in enumerate(examined) if found is None]
-    slots: list = [None] * len(files)
+    places: list[Optional[_Place]] = [None] * len(files)
+    serializer = examples.Serializer(config)
     # Beam's workers may be processes forked from this one: no threads then.
     with parallel.importing(() if beam_options else modules):
         if beam_options is None:
             results = _examine_here(
-                [files[i] for i in unknown], config, hash_key, earlier
+                [files[i] for i in unknown],
+                serializer,
+                config=config,
+                hash_key=hash_key,
+                find_known=earlier.find if earlier else examine_lib.know_none,
             )
         else:
-            results = beam.examine(
+            found = beam.examine(
                 [files[i] for i in unknown],
                 config,
                 beam_options,
                 directory,
                 hash_key,
             )
-        for number, file, png in results:
+            results = (
+                (n, *_serialize(serializer, *each)) for n, *each in found
+            )
+        for number, file, example in results:
             examined[unknown[number]] = file
-            slots[unknown[number]] = png and spool.add(png)
-    if taken := sum(
-        slot is None and not file.reason for file, slot in zip(examined, slots)
-    ):
-        print(f"Taken from earlier records: {taken} of {len(files)} files")
-    return Examination(
-        source, examined, slots, spool, hash_key, config, earlier
-    )
+            places[unknown[number]] = example and spool.add(example)
+    if earlier:
+        _take_examples(earlier, examined, places, spool, serializer)
+    return Examination(source, examined, places, spool, hash_key, config)
 
 
 def _examine_here(
     files: Sequence[source_files.SourceFile],
-    config: "config_lib.XrayConfig",
-    hash_key: hash_key_lib.HashKey,
-    earlier: Optional[earlier_records.EarlierRecords],
+    serializer: examples.Serializer,
+    **options: Any,
 ) -> Iterator[tuple]:
-    """As `beam.examine`, in this process, and in order."""
-    find_known = earlier.find if earlier else examine_lib.know_none
+    """Yields number, findings and example of each file, in order.
+
+    Args:
+        files: Those to read.
+        serializer: Makes the examples.
+        **options: Of `examine.examine`.
+    """
+
+    def examine_one(file):
+        return _serialize(serializer, *examine_lib.examine(file, **options))
+
     found = parallel.ordered_map(
-        functools.partial(
-            examine_lib.examine,
-            config=config,
-            hash_key=hash_key,
-            find_known=find_known,
-        ),
-        files,
-        total=len(files),
-        desc="Decoding files",
+        examine_one, files, total=len(files), desc="Decoding files"
     )
-    for index, (file, png) in enumerate(found):
-        yield index, file, png
+    for index, (file, example) in enumerate(found):
+        yield index, file, example
+
+
+def _serialize(serializer, file, png):
+    return file, png and serializer.serialize(file, png)
+
+
+def _take_examples(
+    earlier: earlier_records.EarlierRecords,
+    examined: Sequence[examine_lib.ExaminedFile],
+    places: list[Optional[_Place]],
+    spool: spool_lib.Spool,
+    serializer: examples.Serializer,
+) -> None:
+    """Finds the examples of the good files that have none yet."""
+    taken = [
+        index
+        for index, (file, place) in enumerate(zip(examined, places))
+        if place is None and not file.reason
+    ]
+    for index in taken:
+        found = earlier.find_example(examined[index], serializer)
+        places[index] = spool.add(found) if isinstance(found, bytes) else found
+    if taken:
+        print(
+            f"Taken from earlier records: {len(taken)} of {len(examined)} files"
+        )

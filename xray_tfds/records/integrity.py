@@ -13,6 +13,8 @@ checksums of their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent import futures
 import contextlib
 import hashlib
 import json
@@ -47,18 +49,27 @@ _READ_BYTES = 2**20
 _TEST_SHARD = "-test."
 
 
-def write_checksums(directory: epath.Path) -> None:
-    """Writes size and digest of each file of a dataset, once all are there."""
-    names = sorted(set(_list(directory)) - set(_REWRITTEN))
-    paths = [directory / name for name in names]
-    digests = parallel.ordered_map(_digest, paths)
-    content = {
-        "version": _VERSION,
-        "files": {
-            name: [path.stat().length, digest]
-            for name, path, digest in zip(names, paths, digests)
-        },
-    }
+@contextlib.contextmanager
+def adding_checksums(directory: epath.Path) -> Iterator[None]:
+    """Writes size and digest of each file of a dataset.
+
+    The records are read while the body of `with` adds the folder of the report.
+    """
+    digests: dict[str, futures.Future[str]] = {}
+    with futures.ThreadPoolExecutor(parallel.num_cores()) as executor:
+
+        def read_new():
+            for name in set(_list(directory)) - {*_REWRITTEN, *digests}:
+                digests[name] = executor.submit(_digest, directory / name)
+
+        read_new()
+        yield
+        read_new()
+        files = {
+            name: [(directory / name).stat().length, digest.result()]
+            for name, digest in sorted(digests.items())
+        }
+    content = {"version": _VERSION, "files": files}
     path = directory / manifest.FOLDER / _FILE
     path.write_text(json.dumps(content, indent=1) + "\n")
 

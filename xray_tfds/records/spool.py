@@ -1,4 +1,4 @@
-"""Encoded images on disk, until it is decided which of them are kept.
+"""Examples on disk, until it is decided which of them are kept.
 
 What is known of all files fits in memory (about a kilobyte each); their pixels
 do not.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from typing import NamedTuple
 
 
@@ -19,7 +20,7 @@ class Slot(NamedTuple):
 
 
 class Spool:
-    """Encoded images on disk, in the order in which they were added.
+    """Examples on disk, in the order in which they were added.
 
     The file has no name, so that nothing is left of it however the build ends.
     """
@@ -29,6 +30,7 @@ class Spool:
         local = directory if os.path.isdir(directory) else None
         self._file = tempfile.TemporaryFile(dir=local)
         self._size = 0
+        self._lock = threading.Lock()
 
     def add(self, data: bytes) -> Slot:
         """Returns where bytes were put; all are added before any is read."""
@@ -37,6 +39,7 @@ class Spool:
         return Slot(self._size - len(data), len(data))
 
     def read(self, slot: Slot) -> bytes:
-        """Returns the bytes that were put there."""
-        self._file.seek(slot.start)
-        return self._file.read(slot.length)
+        """Returns the bytes that were put there, to any thread."""
+        with self._lock:
+            self._file.seek(slot.start)
+            return self._file.read(slot.length)

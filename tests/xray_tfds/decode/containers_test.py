@@ -51,6 +51,35 @@ def test_decode_of_jpeg_with_a_new_end_is_truncated(name, tail):
         assert _reason(cut + tail) == "truncated"
 
 
+def _with_exif_segments(number, *, before=b""):
+    """Returns a JPEG with EXIF segments behind a segment and what is given."""
+    directory = b"MM\0*\0\0\0\x08" + bytes(6)
+    segment = b"\xff\xe1\x00\x16Exif\0\0" + directory
+    start, rest = _JPEGS["grey"][:2], _JPEGS["grey"][2:]
+    return start + b"\xff\xe5\x00\x02" + before + segment * number + rest
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(b"", b"\xff", b"\0", b"\xff\xd0", b"\xff\x00", b"\xff\xc8"),
+        *(b"\xff\xe5\x00\x04\xff\xda", b"\xff\xe5\x00\x00", b"\xff\xff"),
+    ],
+    ids=bytes.hex,
+)
+def test_exif_segments_are_counted_behind_whatever_pil_passes(before):
+    data = _with_exif_segments(9, before=before)
+    with Image.open(io.BytesIO(data)) as image:  # It joins them all.
+        assert len(image.info["exif"]) == 6 + 9 * 14
+    with pytest.raises(quality.BadFile, match="it has 9 EXIF segments"):
+        quality.decode(data)
+
+
+def test_metadata_are_not_counted_where_pil_does_not_look():
+    data = _with_exif_segments(8) + b"Exif\0\0" * 9 + b"\xff\xda" * 101
+    assert quality.decode(data + b"\xff\xd9").format == "JPEG"
+
+
 def test_decode_of_jpeg_with_a_thumbnails_end_marker_is_truncated():
     data = _encoded(_film(), "JPEG", exif=b"Exif\0\0 thumbnail \xff\xd9")
     quality.decode(data)
