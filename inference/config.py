@@ -5,6 +5,7 @@ import os
 from typing import Any
 from typing import Literal
 
+from disk import paths
 from evaluation import thresholds
 from inference import model_option
 from pipeline import checks
@@ -145,7 +146,10 @@ class EvaluateConfig:
             )
         for name in ("images_dir", "data_dir", "compare"):
             value = getattr(self, name)
-            if value is not None and not os.path.isdir(value):
+            if value is None or os.path.isdir(value):
+                continue
+            # Of a folder in a bucket, its listing will tell.
+            if name != "images_dir" or paths.is_local(value):
                 raise ValueError(
                     f"`{name}` must be an existing directory. Received: "
                     f"{name}={value}"

@@ -14,6 +14,7 @@ import pathlib
 from typing import Any
 
 from PIL import Image
+from etils import epath
 import numpy as np
 from numpy import typing as npt
 import tensorflow_datasets as tfds
@@ -26,6 +27,7 @@ import xray_tfds
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 
 _SPLITS = ("train", "validation", "test")
 # What a run has seen: it learned from the one and was chosen by the other.
@@ -59,7 +61,7 @@ def open_folder(
     Args:
         run: The run.
         images_dir: Folder of class folders, with or without folders of splits
-            above them.
+            above them, of this machine or of a bucket.
         data_dir: Where its records are kept; None for beside those of the run.
         records_dir: Where those of the run are now, as `data_dir` for
             `records.open_builder`.
@@ -68,7 +70,7 @@ def open_folder(
         ValueError: If the folder cannot be prepared so, or the run's own
             records are not there.
     """
-    images_dir = pathlib.Path(images_dir).expanduser()
+    images_dir = files_lib.to_path(images_dir).expanduser()
     own = records.open_builder(run, records_dir)
     if data_dir is None:
         data_dir = records.find_home(own).parent
@@ -125,10 +127,10 @@ def builder_options(run: runs.Run) -> dict[str, Any]:
 
 
 def _prepare(
-    run: runs.Run, images_dir: pathlib.Path, data_dir: str | pathlib.Path
+    run: runs.Run, images_dir: epath.Path, data_dir: str | pathlib.Path
 ) -> _Folder:
     options = builder_options(run)
-    if not images_dir.is_dir():
+    if files_lib.is_local(images_dir) and not images_dir.is_dir():
         raise ValueError(
             "`images_dir` must be an existing directory. Received: "
             f"images_dir={images_dir}"
@@ -139,10 +141,11 @@ def _prepare(
         # A library for files of the folder, which it names.
         raise ValueError(str(error)) from error
     except errors.SourceError as error:
+        remedy = " Name its folders like the run's classes."
         raise ValueError(
             "`images_dir` must be a folder that can be prepared as the run's "
             f"own images were, with its classes {', '.join(run.class_names)}: "
-            f"{error}"
+            f"{error.problem}{remedy if error.remedy else ''}"
         ) from error
     splits = [name for name in _SPLITS if name in builder.info.splits]
     sources = [examples_lib.open_source(run, builder, name) for name in splits]

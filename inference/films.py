@@ -28,6 +28,7 @@ from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images as images_lib
 from xray_tfds.decode import limits
 from xray_tfds.source import errors as source_errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import layouts
 from xray_tfds.source import source_files
 from xray_tfds.source import tree as tree_lib
@@ -119,7 +120,7 @@ def open_originals(
     Args:
         keys: As in `find`, like the others.
         rows: One for each key.
-        images_dir: Any path that `etils.epath` understands.
+        images_dir: Of this machine or of a bucket.
         config: How films become records.
 
     Raises:
@@ -178,7 +179,7 @@ def locate(
         images_dir: As in `find`.
         class_names: Of the records.
     """
-    root = epath.Path(images_dir).expanduser()
+    root = files_lib.to_path(images_dir).expanduser()
     try:
         splits = layouts.find_splits(tree_lib.Tree(root), class_names)
     except (source_errors.SourceError, OSError):
@@ -188,7 +189,7 @@ def locate(
     for row in rows:
         name = row["filename"]
         path = splits.get(row["given_split"] or None, root) / name
-        if not path.exists():
+        if not _is_there(path):
             path = root / name
         files.append(
             source_files.SourceFile(
@@ -196,6 +197,13 @@ def locate(
             )
         )
     return files
+
+
+def _is_there(path: epath.Path) -> bool:
+    try:
+        return files_lib.is_file(path)
+    except source_errors.SourceError:
+        return False  # The store does not say, and will not give it either.
 
 
 def _is_intact(file: source_files.SourceFile) -> bool:

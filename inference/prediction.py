@@ -13,7 +13,6 @@ import dataclasses
 import functools
 from typing import NamedTuple
 
-from etils import epath
 import numpy as np
 import threadpoolctl
 
@@ -103,7 +102,7 @@ def _load(
         return _Loaded(given.path, error=given.error)
     try:
         with limits.naming(given.path):
-            data, _ = files_lib.read(epath.Path(given.path))
+            data, _ = files_lib.read(files_lib.to_path(given.path))
             decoded = predictor.decode(data)
             pixels = predictor.make_pixels(decoded)
     # Of the file (BadFile), of the machine (too little memory, a failing disk),

@@ -43,6 +43,7 @@ class DataFrameFlow(iterator.FileFlow):
     missing = {
         **dict.fromkeys(("classes", "class_indices", "labels"), _NO_CLASSES),
         "num_classes": "use len(flow.class_indices)",
+        "get_classes": "use flow.classes",
     }
 
     def __init__(

@@ -65,16 +65,23 @@ def fetch(
             jit_compile=jit_compile,
         )
         return interpolation.Taps("pixel", warped)
+    if coordinates.is_separable:
+        return interpolation.fetch_lines(
+            images,
+            coordinates,
+            config.fill_mode,
+            order=order,
+            jit_compile=jit_compile,
+        )
     fast &= jit_compile
     if fast and fixed_point.is_applicable(image_shape, images.dtype, config):
-        return interpolation.fetch_fixed(images, coordinates)
-    return interpolation.fetch_plane(
-        images,
-        coordinates,
-        config.fill_mode,
-        order=order,
-        jit_compile=jit_compile,
-    )
+        coordinates = geometry.Coordinates(
+            *(
+                fixed_point.from_terms(terms, size, config.fill_mode)
+                for terms, size in zip(coordinates, image_shape)
+            )
+        )
+    return interpolation.Taps("source", images, coordinates)
 
 
 def _any_on(params: params_lib.Params, names: tuple[str, ...]) -> bool:
@@ -96,7 +103,7 @@ def _fetch_crop(
     pixels, weights, inside = xla.compile_if(jit_compile, _shift)(
         images, moves, config.fill_mode, config.keras_quirks
     )
-    return interpolation.Taps("cell", pixels, (), weights, inside)
+    return interpolation.Taps("cell", pixels, (), (), weights, inside)
 
 
 def _shift(

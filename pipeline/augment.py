@@ -148,6 +148,12 @@ def _augment_batch(
     if not jit_compile or config.preprocessing_function is not None:
         seeds = params.get("preprocessing_seed")
         return _finish(taps, colour, config, statistics, seeds=seeds)
+    if not taps.is_final and not intensity.is_pointwise(config, colour):
+        # Else XLA interpolates again in each pass over the images.
+        images = _blend(taps, colour, config, jit_compile=True)
+        taps = interpolation.Taps(
+            "blended" if taps.is_byte else "pixel", images
+        )
     extremes = None
     if "channel_shift_intensity" in colour and taps.is_final:
         extremes = xla.compile_if(True, intensity.column_extremes)(taps.pixels)
@@ -162,17 +168,31 @@ def _colour(
     extremes: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Blends what was fetched, and shifts grey levels."""
-    # Brightness truncates to whole grey levels: an error of one rounding in
-    # float32 would become one of a level.
-    exact = not params_lib.is_off(params, "brightness")
-    images = interpolation.blend(
-        taps, config, tf.float64 if exact else tf.float32
-    )
+    images = _blend(taps, params, config)
     within = taps.is_byte and (
         config.fill_mode != "constant" or 0 <= config.cval <= 255
     )
     return intensity.apply_colour(
         images, params, config, within_bytes=within, extremes=extremes
+    )
+
+
+def _blend(
+    taps: interpolation.Taps,
+    params: params_lib.Params,
+    config: config_lib.AugmentConfig,
+    *,
+    jit_compile: bool = False,
+) -> tf.Tensor:
+    # Brightness truncates to whole grey levels: an error of one rounding in
+    # float32 would become one of a level.
+    exact = not params_lib.is_off(params, "brightness")
+    return xla.compile_if(jit_compile, interpolation.blend)(
+        taps,
+        config.fill_mode,
+        config.cval,
+        order=config.interpolation_order,
+        weight_dtype=tf.float64 if exact else tf.float32,
     )
 
 

@@ -6,8 +6,8 @@ a coordinate is one addition, its pixel a shift and its weight a mask, cheap
 enough to be computed twice. The price is a rounding to `2**-20` of a pixel,
 which moves a value by less than 5e-4 grey levels, half of what is promised.
 
-It is right where what a pixel becomes is continuous in its coordinate, which
-excludes "constant" and "wrap", and where coordinates fit.
+It is right where what a pixel becomes is continuous in its coordinate, which is
+so for "nearest" and "reflect", and where coordinates fit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def is_applicable(
         dtype: Of the images.
         config: What may be drawn.
     """
-    if dtype != tf.uint8 or config.fill_mode != "nearest":
+    if dtype != tf.uint8 or config.fill_mode not in ("nearest", "reflect"):
         return False
     known = [size for size in image_shape if isinstance(size, int)]
     if len(known) < len(image_shape):
@@ -43,67 +43,65 @@ def is_applicable(
     # Rotation and shear turn; only zoom makes a step longer than a pixel.
     longest_step = max(1.0, *(abs(zoom) for zoom in config.zoom_range))
     size = max(known)
-    return bool(size + longest_step * size / 2 <= _MAX_TERM)
+    reach = longest_step * size / 2
+    if config.fill_mode == "reflect":
+        # The middle of a row is in the first period, its ends a reach away,
+        # behind two mirrors at most.
+        return bool(reach <= min(known) and 2 * size + reach <= 2 * _MAX_TERM)
+    return bool(size + reach <= _MAX_TERM)
 
 
-def from_terms(terms: geometry.Terms) -> geometry.Terms:
+def from_terms(
+    terms: geometry.Terms, size: int, fill_mode: str
+) -> geometry.Terms:
     """Converts the terms of a coordinate to fixed point.
 
     Args:
         terms: Pair of float64 `[1 or batch, height]` and `[1 or batch, width]`,
             as `geometry.source_coordinates` returns them.
+        size: Pixels along the axis of the coordinate.
+        fill_mode: "nearest" or "reflect".
 
     Returns:
         Pair of int32 of these shapes. The first is the coordinate in the middle
-        column, clamped where the whole row lies outside the image in any case.
+        column: for "reflect" in its first period, else clamped where the whole
+        row lies outside the image in any case.
     """
     along_rows, along_columns = terms
     middle = tf.shape(along_columns)[1] // 2
     centre = along_columns[:, middle : middle + 1]
-    along_rows = tf.clip_by_value(along_rows + centre, -_MAX_TERM, _MAX_TERM)
+    along_rows += centre
+    if fill_mode == "reflect":
+        along_rows = tf.math.floormod(along_rows, 2 * size)
+    else:
+        along_rows = tf.clip_by_value(along_rows, -_MAX_TERM, _MAX_TERM)
     return (
         tf.cast(tf.round(along_rows * _ONE), tf.int32),
         tf.cast(tf.round((along_columns - centre) * _ONE), tf.int32),
     )
 
 
-def pixel_index(rows: geometry.Terms, cols: geometry.Terms) -> tf.Tensor:
-    """Returns the flat index of each cell's top left pixel.
-
-    Args:
-        rows: Terms of the source rows, by `from_terms`.
-        cols: Terms of the source columns.
-
-    Returns:
-        int32 `[1 or batch, height, width]`.
-    """
-    height, width = rows[0].shape[1], rows[1].shape[1]
-    top = tf.bitwise.right_shift(_sum(rows, height), _FRACTION_BITS)
-    left = tf.bitwise.right_shift(_sum(cols, width), _FRACTION_BITS)
-    return top * width + left
-
-
-def weights(
-    rows: geometry.Terms, cols: geometry.Terms
+def locate(
+    terms: geometry.Terms, size: int, fill_mode: str
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the weights of the bottom and of the right pixels.
+    """Returns the first pixels of cells along an axis, and the second's weight.
 
     Args:
-        rows: Terms of the source rows, by `from_terms`.
-        cols: Terms of the source columns.
+        terms: By `from_terms`.
+        size: Pixels along the axis.
+        fill_mode: "nearest" or "reflect".
 
     Returns:
-        Two float32 `[1 or batch, height, width, 1]`.
+        int32 and float32 `[1 or batch, height, width]`.
     """
-    height, width = rows[0].shape[1], rows[1].shape[1]
-    return _fraction(_sum(rows, height)), _fraction(_sum(cols, width))
-
-
-def _sum(terms: geometry.Terms, size: int) -> tf.Tensor:
     coords = terms[0][:, :, None] + terms[1][:, None, :]
-    return tf.clip_by_value(coords, 0, (size - 1) * _ONE)
-
-
-def _fraction(coords: tf.Tensor) -> tf.Tensor:
+    if fill_mode == "reflect":
+        # Mirrors are half a pixel before the first and behind the last. What
+        # lies behind both comes out before the first.
+        coords = tf.maximum(coords, -_ONE - coords)
+        coords = tf.minimum(coords, (2 * size - 1) * _ONE - coords)
+        coords = tf.maximum(coords, -_ONE - coords)
+    coords = tf.clip_by_value(coords, 0, (size - 1) * _ONE)
     bits = tf.bitwise.bitwise_and(coords, _ONE - 1)
-    return tf.cast(bits, tf.float32)[..., None] * tf.constant(1 / _ONE)
+    weights = tf.cast(bits, tf.float32) * tf.constant(1 / _ONE)
+    return tf.bitwise.right_shift(coords, _FRACTION_BITS), weights

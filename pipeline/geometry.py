@@ -21,7 +21,7 @@ from pipeline import params as params_lib
 Sizes: TypeAlias = "Sequence[int | tf.Tensor]"
 
 # A coordinate of every output pixel, as what its row and its column add to it:
-# `[1 or batch, height]` and `[1 or batch, width]`.
+# `[1 or batch, height]` and `[1 or batch, width]`; `[1, 1]` if that is nothing.
 Terms: TypeAlias = "tuple[tf.Tensor, tf.Tensor]"
 
 
@@ -42,6 +42,12 @@ class Coordinates(NamedTuple):
     rows: Terms
     cols: Terms
 
+    @property
+    def is_separable(self) -> bool:
+        """Whether rows come from rows, and columns from columns, alone."""
+        widths = self.rows[1].shape[1], self.cols[0].shape[1]
+        return widths == (1, 1)
+
 
 def source_coordinates(
     params: params_lib.Params, image_shape: Sizes, keras_quirks: bool
@@ -60,7 +66,8 @@ def source_coordinates(
     offset_y = -ayx * pivot_x - ayy * pivot_y + (by + pivot_y)
     r = _positions(height, params, "flip_vertical")
     q = _positions(width, params, "flip_horizontal")
-    rows, cols = (offset_y + r * ayy, q * ayx), (offset_x + r * axy, q * axx)
+    rows = (offset_y + _term(r, ayy), _term(q, ayx))
+    cols = (offset_x + _term(r, axy), _term(q, axx))
     return Coordinates(rows, cols)
 
 
@@ -90,6 +97,13 @@ def _positions(
     return tf.where(flip, (size - 1) - forward, forward)
 
 
+def _term(positions: tf.Tensor, factor: _Number) -> tf.Tensor:
+    """Returns what positions add to a coordinate."""
+    if isinstance(factor, float) and factor == 0:
+        return tf.zeros([1, 1], tf.float64)
+    return positions * factor
+
+
 def _matrix(params: params_lib.Params) -> tuple[_Row, _Row]:
     """Returns the rows of rotation x shift x shear x zoom.
 
@@ -104,15 +118,22 @@ def _matrix(params: params_lib.Params) -> tuple[_Row, _Row]:
     return (
         (
             cos * zx,
-            (-cos * shear_sin - sin * shear_y) * zy,
+            _product(-cos * shear_sin - sin * shear_y, zy),
             cos * tx - sin * ty,
         ),
         (
-            sin * zx,
+            _product(sin, zx),
             (-sin * shear_sin + cos * shear_y) * zy,
             sin * tx + cos * ty,
         ),
     )
+
+
+def _product(factor: _Number, zoom: _Number) -> _Number:
+    """Returns the product, a plain number where `factor` is a plain 0."""
+    if isinstance(factor, float) and factor == 0:
+        return 0.0
+    return factor * zoom
 
 
 def _cos_sin(params: params_lib.Params, name: str) -> tuple[_Number, _Number]:

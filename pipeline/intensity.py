@@ -59,6 +59,25 @@ def apply_colour(
     return images
 
 
+def is_pointwise(
+    config: config_lib.AugmentConfig, params: params_lib.Params
+) -> bool:
+    """Whether each value of the result depends on one value of the image.
+
+    Args:
+        config: What is normalised.
+        params: Which of `PARAMS` are on.
+    """
+    return not (
+        config.samplewise_center
+        or config.samplewise_std_normalization
+        or config.local_contrast_normalization
+        or config.zca_whitening
+        or "channel_shift_intensity" in params
+        or "sharpness" in params
+    )
+
+
 def column_extremes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the extremes of each column of pixels: the most of the work.
 

@@ -1,8 +1,8 @@
 """Fetches source pixels and blends them: interpolation of order 0 and 1.
 
-The work is cut in two, because XLA recomputes what it fuses. Fetching gathers
-what each output pixel needs into compact arrays, still in the type of the
-image; `blend` is elementwise and can be fused with all that follows it.
+A warp is not fetched but only described: XLA gathers the pixels in the kernel
+that blends them, with all that follows. What would lie between kernels, an
+index or a table of neighbours, costs more to write than to find again.
 """
 
 from __future__ import annotations
@@ -14,31 +14,28 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from pipeline import boundary
-from pipeline import config as config_lib
 from pipeline import fixed_point
 from pipeline import geometry
 from pipeline import xla
 
-# What one entry of `Taps.pixels` holds:
-# pixel: the value itself;
-# cell: one corner of the cells of a grid, one row and column larger;
-# packed: four uint8 corners of a cell in one uint32;
-# fixed: the same, and coordinates are in fixed point;
-# corners: four corners of a cell along the last axis.
-Layout = Literal["pixel", "cell", "packed", "fixed", "corners"]
-
-_CORNER_BITS = (0, 8, 16, 24)  # top left, top right, bottom left, bottom right
+# What `Taps.pixels` holds:
+# pixel: the image itself;
+# blended: the same, blended of uint8 pixels;
+# cell: corners of the cells of a grid, one row and column larger;
+# source: pixels that are still to be gathered.
+Layout = Literal["pixel", "blended", "cell", "source"]
 
 
 class Taps(NamedTuple):
     """Pixels on their way to be blended, and how.
 
     Attributes:
-        layout: What an entry of `pixels` holds.
-        pixels: `[batch, height, width, channels]`, one larger for "cell", with
-            a last axis of 4 for "corners".
-        coordinates: Empty, or terms of the source rows and columns, which
-            weights are computed from: cheaper than to write and read them.
+        layout: What `pixels` holds.
+        pixels: `[batch, height, width, channels]`, one larger for "cell".
+        coordinates: Empty, or terms of the source rows and columns, float64 or
+            in fixed point, which all that follows is computed from.
+        top_left: Empty, or int32 rows and columns of the top left corners,
+            broadcasting against `[batch, height, width]`.
         weights: Empty, or the weights of the bottom and of the right corners,
             float, broadcasting against an image batch.
         inside: Empty, or one bool array broadcasting against an image batch:
@@ -48,51 +45,58 @@ class Taps(NamedTuple):
     layout: Layout
     pixels: tf.Tensor
     coordinates: tuple[geometry.Terms, ...] = ()
+    top_left: tuple[tf.Tensor, ...] = ()
     weights: tuple[tf.Tensor, ...] = ()
     inside: tuple[tf.Tensor, ...] = ()
 
     @property
     def is_byte(self) -> bool:
         """Whether the pixels come from a uint8 image."""
-        packed = self.layout in ("packed", "fixed")
-        return bool(packed or self.pixels.dtype == tf.uint8)
+        return bool(self.layout == "blended" or self.pixels.dtype == tf.uint8)
 
     @property
     def is_final(self) -> bool:
         """Whether `pixels` are the image, with nothing to blend or mask."""
-        return not (self.coordinates or self.weights or self.inside)
+        return self.layout in ("pixel", "blended")
 
 
 def blend(
-    taps: Taps, config: config_lib.AugmentConfig, weight_dtype: tf.DType
+    taps: Taps,
+    fill_mode: str,
+    cval: float,
+    *,
+    order: int,
+    weight_dtype: tf.DType,
 ) -> tf.Tensor:
     """Interpolates between the fetched pixels.
 
     Args:
         taps: What was fetched.
-        config: `fill_mode`, `cval` and `interpolation_order` are used.
+        fill_mode: One of `config.FILL_MODES`.
+        cval: What "constant" fills with.
+        order: 0 or 1, unless nothing is left to blend.
         weight_dtype: float32, or float64 to interpolate as exactly as SciPy.
 
     Returns:
         float32 `[batch, height, width, channels]`.
     """
     images, weights, inside = taps.pixels, taps.weights, taps.inside
-    if taps.layout == "fixed":
-        weights = fixed_point.weights(*taps.coordinates)
-    elif taps.coordinates:
+    top_left = taps.top_left
+    if taps.coordinates:
         rows, cols = taps.coordinates
-        _, weights, inside = _locate(
-            rows, cols, config.fill_mode, config.interpolation_order
-        )
+        top_left, weights, inside = _locate(rows, cols, fill_mode, order)
     if weights:
+        find = _gather_corners if top_left else _cell_corners
         bottom, right = (tf.cast(w, weight_dtype) for w in weights)
-        corners = [tf.cast(c, bottom.dtype) for c in _corners(taps)]
+        corners = [tf.cast(c, bottom.dtype) for c in find(images, *top_left)]
         upper = corners[0] * (1 - right) + corners[1] * right
         lower = corners[2] * (1 - right) + corners[3] * right
         images = upper * (1 - bottom) + lower * bottom
+    elif top_left:
+        images = _gather(images, *top_left)
     images = tf.cast(images, tf.float32)
     for mask in inside:
-        images = tf.where(mask, images, tf.constant(config.cval, tf.float32))
+        images = tf.where(mask, images, tf.constant(cval, tf.float32))
     return images
 
 
@@ -110,38 +114,19 @@ def crop(
     Returns:
         Pixels, weights and mask of `Taps` in the layout "cell".
     """
-    batch, height, width, _ = geometry.sizes(images)
+    height, width = geometry.sizes(images)[1:3]
     row_index, bottom = _crop_axis(rows, height, fill_mode)
     col_index, right = _crop_axis(cols, width, fill_mode)
-    index = row_index[:, :, None] * width + col_index[:, None, :]
-    index = tf.broadcast_to(index, [batch, height + 1, width + 1])
+    pixels = _gather(images, row_index[:, :, None], col_index[:, None, :])
     inside: tuple[tf.Tensor, ...] = ()
     if fill_mode == "constant":
         mask = boundary.is_inside(rows, height)[:, :, None, None]
         inside = (mask & boundary.is_inside(cols, width)[:, None, :, None],)
     weights = (bottom[:, :, None, None], right[:, :, None, None])
-    return _gather(images, index), weights, inside
+    return pixels, weights, inside
 
 
-def fetch_fixed(images: tf.Tensor, coordinates: geometry.Coordinates) -> Taps:
-    """Fetches for an affine transform, where `fixed_point.is_applicable`.
-
-    XLA compiles it.
-
-    Args:
-        images: uint8 `[batch, height, width, channels]`.
-        coordinates: Where the pixels come from.
-    """
-    rows = fixed_point.from_terms(coordinates.rows)
-    cols = fixed_point.from_terms(coordinates.cols)
-    index = xla.compile_if(True, fixed_point.pixel_index)(rows, cols)
-    index = tf.broadcast_to(index, geometry.sizes(images)[:3])
-    table = xla.compile_if(True, _pack)(images)
-    pixels = xla.compile_if(True, _gather)(table, index)
-    return Taps("fixed", pixels, (rows, cols))
-
-
-def fetch_plane(
+def fetch_lines(
     images: tf.Tensor,
     coordinates: geometry.Coordinates,
     fill_mode: str,
@@ -149,69 +134,43 @@ def fetch_plane(
     order: int,
     jit_compile: bool,
 ) -> Taps:
-    """Fetches for any affine transform.
+    """Fetches where coordinates are separable, for any fill mode.
+
+    A number for each row and column is soon written. Left to `blend`, XLA
+    would compute it again for each pixel.
 
     Args:
         images: `[batch, height, width, channels]`, any numeric dtype.
         coordinates: Where the pixels come from.
         fill_mode: One of `config.FILL_MODES`.
         order: 0 or 1.
-        jit_compile: Whether XLA compiles the kernels.
+        jit_compile: Whether XLA compiles it.
     """
-    layout: Layout
-    if order == 0:
-        layout, table = "pixel", images
-    elif images.dtype == tf.uint8:
-        layout, table = "packed", xla.compile_if(jit_compile, _pack)(images)
-    else:
-        layout, table = "corners", tf.stack(_cell_corners(images), axis=-1)
-    index = xla.compile_if(jit_compile, _pixel_index)(
+    top_left, weights, inside = xla.compile_if(jit_compile, _locate)(
         coordinates.rows, coordinates.cols, fill_mode, order
     )
-    index = tf.broadcast_to(index, geometry.sizes(images)[:3])
-    pixels = xla.compile_if(jit_compile, _gather)(table, index)
-    return Taps(layout, pixels, coordinates)
+    return Taps("source", images, (), top_left, weights, inside)
 
 
-def _corners(taps: Taps) -> Sequence[tf.Tensor]:
+def _cell_corners(grid: tf.Tensor) -> Sequence[tf.Tensor]:
     """Returns top left, top right, bottom left and bottom right pixels."""
-    pixels = taps.pixels
-    if taps.layout == "cell":
-        upper, lower = pixels[:, :-1], pixels[:, 1:]
-        return (
-            upper[:, :, :-1],
-            upper[:, :, 1:],
-            lower[:, :, :-1],
-            lower[:, :, 1:],
-        )
-    if taps.layout == "corners":
-        corners: list[tf.Tensor] = tf.unstack(pixels, axis=-1)
-        return corners
-    byte = tf.constant(255, tf.uint32)
-    return [
-        # Through int32: conversion from uint32 has no vector instruction.
-        tf.cast(
-            tf.bitwise.right_shift(pixels, tf.constant(bits, tf.uint32)) & byte,
-            tf.int32,
-        )
-        for bits in _CORNER_BITS
-    ]
+    upper, lower = grid[:, :-1], grid[:, 1:]
+    return (
+        upper[:, :, :-1],
+        upper[:, :, 1:],
+        lower[:, :, :-1],
+        lower[:, :, 1:],
+    )
 
 
-def _cell_corners(images: tf.Tensor) -> Sequence[tf.Tensor]:
-    """Returns the four corners of every pixel's cell, outermost repeated."""
-    padded = tf.pad(images, [[0, 0], [0, 1], [0, 1], [0, 0]], "SYMMETRIC")
-    return _corners(Taps("cell", padded))
-
-
-def _pack(images: tf.Tensor) -> tf.Tensor:
-    """Packs the corners of each cell, so that one gather fetches all four."""
-    packed = tf.zeros([], tf.uint32)
-    for corner, bits in zip(_cell_corners(images), _CORNER_BITS):
-        packed |= tf.bitwise.left_shift(
-            tf.cast(corner, tf.uint32), tf.constant(bits, tf.uint32)
-        )
-    return packed
+def _gather_corners(
+    images: tf.Tensor, top: tf.Tensor, left: tf.Tensor
+) -> Sequence[tf.Tensor]:
+    """Gathers what `_cell_corners` returns; the outermost are repeated."""
+    height, width = geometry.sizes(images)[1:3]
+    rows = (top, tf.minimum(top + 1, height - 1))
+    cols = (left, tf.minimum(left + 1, width - 1))
+    return [_gather(images, row, col) for row in rows for col in cols]
 
 
 def _crop_axis(
@@ -238,22 +197,19 @@ def _crop_axis(
     return index, tf.cast(weight, tf.float32)
 
 
-def _pixel_index(
-    rows: geometry.Terms, cols: geometry.Terms, fill_mode: str, order: int
-) -> tf.Tensor:
-    """Returns the first of what `_locate` returns."""
-    return _locate(rows, cols, fill_mode, order)[0]
-
-
 def _locate(
     row_terms: geometry.Terms,
     col_terms: geometry.Terms,
     fill_mode: str,
     order: int,
-) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
-    """Returns flat indices `[batch, height, width]`, weights and mask."""
+) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
+    """Returns top left corners, weights and mask of `Taps`."""
     height = geometry.sizes(row_terms[0])[1]
-    width = geometry.sizes(row_terms[1])[1]
+    width = geometry.sizes(col_terms[1])[1]
+    if row_terms[0].dtype == tf.int32:
+        top, bottom = fixed_point.locate(row_terms, height, fill_mode)
+        left, right = fixed_point.locate(col_terms, width, fill_mode)
+        return (top, left), (bottom[..., None], right[..., None]), ()
     rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
     cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
     inside: tuple[tf.Tensor, ...] = ()
@@ -269,18 +225,29 @@ def _locate(
     else:
         top, left = tf.floor(rows), tf.floor(cols)
         weights = ((rows - top)[..., None], (cols - left)[..., None])
-    index = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
-    return index, weights, inside
+    top_left = tf.cast(top, tf.int32), tf.cast(left, tf.int32)
+    return top_left, weights, inside
 
 
-def _gather(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Gathers pixels of `table` at flat indices `[batch, rows, columns]`."""
-    batch, height, width, *rest = geometry.sizes(table)
-    index_shape = geometry.sizes(index)
+def _gather(images: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
+    """Gathers pixels at int32 positions.
+
+    Args:
+        images: `[batch, height, width, channels]`.
+        rows: Broadcasting against `[batch, new_height, new_width]`.
+        cols: Likewise.
+
+    Returns:
+        `[batch, new_height, new_width, channels]`.
+    """
+    batch, height, width, channels = geometry.sizes(images)
+    index = rows * width + cols
+    _, new_height, new_width = geometry.sizes(index)
+    index = tf.broadcast_to(index, [batch, new_height, new_width])
     flat = tf.gather(
-        tf.reshape(table, [batch, height * width, *rest]),
-        tf.reshape(index, [index_shape[0], -1]),
+        tf.reshape(images, [batch, height * width, channels]),
+        tf.reshape(index, [batch, -1]),
         axis=1,
         batch_dims=1,
     )
-    return tf.reshape(flat, index_shape + rest)
+    return tf.reshape(flat, [batch, new_height, new_width, channels])

@@ -27,6 +27,7 @@ _DISTRIBUTIONS = {
 _EXTRAS = {
     "ai_edge_litert": "litert",
     "array_record": "array_record",
+    "fsspec": "s3",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "optuna": "sweep",

@@ -13,6 +13,7 @@ from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.records import earlier
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import manifest
+from xray_tfds.records import places
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
@@ -36,7 +37,8 @@ def prepare(
     options is taken from them, by the content of the files.
 
     Args:
-        images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`.
+        images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`,
+            of this machine or `s3://BUCKET/FOLDER`.
         data_dir: Directory for records, outside that folder; they lie in
             `<data_dir>/<name of images_dir>-<fingerprint>/xray_tfds/...`.
         **options: Fields of `XrayConfig`.
@@ -49,11 +51,12 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    images_dir = epath.Path(images_dir).expanduser()
+    images_dir = files_lib.to_path(images_dir).expanduser()
+    places.check_writable(data_dir)
     given = _make_config(options)
     config = given.find_classes(images_dir)
     data_dir = epath.Path(data_dir).expanduser()
-    files_lib.check_apart(data_dir, images_dir)
+    places.check_apart(data_dir, images_dir)
     name = images_dir.resolve().name
 
     def make_builder(fingerprint: str) -> xray_tfds_dataset_builder.Builder:

@@ -22,12 +22,12 @@ from xray_tfds.records import info as info_lib
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
+from xray_tfds.records import places
 from xray_tfds.records import replacing
 from xray_tfds.records import shards
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
 from xray_tfds.source import errors
-from xray_tfds.source import files as files_lib
 from xray_tfds.source import public_set
 
 _UNKNOWN_TFDS = (
@@ -73,6 +73,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if config.name in self.builder_configs:
                 config = config.name
         if kwargs.get("data_dir") is not None:
+            places.check_writable(kwargs["data_dir"])
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
         self._earlier: dict[str, str] = {}
@@ -154,7 +155,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "XrayConfig(class_names='auto').find_classes(DIR)."
             )
         if self._manual_dir is not None:
-            files_lib.check_apart(self.data_dir_root, self._manual_dir)
+            places.check_apart(self.data_dir_root, self._manual_dir)
         staging = replacing.staging(self.data_path)
         self._beam_options = beam.options_of(download_config, staging)
         build = functools.partial(

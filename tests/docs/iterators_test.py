@@ -69,3 +69,13 @@ def test_nothing_of_keras_is_left_out(iterators):
     for theirs, _ in iterators:
         public = {name for name in dir(theirs) if not name.startswith("_")}
         assert public <= named
+
+
+def test_what_ours_have_not_says_why(iterators):
+    for theirs, ours in iterators:
+        public = {name for name in dir(theirs) if not name.startswith("_")}
+        missing = {name for name in public if not hasattr(ours, name)}
+        assert missing >= {"save_to_dir", "index_generator"}
+        for name in missing:
+            with pytest.raises(AttributeError, match=f"'{name}': .+"):
+                getattr(ours, name)

@@ -121,8 +121,13 @@ def test_folder_may_hold_nothing_new(run, trained):
 def test_folder_of_other_classes_is_refused(names, message, run, tmp_path):
     (tmp_path / "new").mkdir()
     image_trees.write_images(tmp_path / "new", names)
-    with pytest.raises(ValueError, match=f"classes normal, pneum.*{message}"):
+    message = f"classes normal, pneum.*{message}"
+    with pytest.raises(ValueError, match=message) as caught:
         open_folder(run, tmp_path / "new")
+    # What a build could do about the classes, an evaluation cannot.
+    text = str(caught.value)
+    assert "--" not in text and "class_names" not in text
+    assert text.endswith("like the run's classes.") == bool(names)
 
 
 def test_folder_that_does_not_exist_is_refused(run, tmp_path):

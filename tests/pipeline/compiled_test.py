@@ -44,12 +44,64 @@ def test_compiled_batch_equals_keras(options):
     images = rng.integers(0, 256, (4, *shape), np.uint8)
     params = pipeline.sample_params((1, 2), shape, config, num_examples=4)
     drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+    _assert_equals_keras(images, drawn, config, generator)
+
+
+# Whole periods of "wrap" and "reflect" for 61 rows and 87 columns, halves of
+# pixels, where order 0 decides, and what lies just beside.
+_SHIFTS = {
+    "tx": [60.0, -120.0, 0.5, 61.0, 122.25, -1e-14, 7.3, 0.0],
+    "ty": [86.0, -87.0, -0.5, 43.75, 172.0, 1e-14, -200.2, 0.0],
+}
+_ZOOMS = {
+    "zx": [0.5, 1.0, 1.3, 2.0, 0.75, 3.1, 1.0, 1.9],
+    "zy": [2.0, 1.0, 0.7, 0.25, 1.5, 1.1, 3.0, 1.2],
+    "flip_vertical": [0, 1, 0, 1, 0, 0, 1, 1],
+}
+
+
+@pytest.mark.parametrize("params", [_SHIFTS, _ZOOMS], ids=["shift", "zoom"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fill_mode": "wrap"},
+        {"fill_mode": "wrap", "interpolation_order": 0},
+        {"fill_mode": "constant", "brightness_range": (0.5, 2), "cval": 7.0},
+        {"fill_mode": "reflect", "interpolation_order": 0},
+    ],
+    ids=str,
+)
+def test_compiled_shift_or_zoom_alone_equals_keras(options, params):
+    config = pipeline.AugmentConfig(**options)
+    generator = legacy_image.ImageDataGenerator(**options)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (8, 61, 87, 3), np.uint8)
+    drawn = {k: tf.constant(v, tf.float64) for k, v in params.items()}
+    if "brightness_range" in options:
+        drawn["brightness"] = tf.linspace(tf.constant(0.5, tf.float64), 2, 8)
+    _assert_equals_keras(images, drawn, config, generator)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4, 5])
+def test_compiled_spline_of_the_harshest_image_equals_keras(order):
+    # A checkerboard has the largest coefficients, which lose most digits.
+    board = 255 * (np.indices((64, 64)).sum(0) % 2).astype(np.uint8)
+    images = np.stack([board] * 2)[..., None]
+    options = _RANGES | {"interpolation_order": order}
+    config = pipeline.AugmentConfig(**options)
+    generator = legacy_image.ImageDataGenerator(**options)
+    params = pipeline.sample_params((1, 2), (64, 64, 1), config, num_examples=2)
+    drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+    _assert_equals_keras(images, drawn, config, generator, atol=4e-4)
+
+
+def _assert_equals_keras(images, drawn, config, generator, atol=1e-3):
     features = {"image": tf.constant(images), "params": drawn}
     actual = pipeline.augment_features(features, config).numpy()
     for index, image in enumerate(images):
         row = {name: float(value[index]) for name, value in drawn.items()}
         expected = generator.apply_transform(image.astype(np.float32), row)
-        np.testing.assert_allclose(actual[index], expected, atol=1e-3)
+        np.testing.assert_allclose(actual[index], expected, atol=atol)
 
 
 @pytest.mark.parametrize("keras_quirks", [True, False])

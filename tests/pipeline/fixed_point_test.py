@@ -30,21 +30,14 @@ def _config(zoom, **options):
     "size", [(33, 40), (40, 33), (256, 256), (1, 7)], ids=str
 )
 def test_fixed_point_equals_keras_within_a_thousandth(size, zoom):
-    config = _config(zoom)
-    assert fixed_point.is_applicable(size, tf.uint8, config)
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (8, *size, 1), np.uint8)
-    params = pipeline.sample_params((1, 2), (*size, 1), config, num_examples=8)
-    drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
-    features = {"image": tf.constant(images), "params": drawn}
-    actual = pipeline.augment_features(features, config)
-    keras_generator = legacy_image.ImageDataGenerator()
-    for index, image in enumerate(images):
-        row = {name: float(value[index]) for name, value in drawn.items()}
-        expected = keras_generator.apply_transform(
-            image.astype(np.float32), row
-        )
-        np.testing.assert_allclose(actual[index], expected, atol=1e-3)
+    _assert_equals_keras(size, _config(zoom))
+
+
+# At 1.65 the ends of a middle row of 40 pixels are 33 away: the most there is.
+@pytest.mark.parametrize("zoom", [(0.2, 0.5), (1.5, 1.65)], ids=str)
+@pytest.mark.parametrize("size", [(33, 40), (40, 33), (256, 256)], ids=str)
+def test_reflection_in_fixed_point_equals_keras(size, zoom):
+    _assert_equals_keras(size, _config(zoom, fill_mode="reflect"))
 
 
 @pytest.mark.parametrize(
@@ -53,11 +46,38 @@ def test_fixed_point_equals_keras_within_a_thousandth(size, zoom):
         ((256, 256), tf.uint8, {"zoom": 8.0}),
         ((700, 700), tf.uint8, {"zoom": 0.2}),
         ((256, 256), tf.float32, {"zoom": 0.2}),
-        ((256, 256), tf.uint8, {"zoom": 0.2, "fill_mode": "reflect"}),
+        ((256, 256), tf.uint8, {"zoom": (1, 2.1), "fill_mode": "reflect"}),
+        ((900, 900), tf.uint8, {"zoom": 0.2, "fill_mode": "reflect"}),
         ((256, 256), tf.uint8, {"zoom": 0.2, "fill_mode": "constant"}),
     ],
-    ids=["far zoom", "large", "float", "reflect", "constant"],
+    ids=[
+        "far zoom",
+        "large",
+        "float",
+        "far mirror",
+        "large mirror",
+        "constant",
+    ],
 )
 def test_fixed_point_is_left_where_it_would_not_fit(size, dtype, options):
     config = _config(**options)
     assert not fixed_point.is_applicable(size, dtype, config)
+
+
+def _assert_equals_keras(size, config):
+    assert fixed_point.is_applicable(size, tf.uint8, config)
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (8, *size, 1), np.uint8)
+    params = pipeline.sample_params((1, 2), (*size, 1), config, num_examples=8)
+    drawn = {k: v for k, v in params.items() if tf.is_tensor(v)}
+    features = {"image": tf.constant(images), "params": drawn}
+    actual = pipeline.augment_features(features, config)
+    keras_generator = legacy_image.ImageDataGenerator(
+        fill_mode=config.fill_mode
+    )
+    for index, image in enumerate(images):
+        row = {name: float(value[index]) for name, value in drawn.items()}
+        expected = keras_generator.apply_transform(
+            image.astype(np.float32), row
+        )
+        np.testing.assert_allclose(actual[index], expected, atol=1e-3)

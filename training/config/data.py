@@ -6,6 +6,7 @@ import typing
 from typing import Any
 from typing import Literal
 
+from disk import paths
 from pipeline import checks
 from pipeline import options
 
@@ -54,7 +55,7 @@ class DataConfig:
     images_dir: str | None = DATA.option(
         None,
         "Folder of class folders, with or without train/, validation/ and "
-        "test/ above them; prepared first if need be.",
+        "test/ above them, or s3://BUCKET/FOLDER; prepared first if need be.",
         kind="path",
     )
     dataset: str | None = DATA.option(
@@ -104,7 +105,11 @@ class DataConfig:
                 "`dataset` (a prepared dataset) must be given. Received: "
                 f"images_dir={self.images_dir}, dataset={self.dataset}"
             )
-        if self.images_dir is not None and not os.path.isdir(self.images_dir):
+        if (
+            self.images_dir is not None
+            and paths.is_local(self.images_dir)
+            and not os.path.isdir(self.images_dir)
+        ):
             raise ValueError(
                 "`images_dir` must be an existing directory. Received: "
                 f"images_dir={self.images_dir}"

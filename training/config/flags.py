@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any
 
+from disk import paths
 from pipeline import config as augment_lib
 from pipeline import options as options_lib
 from training.config import data
@@ -19,6 +20,9 @@ _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
 
 # Option -> what is no path where a path is expected.
 _WORDS = {"weights": weight_files.IMAGENET}
+
+# Options that may name a bucket.
+_REMOTE = ("images_dir",)
 
 
 def define(
@@ -94,10 +98,21 @@ def read_given(
         if not flag.present:
             continue
         if option.kind == "path" and flag.value != _WORDS.get(option.name):
-            path = option.parse(flag.value)
-            flag.value = os.path.abspath(path) if option.in_flagfile else path
+            flag.value = _read_path(option, flag.value)
         given[option.name] = flag.value
     return given
+
+
+def _read_path(option: options_lib.Option, value: str) -> str:
+    path: str = option.parse(value)
+    if paths.is_local(path):
+        return os.path.abspath(path) if option.in_flagfile else path
+    if option.name not in _REMOTE:
+        raise ValueError(
+            f"`{option.name}` must be a path of this machine. Received: "
+            f"{option.name}={path}"
+        )
+    return path
 
 
 def read(flag_values: Any) -> tuple[data.DataConfig, train.TrainConfig]:

@@ -22,6 +22,7 @@ from xray_tfds.audit import samples as samples_lib
 from xray_tfds.audit import words
 from xray_tfds.curate import split_assignment
 from xray_tfds.records import manifest
+from xray_tfds.source import files as files_lib
 
 # Name of a part of the container -> its columns, and whether with the kind.
 _CONTAINER_PARTS = {
@@ -126,8 +127,8 @@ def run_audit(
 
 def is_prepared(directory: epath.PathLike) -> bool:
     """Whether a directory is that of prepared records."""
-    path = epath.Path(directory).expanduser()
-    return (path / "dataset_info.json").exists()
+    path = files_lib.to_path(directory).expanduser()
+    return files_lib.is_file(path / "dataset_info.json")
 
 
 def _read_source_files(directory, class_names):

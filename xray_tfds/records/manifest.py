@@ -126,15 +126,12 @@ def lists_files(
     found = {}
     for file in files:
         try:
-            stamp = files_lib.look(file.path)
+            stamp = files_lib.look(file.path, file.stamp)
         except decode_errors.BadFile:
             continue
-        size = "" if stamp is None else str(stamp.size)
-        found[file.split or "", cells.to_cell(file.filename)] = size
-    # The size of a remote file is not known.
-    return listed.keys() == found.keys() and all(
-        found[name] in ("", size) for name, size in listed.items()
-    )
+        name = (file.split or "", cells.to_cell(file.filename))
+        found[name] = str(stamp.size)
+    return listed == found
 
 
 def count(

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
+import os
+import shlex
 
 from etils import epath
 
+from disk import cells
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import layouts
 from xray_tfds.source import names
 from xray_tfds.source import other_folders
@@ -25,6 +30,14 @@ from xray_tfds.source import tree as tree_lib
 # In the place of names.
 AUTO = ("auto",)
 
+# From so many classes on it is doubted that they are classes, where most have
+# fewer images than give each of the splits of 80, 10 and 10 % one. Public sets
+# of chest X-rays have 2 to 28 classes, of hundreds of images.
+_MIN_DOUBTED_CLASSES = 10
+_MIN_IMAGES = 10
+
+_TABLE = '{"patients_csv": "TABLE.csv"}'
+
 
 def find(
     directory: epath.PathLike, table: tables.Table | None = None
@@ -32,21 +45,25 @@ def find(
     """Returns the names of the classes of a source folder, sorted.
 
     Args:
-        directory: The source folder; any path that `etils.epath` understands.
+        directory: The source folder, of this machine or of a bucket.
         table: If it has labels, they are the classes.
 
     Raises:
         SourceError: If there are fewer than two, or a folder is in the place of
             a class and cannot be one.
     """
-    root = epath.Path(directory).expanduser()
+    root = files_lib.to_path(directory).expanduser()
     if table is not None and table.has_labels:
-        found = _unite(sorted({row.label for row in table.rows.values()}))
+        labels = [row.label for row in table.rows.values()]
+        found = _unite(sorted(set(labels)))
         if len(found) < 2:
             raise errors.SourceError(
                 "`class_names` auto must find two or more labels. Received: "
                 f"{table.path} with {', '.join(found)} alone"
             )
+        _refuse_patients(
+            found, collections.Counter(map(names.fold, labels)), table.path
+        )
         return found
     layouts.check_root(root)
     tree = tree_lib.Tree(root)
@@ -67,6 +84,10 @@ def find(
     found = _unite(name for name, _ in listed)
     if len(found) < 2:
         raise errors.SourceError(_explain_too_few(tree, dict(listed)))
+    counts: collections.Counter[str] = collections.Counter()
+    for name, path in listed:
+        counts[names.fold(name)] += _count_files(tree, path)
+    _refuse_patients(found, counts, root)
     return found
 
 
@@ -97,6 +118,49 @@ def _unite(spellings: Iterable[str]) -> tuple[str, ...]:
     for name in spellings:
         first.setdefault(names.fold(name), names.compose(name))
     return tuple(sorted(first.values()))
+
+
+def _refuse_patients(
+    found: Sequence[str], counts: Mapping[str, int], place: epath.PathLike
+) -> None:
+    """Raises SourceError if classes are so many and small as patients are.
+
+    Args:
+        found: The classes.
+        counts: Folded name -> number of files, of which `_MIN_IMAGES` are
+            enough.
+        place: Where they were found.
+    """
+    few = [name for name in found if counts[names.fold(name)] < _MIN_IMAGES]
+    if len(found) < _MIN_DOUBTED_CLASSES or 2 * len(few) <= len(found):
+        return
+    raise errors.SourceError(
+        f"`class_names` auto finds {len(found)} classes in {place}, of which "
+        f"{len(few)} have fewer than {_MIN_IMAGES} images, for example "
+        f"{', '.join(few[:3])}. Are they patients? Then put each below its "
+        "class, DIR/CLASS/PATIENT/..., or give the labels of the files in a "
+        f"table: --builder_config='{_TABLE}' of train.py, --config='{_TABLE}' "
+        "of tfds build. If they are classes, name all of them: "
+        f"--class_names={shlex.quote(cells.join_names(few[:3]))},..."
+    )
+
+
+def _count_files(tree: tree_lib.Tree, folder: epath.Path) -> int:
+    """Returns how many files are below a folder, or that there are enough."""
+    pending, count = [folder], 0
+    while pending and count < _MIN_IMAGES:
+        try:
+            listed = tree.entries(pending.pop())
+        except PermissionError:
+            # What it holds is not known: no reason to doubt.
+            return _MIN_IMAGES
+        count += sum(not is_folder for _, _, is_folder in listed)
+        pending += [
+            path
+            for _, path, is_folder in listed
+            if is_folder and not os.path.islink(path)
+        ]
+    return count
 
 
 def _explain_too_few(tree: tree_lib.Tree, found: dict[str, epath.Path]) -> str:

@@ -42,7 +42,6 @@ class DigestIndex:
             *folders: Directories with records of it, of which each may hold an
                 index; what a later one says holds.
         """
-        self._is_local = files_lib.is_local(root)
         self._name = f"index-{path_digest(root)[:16]}.json"
         self._entries: _Entries = {}
         self._noted: _Entries = {}
@@ -76,7 +75,7 @@ class DigestIndex:
             folder: Directory with the records, which is there.
         """
         path = os.path.join(folder, self._name)
-        if not self._is_local or not files_lib.is_local(folder):
+        if not files_lib.is_local(folder):
             return
         if not self._noted or self._noted == self._kept.get(path):
             return

@@ -2,7 +2,18 @@
 
 
 class SourceError(ValueError):
-    """A folder that cannot be turned into a dataset as it is."""
+    """A folder that cannot be turned into a dataset as it is.
+
+    Attributes:
+        problem: What is wrong.
+        remedy: The options of a build that mend it; empty where `problem` says
+            what to do.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem} {remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
 
 
 class StorageError(ValueError):

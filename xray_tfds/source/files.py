@@ -2,12 +2,13 @@
 
 A pipe that nobody writes to, an endless device or a sparse file of many
 gigabytes may lie in any folder. None of them is opened.
+
+Files of this machine are the operating system's, others a bucket's (`buckets`).
 """
 
 import errno
+import hashlib
 import os
-import pathlib
-import re
 import stat
 import time
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from typing import Optional
 
 from etils import epath
 
+from disk import paths
 from xray_tfds.decode import errors as decode_errors
+from xray_tfds.source import buckets
 from xray_tfds.source import errors
 
 # A film of 100 million pixels, the most that is decoded by default, has 300 MB
@@ -31,9 +34,6 @@ _HEAD_BYTES = 512
 _TICK_NS = 20_000_000
 _COARSE_TICK_NS = 2_000_000_000
 
-# Begins with a scheme such as `gs://`. One letter is a drive: `C://films`.
-_REMOTE = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
-
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -42,20 +42,21 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 
+_GONE = "it is gone"
+
 # Errors that are the file's own; others, such as too many open files or a
 # failing disk, are the machine's and stop the build.
 _OWN_ERRORS = {
-    errno.ENOENT: "it is gone",
-    errno.ENOTDIR: "it is gone",
+    errno.ENOENT: _GONE,
+    errno.ENOTDIR: _GONE,
     errno.ELOOP: "a link to itself",
     errno.EACCES: "no permission to read it",
     errno.EPERM: "no permission to read it",
     errno.ENXIO: "a socket or a device",
 }
 
-
-# Name, path and whether it is a folder, of what is in a folder.
-Entries = list[tuple[str, epath.Path, bool]]
+# Whether the operating system opens a path, not the library of a store.
+is_local = paths.is_local
 
 
 class Stamp(NamedTuple):
@@ -63,9 +64,11 @@ class Stamp(NamedTuple):
 
     Attributes:
         size: In bytes.
-        mtime_ns: Time of the last change of its content, in nanoseconds.
+        mtime_ns: Time of the last change of its content, in nanoseconds; of a
+            file in a bucket, a number made of that time.
         ctime_ns: Time of the last change of anything, which no program can set
-            back: it gives away a file put in the place of another.
+            back: it gives away a file put in the place of another. Of a file
+            in a bucket, a number made of its ETag, which does the same.
     """
 
     size: int
@@ -73,74 +76,121 @@ class Stamp(NamedTuple):
     ctime_ns: int
 
 
-def is_local(path: epath.PathLike) -> bool:
-    """Whether the operating system opens a path, not a cloud's library."""
-    return _REMOTE.match(os.fspath(path)) is None
+class Entry(NamedTuple):
+    """What is in a folder.
+
+    Attributes:
+        name: Within the folder.
+        path: Where it is.
+        is_folder: Also of a link to one.
+        is_link: Whether it is a link.
+        stamp: Of a file in a bucket, whose listing tells.
+    """
+
+    name: str
+    path: epath.Path
+    is_folder: bool
+    is_link: bool = False
+    stamp: Optional[Stamp] = None
 
 
-def look(path: epath.PathLike) -> Optional[Stamp]:
-    """Returns the stamp of a file that can be read; `None` if it is remote.
+def to_path(path: epath.PathLike) -> epath.Path:
+    """Returns a path as an object.
+
+    Raises:
+        SourceError: If it is remote, and in no bucket of a known kind.
+    """
+    if not is_local(path):
+        buckets.check(os.fspath(path))
+    return epath.Path(path)
+
+
+def is_file(path: epath.Path) -> bool:
+    """Whether there is a file at a path, whatever its kind or size.
+
+    Raises:
+        SourceError: If the store does not say.
+    """
+    if is_local(path):
+        return path.is_file()
+    try:
+        return not buckets.find(os.fspath(path)).is_folder
+    except FileNotFoundError:
+        return False
+
+
+def look(path: epath.PathLike, listed: Optional[Stamp] = None) -> Stamp:
+    """Returns the stamp of a file that can be read.
+
+    Args:
+        path: Of the file.
+        listed: Its stamp in the listing of a bucket, which need not be asked
+            again.
 
     Raises:
         BadFile: If it is no regular file, too large, or not to be read.
+        SourceError: If the machine, or the store, does not say.
     """
     if not is_local(path):
-        return None
+        return _check_size(listed or _find(os.fspath(path)))
     try:
         return _check(os.stat(path))
     except OSError as error:
         raise _translate(error, path) from error
 
 
-def read(path: epath.Path) -> tuple[bytes, Optional[Stamp]]:
+def read(
+    path: epath.Path, listed: Optional[Stamp] = None
+) -> tuple[bytes, Optional[Stamp]]:
     """Returns the content of a file, and its stamp.
 
-    The stamp is `None` where a later change might not show in it: of a remote
-    file, and of one that changed just now.
+    The stamp is `None` of a file that changed just now: a later change might
+    not show in it. That of a file in a bucket is older than the content.
+
+    Args:
+        path: Of the file.
+        listed: As in `look`.
 
     Raises:
         BadFile: As in `look`.
-        SourceError: If the machine cannot read it.
+        SourceError: If the machine, or the store, cannot read it.
     """
-    return _read(path, MAX_BYTES + 1)
+    return _read(path, MAX_BYTES + 1, listed)
 
 
-def read_head(path: epath.Path) -> tuple[bytes, Optional[Stamp]]:
+def read_head(
+    path: epath.Path, listed: Optional[Stamp] = None
+) -> tuple[bytes, Optional[Stamp]]:
     """As `read`, of the bytes by which formats are told apart."""
-    return _read(path, _HEAD_BYTES)
+    return _read(path, _HEAD_BYTES, listed)
 
 
-def list_folder(folder: epath.Path) -> Entries:
-    """Returns name, path and whether it is a folder of what is in a folder.
+def list_folder(folder: epath.Path) -> list[Entry]:
+    """Returns what is in a folder, by name.
 
     Raises:
         PermissionError: If it may not be listed.
+        SourceError: If it is in a bucket, and cannot be listed.
     """
     if not is_local(folder):
-        found = [(p.name, p, p.is_dir()) for p in folder.iterdir()]
+        found = [
+            Entry(
+                each.name,
+                folder / each.name,
+                each.is_folder,
+                stamp=None if each.is_folder else _stamp(each),
+            )
+            for each in buckets.list_folder(os.fspath(folder))
+        ]
     else:
         # `iterdir` leaves out what ends in `~`, and to ask each path whether it
         # is a folder takes twenty times as long.
         with os.scandir(folder) as listed:
-            found = [(e.name, folder / e.name, _is_folder(e)) for e in listed]
-    return sorted(found, key=lambda item: item[0])
-
-
-def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
-    """Raises SourceError if records would be written among the images."""
-    if not all(map(is_local, (data_dir, images_dir))):
-        return
-    inner, outer = (
-        pathlib.Path(path).expanduser().resolve()
-        for path in (data_dir, images_dir)
-    )
-    if inner.is_relative_to(outer):
-        raise errors.SourceError(
-            "`data_dir` must be outside the folder of images, which holds "
-            "images alone. Add --data_dir=DIR with another directory. "
-            f"Received: data_dir={os.fspath(data_dir)}, images in "
-            f"{os.fspath(images_dir)}"
-        )
+            found = [
+                Entry(e.name, folder / e.name, _is_folder(e), e.is_symlink())
+                for e in listed
+            ]
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -148,10 +198,41 @@ def _is_folder(entry: os.DirEntry) -> bool:
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
-def _read(path: epath.Path, size: int) -> tuple[bytes, Optional[Stamp]]:
+def _stamp(found: buckets.Object) -> Stamp:
+    times = (found.modified, found.etag)
+    return Stamp(found.size, *map(_to_number, times))
+
+
+def _to_number(text: str) -> int:
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:7], "big")  # Below that, in 64 bits.
+
+
+def _find(path: str) -> Stamp:
+    try:
+        found = buckets.find(path)
+    except FileNotFoundError:
+        raise decode_errors.BadFile("not accessible", _GONE) from None
+    if found.is_folder:
+        raise decode_errors.BadFile("not accessible", "a folder")
+    return _stamp(found)
+
+
+def _read_remote(
+    path: str, size: int, listed: Optional[Stamp]
+) -> tuple[bytes, Stamp]:
+    stamp = look(path, listed)
+    try:
+        return buckets.read(path, stamp.size, size), stamp
+    except FileNotFoundError:
+        raise decode_errors.BadFile("not accessible", _GONE) from None
+
+
+def _read(
+    path: epath.Path, size: int, listed: Optional[Stamp]
+) -> tuple[bytes, Optional[Stamp]]:
     if not is_local(path):
-        with path.open("rb") as file:
-            return file.read(size), None
+        return _read_remote(os.fspath(path), size, listed)
     look(path)  # To open some devices is to use them.
     now = time.time_ns()
     try:
@@ -182,12 +263,18 @@ def _check(status: os.stat_result) -> Stamp:
         for is_kind, name in _KINDS:
             if is_kind(status.st_mode):
                 raise decode_errors.BadFile("not accessible", name)
-    if status.st_size > MAX_BYTES:
+    return _check_size(
+        Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    )
+
+
+def _check_size(stamp: Stamp) -> Stamp:
+    if stamp.size > MAX_BYTES:
         raise decode_errors.BadFile(
             "not accessible",
-            f"{status.st_size} bytes; at most {MAX_BYTES} are read",
+            f"{stamp.size} bytes; at most {MAX_BYTES} are read",
         )
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return stamp
 
 
 def _translate(error: OSError, path: epath.PathLike) -> ValueError:

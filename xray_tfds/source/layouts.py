@@ -16,7 +16,6 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import json
-import os
 import shlex
 from typing import Optional
 
@@ -24,6 +23,7 @@ from etils import epath
 
 from disk import cells
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import names
 from xray_tfds.source import other_folders
 from xray_tfds.source import tree as tree_lib
@@ -65,7 +65,7 @@ def find_splits(
         if names.fold(name) not in classes | set(SPLIT_FOLDERS)
     }
     if not splits and not has_classes:
-        raise errors.SourceError(_explain_unknown(tree, unknown, class_names))
+        raise _refuse_unknown(tree, unknown, class_names)
     for folder in unknown.values():
         if _looks_like_source(tree, folder, class_names):
             raise errors.SourceError(
@@ -103,8 +103,8 @@ def find_classes(
         by_name[names.fold(name)].append(path)
     expected = (
         f"Expected class folders: {', '.join(class_names)} (in any case)."
-        f" {explain_class_names(folders)}"
     )
+    remedy = explain_class_names(folders)
     classes = {}
     for label in class_names:
         paths = by_name.pop(names.fold(label), [])
@@ -113,12 +113,14 @@ def find_classes(
             problem = "Two folders for" if paths else "No folder for"
             raise errors.SourceError(
                 f"{problem} the class {label!r} in {folder}. Found: {found}. "
-                + expected
+                + expected,
+                remedy,
             )
         classes[label] = paths[0]
     for paths in by_name.values():
         raise errors.SourceError(
-            f"Unknown class folder: {paths[0]}. {expected} Or remove it."
+            f"Unknown class folder: {paths[0]}. {expected}",
+            f"{remedy} Or remove it.",
         )
     return classes
 
@@ -152,9 +154,9 @@ def walk(
         except PermissionError as error:
             if current == folder:
                 raise tree_lib.no_permission(folder) from error
-            tree.ignore(current, tree_lib.NOT_LISTED)
+            tree.ignore_folder(current, tree_lib.NOT_LISTED)
             continue
-        for name, path, is_folder in listed:
+        for name, path, is_folder, is_link, _ in listed:
             if not is_folder:
                 found.append((directory, name, path))
             elif names.fold(name) in reserved:
@@ -163,10 +165,10 @@ def walk(
                     f"a class or a split, inside the class folder {folder}. "
                     "Remove or rename it."
                 )
-            elif os.path.islink(path):  # As Keras: no link can make a loop.
-                tree.ignore(path, tree_lib.LINKED)
+            elif is_link:  # As Keras: no link can make a loop.
+                tree.ignore_folder(path, tree_lib.LINKED)
             elif reserved and other_folders.holds_no_films(name):
-                tree.ignore(path, other_folders.NO_FILMS)
+                tree.ignore_folder(path, other_folders.NO_FILMS)
             else:
                 pending.append(path)
     return {
@@ -181,8 +183,11 @@ def reserved_names(class_names: Iterable[str]) -> set[str]:
 
 
 def check_root(root: epath.Path) -> None:
-    """Raises SourceError unless the source folder is there."""
-    if not root.is_dir():
+    """Raises SourceError unless the source folder is there.
+
+    That of a bucket is there if something is in it, which its listing tells.
+    """
+    if files_lib.is_local(root) and not root.is_dir():
         raise errors.SourceError(
             f"The image folder must be an existing directory. Received: {root}"
         )
@@ -204,7 +209,7 @@ def list_folders(
         if names.fold(name) not in reserved:
             reason = other_folders.why_no_class(tree, name, path)
             if reason is not None:
-                tree.ignore(found.pop(name), reason)
+                tree.ignore_folder(found.pop(name), reason)
     return found
 
 
@@ -231,24 +236,24 @@ def _looks_like_source(
 ) -> bool:
     known = reserved_names(class_names)
     try:
-        listed = tree.list(folder)
+        listed = tree.entries(folder)
     except PermissionError:
         return False
-    return any(names.fold(n) in known and p.is_dir() for n, p in listed.items())
+    return any(e.is_folder and names.fold(e.name) in known for e in listed)
 
 
-def _explain_unknown(
+def _refuse_unknown(
     tree: tree_lib.Tree,
     unknown: dict[str, epath.Path],
     class_names: Sequence[str],
-) -> str:
+) -> errors.SourceError:
     found = f"Found in {tree.root}: {', '.join(unknown)}."
     for folder in unknown.values():
         if _looks_like_source(tree, folder, class_names):
-            return f"{found} Did you mean {folder}?"
-    return (
-        f"{found} {_expected_layout(tree.root, class_names)} "
-        f"{explain_class_names(unknown)}"
+            return errors.SourceError(f"{found} Did you mean {folder}?")
+    return errors.SourceError(
+        f"{found} {_expected_layout(tree.root, class_names)}",
+        explain_class_names(unknown),
     )
 
 

@@ -10,6 +10,8 @@ import posixpath
 from typing import Optional
 import unicodedata
 
+from disk import paths
+
 
 def fold(name: str) -> str:
     """Returns the form in which equal names are equal, in any case."""
@@ -26,8 +28,10 @@ def relative(name: str, root: str) -> Optional[str]:
 
     Args:
         name: Absolute or relative to the root, with either kind of slash.
-        root: Path of a folder.
+        root: Path of a folder, of this machine or of a bucket.
     """
+    if not paths.is_local(root):
+        name = name.removeprefix(f"{root}/")
     path = posixpath.normpath(name.replace("\\", "/"))
     if not os.path.isabs(path):
         return None if _is_above(path) else path

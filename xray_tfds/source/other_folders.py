@@ -8,7 +8,6 @@ Hidden folders and `__MACOSX` are never looked at (`layouts`).
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
@@ -64,21 +63,22 @@ def _holds_images(tree: tree_lib.Tree, folder: epath.Path) -> bool:
     pending = [folder]
     while pending:
         try:
-            listed = tree.list(pending.pop())
+            listed = tree.entries(pending.pop())
         except PermissionError:
             return True
-        for name, path in listed.items():
-            if not path.is_dir():
-                if name.lower().endswith(images.SUFFIXES) or _is_image(path):
+        for entry in listed:
+            if not entry.is_folder:
+                is_named = entry.name.lower().endswith(images.SUFFIXES)
+                if is_named or _is_image(entry):
                     return True
-            elif not os.path.islink(path):
-                pending.append(path)
+            elif not entry.is_link:
+                pending.append(entry.path)
     return False
 
 
-def _is_image(path: epath.Path) -> bool:
+def _is_image(entry: files_lib.Entry) -> bool:
     try:
-        head, _ = files_lib.read_head(path)
+        head, _ = files_lib.read_head(entry.path, entry.stamp)
     except decode_errors.BadFile:
         return False
     return images.sniff_format(head) is not None

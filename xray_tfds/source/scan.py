@@ -58,7 +58,7 @@ def find(
     taken; whether they can be used is for `examine` to find out.
 
     Args:
-        directory: The source folder; any path that `etils.epath` understands.
+        directory: The source folder, of this machine or of a bucket.
         class_names: Names of the classes, which are those of their folders.
         table: `tables.Table`; with labels it takes the place of the layout.
         index: What is known of its files; those that are as they were are not
@@ -71,7 +71,7 @@ def find(
         SourceError: If the folder, a class or a split is missing, empty,
             doubled or unknown.
     """
-    root = epath.Path(directory).expanduser()
+    root = files_lib.to_path(directory).expanduser()
     layouts.check_root(root)
     tree = tree_lib.Tree(root)
     index = index or digest_index.DigestIndex(root)
@@ -118,7 +118,7 @@ def _list_folders(tree: tree_lib.Tree, class_names: Sequence[str]) -> _Listed:
             for name, path in paths.items():
                 printable = names.printable(name[start:])
                 files[name] = source_files.SourceFile(
-                    path, printable, label, split
+                    path, printable, label, split, stamp=tree.stamps.get(name)
                 )
     return files
 
@@ -138,14 +138,19 @@ def _list_table(
                 f"{table.path} must give labels of {', '.join(class_names)}"
                 f" (`class_names`) and splits of "
                 f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: another "
-                f"{'label' if label is None else 'split'} for {name}"
-                f"{'' if label else f'. {_explain_labels(table)}'}"
+                f"{'label' if label is None else 'split'} for {name}.",
+                "" if label else _explain_labels(table),
             )
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)
         printable = names.printable(name)
         files[name] = source_files.SourceFile(
-            path, printable, label, split, patient=row.patient
+            path,
+            printable,
+            label,
+            split,
+            patient=row.patient,
+            stamp=tree.stamps.get(name),
         )
     for path in paths.values():
         tree.ignore(path, _NOT_IN_TABLE)
@@ -238,10 +243,10 @@ def _judge(
     """
     is_named = _is_named_like_image(name)
     try:
-        stamp = files_lib.look(location)
+        stamp: Optional[files_lib.Stamp] = files_lib.look(location, file.stamp)
         entry = index.find(name, stamp)
         if entry is None and not is_named:
-            data, stamp = files_lib.read_head(file.path)
+            data, stamp = files_lib.read_head(file.path, file.stamp)
             entry = digest_index.Entry("", _why_no_image(data))
             if entry.reason:
                 index.note(name, stamp, entry)

@@ -33,7 +33,8 @@ class SourceFile:
         patient: What a table says; empty without one.
         is_export: Whether its name is one that a viewer gives to files of any
             patient; see `patients.find_exports`.
-        stamp: By which it is known again; `None` until it was read.
+        stamp: By which it is known again; `None` until it was read, but for a
+            file in a bucket, whose listing tells.
     """
 
     path: epath.Path
@@ -110,7 +111,7 @@ def read_file(file: SourceFile) -> tuple[bytes, SourceFile]:
         BadFile: If it cannot be read.
         SourceError: If it changed since it was listed.
     """
-    data, stamp = files_lib.read(file.path)
+    data, stamp = files_lib.read(file.path, file.stamp)
     digest = hashlib.sha256(data).hexdigest()
     if file.digest not in ("", digest):
         raise errors.SourceError(

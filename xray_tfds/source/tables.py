@@ -23,6 +23,7 @@ from etils import epath
 from disk import cells
 from xray_tfds.decode import images
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import names as names_lib
 
 _REQUIRED = ("filename", "patient")
@@ -72,7 +73,7 @@ def read_table(path: str) -> Optional[Table]:
     """Reads and checks a table.
 
     Args:
-        path: Any path that `etils.epath` understands.
+        path: Of this machine or of a bucket.
 
     Returns:
         A `Table`; `None` for an empty path.
@@ -82,14 +83,15 @@ def read_table(path: str) -> Optional[Table]:
     """
     if not path:
         return None
-    file = epath.Path(path).expanduser()
-    if not file.is_file():
+    file = files_lib.to_path(path).expanduser()
+    if not files_lib.is_file(file):
         raise ValueError(
             "`patients_csv` must be an existing file. Received: "
             f"patients_csv={os.fspath(path)!r}"
         )
     try:
-        data = file.read_bytes()
+        is_local = files_lib.is_local(file)
+        data = file.read_bytes() if is_local else files_lib.read(file)[0]
     except OSError as error:
         raise ValueError(
             f"`patients_csv` must be a file that can be read: {error.strerror}."
@@ -188,7 +190,7 @@ def _match(
             )
         if matches:
             return matches[0]
-    return relative if (root / relative).is_file() else None
+    return relative if files_lib.is_file(root / relative) else None
 
 
 def _quote(name: str) -> str:

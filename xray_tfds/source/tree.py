@@ -18,11 +18,13 @@ class Tree:
         root: The source folder.
         ignored: Name relative to the root, of a folder with a slash behind it
             -> reason.
+        stamps: Name of a file in a bucket -> its stamp in the listing.
     """
 
     def __init__(self, root: epath.Path) -> None:
         self.root = root
         self.ignored: dict[str, str] = {}
+        self.stamps: dict[str, files_lib.Stamp] = {}
         self._start = len(root.as_posix().rstrip("/")) + 1
 
     def name(self, path: epath.Path) -> str:
@@ -31,24 +33,29 @@ class Tree:
         return path.as_posix()[self._start :]
 
     def ignore(self, path: epath.Path, reason: str) -> None:
-        """Leaves a file or a folder out."""
-        end = "/" if path.is_dir() else ""
-        self.ignored[self.name(path) + end] = reason
+        """Leaves a file out."""
+        self.ignored[self.name(path)] = reason
 
-    def list(self, folder: epath.Path) -> dict[str, epath.Path]:
-        """As `entries`, without the last: name -> path."""
-        return {name: path for name, path, _ in self.entries(folder)}
+    def ignore_folder(self, path: epath.Path, reason: str) -> None:
+        """Leaves a folder out, with all that is in it."""
+        self.ignored[self.name(path) + "/"] = reason
 
-    def entries(self, folder: epath.Path) -> files_lib.Entries:
+    def entries(self, folder: epath.Path) -> list[files_lib.Entry]:
         """Returns what is in a folder and not hidden.
 
         Raises:
             PermissionError: If it may not be listed.
         """
-        found = files_lib.list_folder(folder)
-        kept = [e for e in found if e[0][0] != "." and e[0] != "__MACOSX"]
-        for name in {e[0] for e in found} - {e[0] for e in kept}:
-            self.ignore(folder / name, _HIDDEN)
+        kept = []
+        for entry in files_lib.list_folder(folder):
+            if entry.name[0] != "." and entry.name != "__MACOSX":
+                kept.append(entry)
+            elif entry.is_folder:
+                self.ignore_folder(entry.path, _HIDDEN)
+            else:
+                self.ignore(entry.path, _HIDDEN)
+            if entry.stamp is not None:
+                self.stamps[self.name(entry.path)] = entry.stamp
         return kept
 
     def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
@@ -58,12 +65,13 @@ class Tree:
             SourceError: If it may not be listed.
         """
         try:
-            found = self.list(folder)
+            found = self.entries(folder)
         except PermissionError as error:
             raise no_permission(folder) from error
-        for name in [n for n, path in found.items() if not path.is_dir()]:
-            self.ignore(found.pop(name), BESIDE)
-        return found
+        for entry in found:
+            if not entry.is_folder:
+                self.ignore(entry.path, BESIDE)
+        return {entry.name: entry.path for entry in found if entry.is_folder}
 
 
 def no_permission(folder: epath.Path) -> errors.SourceError:

@@ -159,6 +159,20 @@ def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
     assert f"--images_dir={tmp_path / 'images'}\n" in flags_lib.write(values)
 
 
+def test_bucket_is_the_same_from_any_directory(parse):
+    values = parse("--images_dir=s3://hospital/films")
+    data, _ = flags_lib.read(values)
+    assert data.images_dir == "s3://hospital/films"
+    assert "--images_dir=s3://hospital/films\n" in flags_lib.write(values)
+
+
+@pytest.mark.parametrize("name", ["data_dir", "workdir", "weights"])
+def test_what_cannot_be_a_bucket_is_refused(name, parse):
+    flags = parse("--dataset=x", "--model=MobileNet", f"--{name}=s3://b/x")
+    with pytest.raises(ValueError, match=f"machine. Received: {name}=s3://b"):
+        flags_lib.read(flags)
+
+
 def test_imagenet_is_no_path(parse):
     flags = parse("--dataset=x", "--model=MobileNet", "--weights=imagenet")
     _, config = flags_lib.read(flags)

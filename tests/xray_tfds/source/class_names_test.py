@@ -135,6 +135,34 @@ def test_nested_copies_are_no_classes(folders, message, tmp_path):
         scan.find(tmp_path, class_names.find(tmp_path))
 
 
+@pytest.mark.parametrize("place", ["", "train/"])
+def test_a_folder_for_each_patient_is_no_class(place, tmp_path):
+    _write(tmp_path, *(f"{place}p{i:02}" for i in range(10)))
+    message = (
+        "finds 10 classes in .*, of which 10 have fewer than 10 images, for "
+        "example p00, p01, p02. Are they patients.*--class_names=p00,p01,p02,"
+    )
+    with pytest.raises(scan.SourceError, match=message):
+        class_names.find(tmp_path)
+
+
+def test_many_classes_of_enough_images_are_classes(tmp_path):
+    small, large = range(5), range(5, 10)
+    _write(tmp_path, *(f"c{i}" for i in small))
+    for i in large:
+        _write(tmp_path, *(f"c{i}/{deep}" for deep in range(5)))
+    assert len(class_names.find(tmp_path)) == 10
+    _write(tmp_path, "d")
+    with pytest.raises(scan.SourceError, match="11 classes .* 6 have fewer"):
+        class_names.find(tmp_path)
+
+
+def test_labels_of_a_table_that_are_patients_are_refused(tmp_path):
+    table = _write_table(tmp_path, [f"patient{i}" for i in range(10)])
+    with pytest.raises(scan.SourceError, match="10 classes in .*table.csv"):
+        class_names.find(tmp_path, table)
+
+
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(scan.SourceError, match="existing directory.*nowhere"):
         class_names.find(tmp_path / "nowhere")

@@ -1,0 +1,37 @@
+"""Where records may be written."""
+
+import os
+import pathlib
+
+from etils import epath
+
+from disk import paths
+from xray_tfds.source import errors
+
+
+def check_writable(data_dir: epath.PathLike) -> None:
+    """Raises SourceError where TensorFlow cannot write records."""
+    path = os.fspath(data_dir)
+    if not paths.is_local(path) and not path.startswith("gs://"):
+        raise errors.SourceError(
+            "`data_dir` must be a directory that TensorFlow writes to: of this "
+            "machine, or gs://BUCKET/FOLDER. Add --data_dir=DIR with one, and "
+            f"copy the records from there. Received: data_dir={path}"
+        )
+
+
+def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
+    """Raises SourceError if records would be written among the images."""
+    if not all(map(paths.is_local, (data_dir, images_dir))):
+        return
+    inner, outer = (
+        pathlib.Path(path).expanduser().resolve()
+        for path in (data_dir, images_dir)
+    )
+    if inner.is_relative_to(outer):
+        raise errors.SourceError(
+            "`data_dir` must be outside the folder of images, which holds "
+            "images alone. Add --data_dir=DIR with another directory. "
+            f"Received: data_dir={os.fspath(data_dir)}, images in "
+            f"{os.fspath(images_dir)}"
+        )
