@@ -23,10 +23,9 @@ from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
 import numpy as np  # noqa: E402
 
-_WARP: dict[str, Any] = {
+_SHIFT: dict[str, Any] = {"width_shift_range": 0.1, "height_shift_range": 0.1}
+_WARP: dict[str, Any] = _SHIFT | {
     "rotation_range": 15,
-    "width_shift_range": 0.1,
-    "height_shift_range": 0.1,
     "shear_range": 10,
     "zoom_range": 0.2,
     "horizontal_flip": True,
@@ -40,12 +39,10 @@ ROWS: dict[str, dict[str, Any]] = {
     "warp, order 0": _WARP | {"interpolation_order": 0},
     "warp, order 3": _WARP | {"interpolation_order": 3},
     "warp, order 5": _WARP | {"interpolation_order": 5},
-    "shift, nearest": {"width_shift_range": 0.1, "height_shift_range": 0.1},
-    "shift, wrap": {
-        "width_shift_range": 0.1,
-        "height_shift_range": 0.1,
-        "fill_mode": "wrap",
-    },
+    "shift, nearest": _SHIFT,
+    "shift, constant": _SHIFT | {"fill_mode": "constant"},
+    "shift, reflect": _SHIFT | {"fill_mode": "reflect"},
+    "shift, wrap": _SHIFT | {"fill_mode": "wrap"},
     "brightness": {"brightness_range": (0.7, 1.3)},
     "warp, brightness": _WARP | {"brightness_range": (0.7, 1.3)},
     "channel shift": {"channel_shift_range": 30.0},
