@@ -25,6 +25,7 @@ from tensorflow_datasets.core import writer as writer_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import staging
+from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
@@ -87,8 +88,9 @@ def examine(
         What was found, and where the examples are, of each file.
 
     Raises:
-        SourceError: If what a worker wrote was changed by another program, or
-            if it was made by other versions than this process has.
+        SourceError: If a file changed since it was listed, if what a worker
+            wrote was changed by another program, or if it was made by other
+            versions than this process has.
     """
     folder = beam_options.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,26 +98,23 @@ def examine(
     parts = range(-(-len(files) // size))
     for part in parts:
         own = files[part * size : (part + 1) * size]
-        staging.write_files(folder, part, own)
+        staging.write_files(folder, part, own, hash_key)
     # The workers' users have no keys of their own, or others.
     key = hash_key.read()
 
+    def examine_one(file, patient):
+        each, png = examine_lib.examine(
+            file, config, hash_key_lib.HashKey(key), digest_pixels=True
+        )
+        if patient:
+            known = patients.Patient(patient, patients.TABLE_RULE)
+            each = dataclasses.replace(each, patient=known)
+        return each, png and serializer.serialize(each, png)
+
     def examine_part(part):
-        found = (
-            examine_lib.examine(
-                file, config, hash_key_lib.HashKey(key), digest_pixels=True
-            )
-            for file in staging.read_files(folder, part)
-        )
-        examined = staging.write_findings(
-            folder,
-            part,
-            (
-                (each, png and serializer.serialize(each, png))
-                for each, png in found
-            ),
-            config,
-        )
+        files = staging.read_files(folder, part)
+        found = (examine_one(*item) for item in files)
+        examined = staging.write_findings(folder, part, found, config)
         refused = sum(bool(each.reason) for each in examined)
         _count(films_examined=len(examined), films_refused=refused)
 
@@ -125,31 +124,7 @@ def examine(
         [path for _, path, _ in read], [n for *_, n in read]
     )
     columns = findings_lib.concatenate([columns for columns, *_ in read])
-    return _add_patients(files, columns, config, hash_key), places
-
-
-def _add_patients(files, columns, config, hash_key):
-    """Returns the `Findings` with what a table says of patients."""
-    found = findings_lib.Findings(files, columns)
-    if not any(file.patient for file in files):
-        return found
-    pattern = patients.compile_pattern(config.patient_pattern)
-    known = [
-        (
-            patients.find_patient(file, pattern=pattern, hash_key=hash_key)
-            if file.patient
-            else patients.Patient(key, rule)
-        )
-        for file, key, rule in zip(
-            files, found.text("patient"), found.text("rule")
-        )
-    ]
-    columns = {
-        **columns,
-        **findings_lib.text_columns("patient", (p.key for p in known)),
-        **findings_lib.text_columns("rule", (p.rule for p in known)),
-    }
-    return findings_lib.Findings(files, columns)
+    return findings_lib.Findings(files, columns), places
 
 
 def write_shards(
@@ -187,8 +162,20 @@ def write_shards(
 
 
 def _run(beam_options, name, items, function):
-    """Calls a function with each item, on workers."""
+    """Calls a function with each item, on workers.
+
+    Raises:
+        SourceError: Of a worker, in its own words; Beam would wrap it.
+    """
     import apache_beam as beam  # Slow to import, and rarely needed.
+
+    folder = beam_options.folder
+
+    def call(item):
+        try:
+            function(item)
+        except errors.SourceError as error:
+            staging.write_error(folder, error)
 
     pipeline = beam.Pipeline(
         runner=beam_options.runner, options=beam_options.options
@@ -198,8 +185,9 @@ def _run(beam_options, name, items, function):
             pipeline
             | "List" >> beam.Create(list(items))
             | "Spread" >> beam.Reshuffle()
-            | name >> beam.Map(function)
+            | name >> beam.Map(call)
         )
+    staging.check(folder)
 
 
 def _count(**numbers):

@@ -2,10 +2,11 @@
 
 They lie in one folder, below that of the dataset:
 
-    files-000000.json               what to read: paths, and no patients
+    files-000000.json               what to read, and whose it is by a table
     examples-000000-<letters>       the examples that were made of them
     findings-000000.npz             what was found, and where the examples are
     shard-000000.npz                which examples a shard holds, in order
+    error-<letters>.json            why no records can be made
 
 All are data: nothing that is read here can run as code. A worker writes under a
 name of its own, then renames; the last name is that of the work, not of the
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+import dataclasses
 import json
 import os
 from typing import TYPE_CHECKING
@@ -32,6 +34,9 @@ from xray_tfds.records import earlier_records
 from xray_tfds.records import examples as examples_lib
 from xray_tfds.records import findings_file
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
@@ -42,8 +47,8 @@ _LENGTHS = "lengths"
 _PATHS = "paths"
 _SHARD_COLUMNS = ("path", "start", "length", "digest")
 
-# Not the patient: what a table says is written nowhere before it is hashed.
-_FILE_FIELDS = ("filename", "label", "split", "digest", "is_export")
+# The patient that a table names is written nowhere before it is hashed.
+_FILE_FIELDS = ("filename", "label", "split", "digest", "is_export", "stamp")
 
 
 class ExampleFile:
@@ -96,11 +101,18 @@ class Places(Sequence):
 
 
 def write_files(
-    folder: epath.Path, number: int, files: Sequence[source_files.SourceFile]
+    folder: epath.Path,
+    number: int,
+    files: Iterable[source_files.SourceFile],
+    hash_key: hash_key_lib.HashKey,
 ) -> None:
     """Writes which files a worker is to read."""
     content = [
-        [os.fspath(file.path), *(getattr(file, name) for name in _FILE_FIELDS)]
+        [
+            os.fspath(file.path),
+            file.patient and patients.pseudonym(file.patient, hash_key),
+            *(getattr(file, name) for name in _FILE_FIELDS),
+        ]
         for file in files
     ]
     _files_path(folder, number).write_text(json.dumps(content))
@@ -108,13 +120,15 @@ def write_files(
 
 def read_files(
     folder: epath.Path, number: int
-) -> Iterator[source_files.SourceFile]:
-    """Yields these files."""
+) -> Iterator[tuple[source_files.SourceFile, str]]:
+    """Yields these files, and the hash of the patient that a table names."""
     content = json.loads(_files_path(folder, number).read_text())
-    for name, *fields in content:
-        yield source_files.SourceFile(
+    for name, patient, *fields in content:
+        file = source_files.SourceFile(
             epath.Path(name), **dict(zip(_FILE_FIELDS, fields))
         )
+        stamp = file.stamp and files_lib.Stamp(*file.stamp)
+        yield dataclasses.replace(file, stamp=stamp), patient
 
 
 def write_findings(
@@ -225,6 +239,19 @@ def read_shard(folder: epath.Path, number: int) -> Iterator[bytes]:
         if examine_lib.record_digest(png) != digest.tobytes().hex():
             raise _changed(place.path)
         yield example
+
+
+def write_error(folder: epath.Path, error: errors.SourceError) -> None:
+    """Writes why a worker has stopped."""
+    path = folder / f"error-{uuid.uuid4().hex}.json"
+    path.write_text(json.dumps(str(error)))
+
+
+def check(folder: epath.Path) -> None:
+    """Raises a SourceError if a worker has stopped with one."""
+    for path in folder.iterdir():
+        if path.name.startswith("error-"):
+            raise errors.SourceError(str(json.loads(path.read_text())))
 
 
 def new_name(path: epath.Path) -> epath.Path:
