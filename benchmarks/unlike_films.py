@@ -51,23 +51,35 @@ _SIZE = 224  # of the films that are measured, in pixels
 _FRAME = 12  # width of the border, in pixels
 _DARK = 10  # grey levels: nothing but air, or outside of the film
 
+_BILINEAR = Image.Resampling.BILINEAR
+
 _GROUPS = ("blurred", "light borders", "thumbnail")
 
 
 def _read(path):
     with Image.open(path) as film:
-        return film.convert("L").resize((_SIZE, _SIZE), Image.BILINEAR)
+        return film.convert("L").resize((_SIZE, _SIZE), _BILINEAR)
+
+
+def _find_patient(name):
+    match = _PATIENT.match(name)
+    if match is None:
+        raise app.UsageError(
+            "--images_dir must hold films named as the public set's. "
+            f"Received: {name}"
+        )
+    return match[0]
 
 
 def _measure(film):
     """Returns how blurred a film is, how light its border, and a thumbnail."""
     grey = np.asarray(film, np.float32)
     z_score = Image.fromarray((grey - grey.mean()) / (grey.std() + 1e-6))
-    coarse = z_score.reduce(_SIZE // 28).resize((_SIZE,) * 2, Image.BILINEAR)
+    coarse = z_score.reduce(_SIZE // 28).resize((_SIZE,) * 2, _BILINEAR)
     detail = np.asarray(z_score) - np.asarray(coarse)
     inner = np.zeros_like(grey, bool)
     inner[_FRAME:-_FRAME, _FRAME:-_FRAME] = True
-    thumbnail = np.asarray(film.resize((8, 8), Image.BILINEAR), np.float32)
+    thumbnail = np.asarray(film.resize((8, 8), _BILINEAR), np.float32)
     return -detail.std(), -(grey[~inner] < _DARK).mean(), thumbnail.ravel()
 
 
@@ -99,7 +111,7 @@ def _divide(root):
         for name in ("NORMAL", "PNEUMONIA")
         for path in (pathlib.Path(_IMAGES_DIR.value) / name).iterdir()
     )
-    patients = np.array([_PATIENT.match(path.name)[0] for path in paths])
+    patients = np.array([_find_patient(path.name) for path in paths])
     is_normal = np.array([path.parent.name == "NORMAL" for path in paths])
     blur, light, thumbnails = zip(*(_measure(_read(path)) for path in paths))
     likeness = _likeness(np.stack(thumbnails), is_normal, patients)

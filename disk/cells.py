@@ -1,6 +1,7 @@
 """CSV files that people write and open in spreadsheets."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 import csv
 import io
 
@@ -38,6 +39,24 @@ def split_names(text: str) -> tuple[str, ...]:
     """Returns what `join_names` was given, or a user wrote likewise."""
     reader = csv.reader([text], skipinitialspace=True)
     return tuple(name.strip() for row in reader for name in row)
+
+
+def check_separator(header: Sequence[str], *, option: str, path: str) -> None:
+    """Raises ValueError where values are separated by other than commas.
+
+    Args:
+        header: Names of the columns, as they would be with commas, of which
+            those that a table must have are not among them.
+        option: That names the file, for the error.
+        path: Of the file, for the error.
+    """
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if mark in "".join(header):
+            raise ValueError(
+                f"`{option}` must have its values separated by commas. "
+                f"Received: {path}, separated by {name}. Save it as 'CSV "
+                "UTF-8', or replace them, and commas in numbers by points."
+            )
 
 
 def decode_table(data: bytes, *, option: str, path: str) -> str:

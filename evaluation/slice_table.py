@@ -117,12 +117,8 @@ def _parse(
 
 
 def _check_header(path: str, header: list[str]) -> None:
-    if _NAME not in header and ";" in "".join(header):
-        raise ValueError(
-            "`slices` must have its values separated by commas. Received: "
-            f"{path}, separated by semicolons. Save it as 'CSV UTF-8', or"
-            " replace them, and commas in numbers by points."
-        )
+    if _NAME not in header:
+        cells.check_separator(header, option="slices", path=path)
     if (
         _NAME not in header
         or len(header) < 2

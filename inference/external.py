@@ -70,7 +70,7 @@ def open_folder(
         ValueError: If the folder cannot be prepared so, or the run's own
             records are not there.
     """
-    images_dir = files_lib.to_path(images_dir).expanduser()
+    source_dir = files_lib.to_path(images_dir).expanduser()
     own = records.open_builder(run, records_dir)
     if data_dir is None:
         data_dir = records.find_home(own).parent
@@ -79,13 +79,13 @@ def open_folder(
         suffix = f"-{str(run.dataset.get('fingerprint'))[:12]}"
         if data_dir.name.endswith(suffix):
             data_dir = data_dir.parent
-    folder = _prepare(run, images_dir, data_dir)
+    folder = _prepare(run, source_dir, data_dir)
     own_rows = records.read_rows(own.data_dir)
     seen = _find_seen(run, own, own_rows, folder)
     overlap = _find_overlap(folder.patients, own_rows)
     num_patients = len(np.unique(folder.patients[overlap]))
     return examples_lib.Examples(
-        name=images_dir.resolve().name,
+        name=source_dir.resolve().name,
         keys=np.array(folder.keys, np.str_),
         patients=folder.patients,
         labels=folder.labels,
@@ -94,7 +94,7 @@ def open_folder(
         rows=folder.rows,
         fingerprint=folder.fingerprint,
         directory=str(folder.builder.data_dir),
-        images_dir=str(images_dir),
+        images_dir=str(source_dir),
         seen=seen,
         overlap_patients=num_patients,
         overlap_images=int(np.sum(overlap)),

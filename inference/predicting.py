@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import dataclasses
+import io
 import pathlib
 import re
 import sys
@@ -60,7 +61,9 @@ def predict(
         with_overlay=overlays is not None,
     )
     tally = _Tally()
-    inputs = inputs_lib.expand(arguments, sys.stdin.buffer)
+    # Python has no standard input where the process was given none.
+    stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+    inputs = inputs_lib.expand(arguments, stdin)
     with _open_output(config) as file, _progress(config) as bar:
         _write(file, writer.header())
         for scored in prediction.predict(predictor, inputs, checking):

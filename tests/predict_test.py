@@ -120,6 +120,17 @@ def test_file_is_there_once_all_rows_are_in_it(root, films, tmp_path):
     assert os.listdir(tmp_path) == ["scores.jsonl"]
 
 
+def test_process_without_standard_input_scores_what_is_named(
+    root, films, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdin", None)
+    path = tmp_path / "scores.csv"
+    film = min((films / "normal").iterdir())
+    config = make_config(root, output=str(path))
+    assert predicting.predict(config, [str(film), "-"]) == 0
+    assert len(path.read_text().splitlines()) == 2
+
+
 def test_interrupted_work_leaves_the_earlier_file(
     root, films, tmp_path, monkeypatch
 ):

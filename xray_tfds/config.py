@@ -254,8 +254,7 @@ def _check_class_names(value: Any) -> tuple[str, ...]:
             f" auto. Received: class_names={value!r}"
         )
     for name in names:
-        # TFDS keeps a name a line, without the spaces around it.
-        if not name.isprintable() or name != name.strip():
+        if not names_lib.is_class_name(name):
             raise ValueError(
                 "`class_names` must be printable, without spaces around them:"
                 f" rename the folder. Received: class_names={value!r}, of which"

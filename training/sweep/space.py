@@ -125,10 +125,18 @@ def _parse_values(
     comma = ";" if option.holds_commas else ","
     choices = [value.strip() for value in values.split(comma)]
     for choice in choices:
-        # As train.py would: what is wrong is said before anything is trained.
-        value = option.parse(choice)
-        if option.check is not None:
-            option.check(option.name, value)
+        try:
+            # As train.py would: what is wrong is said before all training.
+            value = option.parse(choice)
+            if option.check is not None:
+                option.check(option.name, value)
+        except ValueError as error:
+            if not option.holds_commas:
+                raise
+            raise ValueError(
+                f"{error}. Its values may hold commas: separate them by "
+                f"semicolons, --try '{option.name}=VALUE;VALUE'"
+            ) from error
     suggest = optuna.Trial.suggest_categorical
     return functools.partial(suggest, name=option.name, choices=choices)
 

@@ -12,7 +12,6 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-import os
 import shlex
 
 from etils import epath
@@ -154,11 +153,11 @@ def _count_files(tree: tree_lib.Tree, folder: epath.Path) -> int:
         except PermissionError:
             # What it holds is not known: no reason to doubt.
             return _MIN_IMAGES
-        count += sum(not is_folder for _, _, is_folder in listed)
+        count += sum(not entry.is_folder for entry in listed)
         pending += [
-            path
-            for _, path, is_folder in listed
-            if is_folder and not os.path.islink(path)
+            entry.path
+            for entry in listed
+            if entry.is_folder and not entry.is_link
         ]
     return count
 

@@ -262,6 +262,13 @@ def explain_class_names(found: Iterable[str]) -> str:
     found = list(found)
     if len(found) < 2:
         return "The option `class_names` names other classes."
+    odd = [name for name in found if not names.is_class_name(name)]
+    if odd:
+        listed = ", ".join(map(repr, odd))
+        return (
+            f"Rename {listed}: names of classes are printable, without spaces "
+            "around them."
+        )
     config = json.dumps({"class_names": found}, ensure_ascii=False)
     return (
         "To take these for the classes, set `class_names`: --class_names=auto "

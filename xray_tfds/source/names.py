@@ -23,6 +23,14 @@ def compose(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def is_class_name(name: str) -> bool:
+    """Whether a folder's name can be that of a class.
+
+    TFDS keeps a name a line, without the spaces around it.
+    """
+    return name.isprintable() and name == name.strip()
+
+
 def relative(name: str, root: str) -> Optional[str]:
     """Returns a path as one relative to the root; `None` if it lies outside.
 

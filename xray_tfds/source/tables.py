@@ -21,6 +21,7 @@ from typing import Optional
 from etils import epath
 
 from disk import cells
+from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
@@ -90,18 +91,20 @@ def read_table(path: str) -> Optional[Table]:
             f"patients_csv={os.fspath(path)!r}"
         )
     try:
-        is_local = files_lib.is_local(file)
-        data = file.read_bytes() if is_local else files_lib.read(file)[0]
-    except OSError as error:
+        data, _ = files_lib.read(file)
+    except decode_errors.BadFile as error:
         raise ValueError(
-            f"`patients_csv` must be a file that can be read: {error.strerror}."
+            f"`patients_csv` must be a file that can be read: {error.detail}."
             f" Received: patients_csv={os.fspath(path)!r}"
         ) from error
     text = cells.decode_table(data, option="patients_csv", path=path)
     reader = csv.DictReader(io.StringIO(text, newline=""))
     rows: dict[str, Row] = {}
     try:
-        columns = tuple(reader.fieldnames or ())
+        columns = tuple(
+            names_lib.fold(name.strip()) for name in reader.fieldnames or ()
+        )
+        reader.fieldnames = columns
         _check_columns(path, columns)
         for values in reader:
             _add_row(f"line {reader.line_num} of {path}", rows, values, columns)
@@ -203,6 +206,8 @@ def _quote(name: str) -> str:
 def _check_columns(path: str, columns: tuple[str, ...]) -> None:
     unknown = set(columns) - set(_REQUIRED) - set(_OPTIONAL)
     missing = set(_REQUIRED) - set(columns)
+    if "filename" in missing:
+        cells.check_separator(columns, option="patients_csv", path=path)
     if missing or unknown or len(set(columns)) != len(columns):
         # A table without a header begins with a patient, who is not named.
         known = [name for name in columns if name in _REQUIRED + _OPTIONAL]

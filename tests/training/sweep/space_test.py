@@ -48,6 +48,8 @@ def test_values_with_commas_are_separated_by_semicolons():
     assert trial == {"zoom_range": "0.8,1.2"}
     with pytest.raises(ValueError, match="`zoom_range` must be"):
         space_lib.parse(["zoom_range=0.8,x;1"])
+    with pytest.raises(ValueError, match="--try 'class_weight=VALUE;VALUE'"):
+        space_lib.parse(["class_weight=none,balanced"])
 
 
 @pytest.mark.parametrize("search", ["random", "tpe"])

@@ -122,6 +122,7 @@ def test_scan_fingerprint_follows_names_and_contents(tmp_path):
         (_names(*_CLASSES, "covid"), "Unknown class folder: .*covid"),
         (_names("cats", "dogs"), "Found in .*: cats, dogs. Expected"),
         (_names("a b", "c"), "--class_names='a b,c' of train.py, --config="),
+        (_names("normal ", "b\nc"), r"Rename 'b\\nc', '\w+ ': names of cl"),
         (_names(*_CLASSES, "covid"), "--class_names=covid,normal,pneumonia of"),
         (_names("x/normal", "x/pneumonia"), "Did you mean .*/x?"),
         ([*_SPLITS, *_names("extra")], "Unknown split folder in .*: extra"),

@@ -1,5 +1,6 @@
 """The CSV table of files, patients, labels and splits."""
 
+import os
 import pathlib
 import re
 import unicodedata
@@ -87,6 +88,10 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
             "filename,patient,age\na.png,1,2\n",
             "with filename, patient, 1 of other names",
         ),
+        ("filename;patient\na.png;1\n", "by commas.*t.csv, .* by semicolons"),
+        ("filename\tpatient\na.png\t1\n", "by commas.*t.csv, .* by tabs"),
+        ("sep=;\nfilename;patient\na.png;1\n", "by commas.* by semicolons"),
+        ("filename,patient,Patient\na.png,1,2\n", "filename, patient, pat"),
         ("filename,patient\n", "must name at least one file"),
         ("filename,patient\na.png\n", "2 values in each line.*line 2"),
         ("filename,patient\na.png,1,2\n", "2 values in each line.*line 2"),
@@ -216,6 +221,18 @@ def test_files_without_a_row_are_counted_in_a_caution(tmp_path):
     assert "1 of 3 files are in no row" in source.cautions[0]
     reasons = {item.filename: item.reason for item in source.ignored}
     assert reasons["normal/Ö[1].png"] == "in no row of patients_csv"
+
+
+def test_columns_are_equal_in_any_spelling(tmp_path):
+    table = _write(tmp_path / "t.csv", ' FileName,"Patient "\na.png,1\n')
+    assert tables.read_table(table).rows == {"a.png": tables.Row("1")}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_table_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ValueError, match="a named pipe. Received: .*pipe.csv"):
+        tables.read_table(str(tmp_path / "pipe.csv"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8", "utf-8-sig"])
