@@ -135,8 +135,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Args:
             download_config: `tfds.download.DownloadConfig`; its `manual_dir` is
                 the folder to build. Without one the public data set is
-                downloaded. With `beam_options` or a `beam_runner` the files
-                are read by Apache Beam.
+                downloaded. With `beam_options` or a `beam_runner` Apache Beam
+                reads the files and writes the records.
             **kwargs: Passed on to TFDS.
 
         Raises:
@@ -156,7 +156,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             )
         if self._manual_dir is not None:
             places.check_apart(self.data_dir_root, self._manual_dir)
-        self._beam_options = beam.options_of(download_config)
+        staging = replacing.staging(self.data_path)
+        self._beam_options = beam.options_of(download_config, staging)
         build = functools.partial(
             super().download_and_prepare,
             download_config=download_config,
@@ -173,6 +174,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         finally:
             self.intake.forget()
             self._write_manifest = self._examination = None
+            if self._beam_options is not None and staging.exists():
+                staging.rmtree()
 
     def is_prepared(self) -> bool:
         """As in TFDS, without its warnings at the first build."""
@@ -279,7 +282,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         of_split: dict[Any, list] = {"train": [], "validation": [], "test": []}
         for index in curation.kept():
-            of_split[curation.split[index]].append((index, examined[index]))
+            of_split[curation.split[index]].append(index)
         self._examination = examination
         return {
             split: self._generate_examples(kept, split)
@@ -289,8 +292,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, kept, split):
         """Yields key and number of each file; its example is on disk."""
-        for index, file in kept:
-            key = examine_lib.make_key(file.file, split, self.builder_config)
+        assert self._examination is not None
+        files, config = self._examination.source.files, self.builder_config
+        for index in kept:
+            key = examine_lib.make_key(files[index], split, config)
             yield key, index
 
     # Not public, but the same in TFDS 4.9.8 to 4.9.10.
@@ -308,6 +313,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self._get_filename_template,
             download_config,
             self._example_writer(),
+            self._beam_options,
         )
 
     def _check_same_files(self) -> None:

@@ -96,6 +96,8 @@ def examine(
     config: config_lib.XrayConfig,
     hash_key: hash_key_lib.HashKey | None = None,
     find_known: FindKnown = know_none,
+    *,
+    digest_pixels: bool = False,
 ) -> tuple[ExaminedFile, bytes | None]:
     """Reads and decodes a file.
 
@@ -105,6 +107,7 @@ def examine(
         hash_key: As for `patients.pseudonym`.
         find_known: Called with a file that was read; one that is known is not
             decoded.
+        digest_pixels: Whether the pixel digest is computed at once.
 
     Returns:
         Pair of an `ExaminedFile` and the PNG of the record, `None` for a file
@@ -116,7 +119,7 @@ def examine(
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
     with limits.naming(file.path):
-        return _examine(file, config, hash_key, find_known)
+        return _examine(file, config, hash_key, find_known, digest_pixels)
 
 
 def _examine(
@@ -124,6 +127,7 @@ def _examine(
     config: config_lib.XrayConfig,
     hash_key: hash_key_lib.HashKey | None,
     find_known: FindKnown,
+    digest_pixels: bool,
 ) -> tuple[ExaminedFile, bytes | None]:
     data = b""
     find_patient = functools.partial(
@@ -153,6 +157,9 @@ def _examine(
             std=std,
             signature=_sign(decoded.image, flat, config),
             grey_part=decoded.grey_part,
+            pixel_digest=(
+                duplicates.pixel_digest(decoded.image) if digest_pixels else ""
+            ),
             record_digest=record_digest(png),
         )
         return examined, png

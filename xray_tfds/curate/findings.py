@@ -15,6 +15,7 @@ from typing import overload
 
 import numpy as np
 
+from xray_tfds.curate import equal_rows
 from xray_tfds.curate import examine
 from xray_tfds.curate import perceptual_hash
 from xray_tfds.source import files as files_lib
@@ -103,6 +104,24 @@ class Findings(Sequence[examine.ExaminedFile]):
             "signature": self.signature(index),
         }
 
+    def compare_pixels(self) -> Findings:
+        """Returns them with the pixel digests that are of use.
+
+        As `examine.compare_pixels`, where all pixel digests are known.
+        """
+        reasons = np.diff(self.columns["reason" + _ENDS], prepend=0)
+        good = np.flatnonzero(reasons == 0)
+        rows = equal_rows.hash_rows(self.columns["signature"], good)
+        firsts = good[equal_rows.first_equal(rows)]
+        digests = self.columns["digest"]
+        differ = (digests[good] != digests[firsts]).any(axis=1)
+        useful = good[np.isin(firsts, firsts[differ])]
+        pixel_digests = np.zeros_like(self.columns["pixel_digest"])
+        pixel_digests[useful] = self.columns["pixel_digest"][useful]
+        return Findings(
+            self.files, {**self.columns, "pixel_digest": pixel_digests}
+        )
+
     def text(self, name: str) -> Texts:
         """Returns a column of strings."""
         return self._texts[name]
@@ -169,6 +188,33 @@ def to_columns(examined: Sequence[examine.ExaminedFile]) -> Columns:
     for name in _TEXTS:
         texts = (_text(each, name) for each in examined)
         columns.update(text_columns(name, texts))
+    return columns
+
+
+def take(columns: Columns, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the columns of some files, by bool `[n]`."""
+    taken = {}
+    for name, column in columns.items():
+        if name.endswith(_ENDS):
+            lengths = np.diff(column, prepend=0)
+            characters = name.removesuffix(_ENDS) + _CHARACTERS
+            taken[name] = np.cumsum(lengths[chosen])
+            taken[characters] = columns[characters][np.repeat(chosen, lengths)]
+        elif not name.endswith(_CHARACTERS):
+            taken[name] = column[chosen]
+    return taken
+
+
+def concatenate(parts: Sequence[dict[str, np.ndarray]]) -> Columns:
+    """Returns the columns of all parts, which are emptied meanwhile."""
+    columns = {}
+    for name in list(parts[0]):
+        arrays = [part.pop(name) for part in parts]
+        if name.endswith(_ENDS):
+            arrays = [np.diff(ends, prepend=0) for ends in arrays]
+            columns[name] = np.cumsum(np.concatenate(arrays))
+        else:
+            columns[name] = np.concatenate(arrays)
     return columns
 
 

@@ -1,89 +1,181 @@
-"""Files decoded on Apache Beam, for folders that outgrow one machine.
+"""Builds on Apache Beam, for folders that outgrow one machine.
 
-Beam's workers do what a local build does in threads, nearly all of the work:
-read, decode, check, resize. What they find comes back by way of files in the
-directory of the dataset, as JSON, which holds data and no code. From there on
-the build is the local one, with the same examples in the same shards and order.
-(Within one process also the bytes are equal; in which order the features of an
-example are serialized is up to each process.)
+Two passes, with one decision between them. Workers read, decode and check, and
+leave examples and findings in a folder (`staging`); this process decides over
+the findings, which are a few hundred bytes a film; workers write the shards
+from the examples that are kept. No pixels come here but those of the pictures
+in the report.
+
+TFDS's own Beam writer cuts shards by the hash of a key, its local one by
+number. Here each worker writes whole shards, of the examples of a local build.
 """
 
-import base64
-from collections.abc import Iterator
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
-import json
 import os
 from typing import Any
-from typing import Optional
 from typing import TYPE_CHECKING
 
 from etils import epath
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import writer as writer_lib
 
 from xray_tfds.curate import examine as examine_lib
+from xray_tfds.curate import findings as findings_lib
+from xray_tfds.records import staging
 from xray_tfds.source import errors
-from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
+    from xray_tfds.records import examination as examination_lib
+    from xray_tfds.records import examples as examples_lib
+
+# Films that a worker is given at once: few where there are few, so that all
+# workers have some; not more, so that little is done twice when one dies.
+_MAX_AT_ONCE = 256
+_MIN_PARTS = 64
+
+# Under this name Beam shows the counters of a build.
+_NAMESPACE = "xray_tfds"
 
 
 @dataclasses.dataclass(frozen=True)
 class BeamOptions:
-    """Where and how pipelines run, as `tfds.download.DownloadConfig` has it."""
+    """Where and how pipelines run.
+
+    Attributes:
+        runner: As `tfds.download.DownloadConfig` has it, like the next.
+        options: Beam's `PipelineOptions`.
+        folder: Where all workers can write; there need not be one yet.
+    """
 
     runner: Any
     options: Any
+    folder: epath.Path
 
 
 def options_of(
-    download_config: tfds.download.DownloadConfig,
-) -> Optional[BeamOptions]:
+    download_config: tfds.download.DownloadConfig, folder: epath.Path
+) -> BeamOptions | None:
     """Returns the `BeamOptions` that were asked for, `None` if none were."""
     runner = download_config.beam_runner
     options = download_config.beam_options
-    return BeamOptions(runner, options) if runner or options else None
+    return BeamOptions(runner, options, folder) if runner or options else None
 
 
 def examine(
     files: Sequence[source_files.SourceFile],
-    config: "config_lib.XrayConfig",
+    config: config_lib.XrayConfig,
     beam_options: BeamOptions,
-    temp_dir: epath.Path,
     hash_key: hash_key_lib.HashKey,
-) -> Iterator[tuple]:
-    """Reads and decodes all files on Beam's workers.
+    serializer: examples_lib.Serializer,
+) -> tuple[findings_lib.Findings, staging.Places]:
+    """Reads and decodes files on Beam's workers.
 
     Args:
-        files: Those to read.
+        files: Those to read, one or more.
         config: How files become records.
         beam_options: Where to run.
-        temp_dir: Directory that all workers can write to; what is written
-            there is removed again.
         hash_key: For the identifiers of patients.
+        serializer: Makes examples.
 
-    Yields:
-        The number of a file and what `examine.examine` returns for it, in any
-        order.
+    Returns:
+        What was found, and where the examples are, of each file.
 
     Raises:
-        SourceError: If what a worker wrote was changed by another program.
+        SourceError: If a file changed since it was listed, if what a worker
+            wrote was changed by another program, or if it was made by other
+            versions than this process has.
     """
-    import apache_beam as beam  # Slow to import, and rarely needed.
-
-    folder = temp_dir / "examined"
+    folder = beam_options.folder
     folder.mkdir(parents=True, exist_ok=True)
+    size = max(1, min(_MAX_AT_ONCE, len(files) // _MIN_PARTS))
+    parts = range(-(-len(files) // size))
+    for part in parts:
+        own = files[part * size : (part + 1) * size]
+        staging.write_files(folder, part, own, hash_key)
     # The workers' users have no keys of their own, or others.
     key = hash_key.read()
 
-    def examine_one(item):
-        index, file = item
-        examined = examine_lib.examine(file, config, hash_key_lib.HashKey(key))
-        return _to_json(index, *examined)
+    def examine_one(file, patient):
+        each, png = examine_lib.examine(
+            file, config, hash_key_lib.HashKey(key), digest_pixels=True
+        )
+        if patient:
+            known = patients.Patient(patient, patients.TABLE_RULE)
+            each = dataclasses.replace(each, patient=known)
+        return each, png and serializer.serialize(each, png)
+
+    def examine_part(part):
+        files = staging.read_files(folder, part)
+        found = (examine_one(*item) for item in files)
+        examined = staging.write_findings(folder, part, found, config)
+        refused = sum(bool(each.reason) for each in examined)
+        _count(films_examined=len(examined), films_refused=refused)
+
+    _run(beam_options, "Examine", parts, examine_part)
+    read = [staging.read_findings(folder, part, config) for part in parts]
+    places = staging.Places(
+        [path for _, path, _ in read], [n for *_, n in read]
+    )
+    columns = findings_lib.concatenate([columns for columns, *_ in read])
+    return findings_lib.Findings(files, columns), places
+
+
+def write_shards(
+    shards: Sequence[tuple[str, Sequence[int]]],
+    examination: examination_lib.Examination,
+    writer: writer_lib.ExampleWriter,
+    beam_options: BeamOptions,
+) -> None:
+    """Writes shards on Beam's workers.
+
+    Args:
+        shards: Path of each, and the numbers of its files, in order.
+        examination: Tells where their examples are.
+        writer: Writes one shard.
+        beam_options: Where to run.
+    """
+    folder = beam_options.folder
+    for number, (_, indices) in enumerate(shards):
+        # On Beam, no example is in this process's spool.
+        places: Any = [examination.place_of(index) for index in indices]
+        digests = [examination.files[index].record_digest for index in indices]
+        staging.write_shard(folder, number, places, digests)
+
+    def write_shard(item):
+        number, (path, num_films) = item
+        new = staging.new_name(folder / os.path.basename(path))
+        examples = staging.read_shard(folder, number)
+        # TFDS wants keys of them, and does not write them.
+        writer.write(new, enumerate(examples))
+        new.replace(path)
+        _count(films_written=num_films)
+
+    sizes = [(path, len(indices)) for path, indices in shards]
+    _run(beam_options, "Write", list(enumerate(sizes)), write_shard)
+
+
+def _run(beam_options, name, items, function):
+    """Calls a function with each item, on workers.
+
+    Raises:
+        SourceError: Of a worker, in its own words; Beam would wrap it.
+    """
+    import apache_beam as beam  # Slow to import, and rarely needed.
+
+    folder = beam_options.folder
+
+    def call(item):
+        try:
+            function(item)
+        except errors.SourceError as error:
+            staging.write_error(folder, error)
 
     pipeline = beam.Pipeline(
         runner=beam_options.runner, options=beam_options.options
@@ -91,67 +183,16 @@ def examine(
     with pipeline:
         _ = (
             pipeline
-            | "List" >> beam.Create(list(enumerate(files)))
+            | "List" >> beam.Create(list(items))
             | "Spread" >> beam.Reshuffle()
-            | "Examine" >> beam.Map(examine_one)
-            | "Write" >> beam.io.WriteToText(os.fspath(folder / "part"))
+            | name >> beam.Map(call)
         )
-    for path in sorted(folder.glob("part*")):
-        yield from _read(path, files)
-        path.unlink()
-    folder.rmtree()
+    staging.check(folder)
 
 
-def _read(
-    path: epath.Path, files: Sequence[source_files.SourceFile]
-) -> Iterator[tuple]:
-    """Yields what a worker wrote into a file."""
-    with path.open() as lines:
-        for line in lines:
-            try:
-                result = _from_json(line, files)
-            except (ValueError, TypeError, LookupError) as error:
-                raise errors.SourceError(
-                    f"{path} was changed while the dataset was built. "
-                    "Build again."
-                ) from error
-            yield result
+def _count(**numbers):
+    """Adds to the counters that Beam shows while it runs."""
+    import apache_beam as beam
 
-
-def _to_json(
-    index: int, examined: examine_lib.ExaminedFile, png: Optional[bytes]
-) -> str:
-    """Returns a line with what is new of a file, so nothing of a table."""
-    fields = {
-        field.name: getattr(examined, field.name)
-        for field in dataclasses.fields(examined)
-    }
-    file = fields.pop("file")
-    fields["patient"] = dataclasses.asdict(fields["patient"])
-    fields["signature"] = fields["signature"].hex()
-    return json.dumps(
-        {
-            "index": index,
-            "digest": file.digest,
-            "stamp": file.stamp,
-            "fields": fields,
-            "png": png and base64.b64encode(png).decode(),
-        }
-    )
-
-
-def _from_json(
-    line: str, files: Sequence[source_files.SourceFile]
-) -> tuple[int, examine_lib.ExaminedFile, Optional[bytes]]:
-    """Returns what `_to_json` was given."""
-    content = json.loads(line)
-    index, stamp, fields = (content[k] for k in ("index", "stamp", "fields"))
-    file = dataclasses.replace(
-        files[index],
-        digest=content["digest"],
-        stamp=stamp and files_lib.Stamp(*stamp),
-    )
-    fields["patient"] = patients.Patient(**fields["patient"])
-    fields["signature"] = bytes.fromhex(fields["signature"])
-    png = content["png"] and base64.b64decode(content["png"], validate=True)
-    return index, examine_lib.ExaminedFile(file=file, **fields), png
+    for name, number in numbers.items():
+        beam.metrics.Metrics.counter(_NAMESPACE, name).inc(number)

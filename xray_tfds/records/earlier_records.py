@@ -162,6 +162,6 @@ def _look_at(places: list[Place]) -> list[tuple[str, bytes]]:
 
 def read(place: Place) -> bytes:
     """Returns the example at a place."""
-    with open(place.path, "rb") as file:
+    with epath.Path(place.path).open("rb") as file:
         file.seek(place.start)
         return file.read(place.length)

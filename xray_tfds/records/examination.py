@@ -1,5 +1,6 @@
 """All files of a source, read and decoded once, here or on Beam."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
@@ -13,10 +14,12 @@ from etils import epath
 from xray_tfds import parallel
 from xray_tfds.curate import curation as curation_lib
 from xray_tfds.curate import examine as examine_lib
+from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import beam
 from xray_tfds.records import earlier_records
 from xray_tfds.records import examples
 from xray_tfds.records import spool as spool_lib
+from xray_tfds.records import staging
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patient_doubts
@@ -26,8 +29,8 @@ from xray_tfds.source import source_files
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
 
-# Where an example is: in the spool, or in earlier records.
-_Place = Union[spool_lib.Slot, earlier_records.Place]
+# Where an example is: in the spool, or in a file.
+Place = Union[spool_lib.Slot, earlier_records.Place]
 
 # Their import takes seconds, as decoding does. Only TFRecords need TensorFlow.
 TFRECORD_MODULES = ("matplotlib.backends.backend_svg", "tensorflow")
@@ -46,8 +49,8 @@ class Examination:
     def __init__(
         self,
         source: source_files.Source,
-        files: list[examine_lib.ExaminedFile],
-        places: Sequence[Optional[_Place]],
+        files: Sequence[examine_lib.ExaminedFile],
+        places: Sequence[Optional[Place]],
         spool: spool_lib.Spool,
         hash_key: hash_key_lib.HashKey,
         config: "config_lib.XrayConfig",
@@ -62,16 +65,15 @@ class Examination:
         self._places = places
         self._spool = spool
 
-    def size_of(self, index: int) -> int:
-        """Returns the bytes of a good file's example."""
+    def place_of(self, index: int) -> Place:
+        """Returns where a good file's example is."""
         place = self._places[index]
         assert place is not None
-        return place.length
+        return place
 
     def example_of(self, index: int) -> bytes:
         """Returns the example of a good file, serialized, to any thread."""
-        place = self._places[index]
-        assert place is not None
+        place = self.place_of(index)
         if isinstance(place, spool_lib.Slot):
             return self._spool.read(place)
         return earlier_records.read(place)
@@ -92,7 +94,10 @@ class Examination:
             SourceError: If it cannot be decided. Doubts about patients, which
                 may be the cause, are part of the message.
         """
-        self.files = examine_lib.compare_pixels(self.files, self.config)
+        if isinstance(self.files, findings_lib.Findings):
+            self.files = self.files.compare_pixels()
+        else:
+            self.files = examine_lib.compare_pixels(self.files, self.config)
         try:
             return curation_lib.curate(self.files, self.config, earlier)
         except ValueError as error:
@@ -127,37 +132,36 @@ def examine(
     """
     files = source.files
     patients.check_pattern(files, config.patient_pattern)
-    spool = spool_lib.Spool(directory)
-    examined: list = [earlier and earlier.find(file) for file in files]
+    examined: Any = [earlier and earlier.find(file) for file in files]
     unknown = [i for i, found in enumerate(examined) if found is None]
-    places: list[Optional[_Place]] = [None] * len(files)
+    wanted = [files[i] for i in unknown]
+    places: Any = [None] * len(files)
+    spool = spool_lib.Spool(directory)
     serializer = examples.Serializer(config)
-    # Beam's workers may be processes forked from this one: no threads then.
-    with parallel.importing(() if beam_options else modules):
-        if beam_options is None:
+    if beam_options is None:
+        with parallel.importing(modules):
             results = _examine_here(
-                [files[i] for i in unknown],
+                wanted,
                 serializer,
                 config=config,
                 hash_key=hash_key,
                 find_known=earlier.find if earlier else examine_lib.know_none,
             )
+            for i, (file, example) in zip(unknown, results):
+                examined[i], places[i] = file, example and spool.add(example)
+    elif wanted:
+        # Workers may be processes forked from this one: no threads here.
+        found = beam.examine(wanted, config, beam_options, hash_key, serializer)
+        if earlier is None:
+            examined, places = found  # Columns, not objects.
         else:
-            found = beam.examine(
-                [files[i] for i in unknown],
-                config,
-                beam_options,
-                directory,
-                hash_key,
-            )
-            results = (
-                (n, *_serialize(serializer, *each)) for n, *each in found
-            )
-        for number, file, example in results:
-            examined[unknown[number]] = file
-            places[unknown[number]] = example and spool.add(example)
-    if earlier:
-        _take_examples(earlier, examined, places, spool, serializer)
+            for i, file, place in zip(unknown, *found):
+                examined[i], places[i] = file, place
+    if earlier and beam_options:
+        with staging.ExampleFile(beam_options.folder / "earlier") as shared:
+            _take_examples(earlier, examined, places, shared.add, serializer)
+    elif earlier:
+        _take_examples(earlier, examined, places, spool.add, serializer)
     return Examination(source, examined, places, spool, hash_key, config)
 
 
@@ -166,7 +170,7 @@ def _examine_here(
     serializer: examples.Serializer,
     **options: Any,
 ) -> Iterator[tuple]:
-    """Yields number, findings and example of each file, in order.
+    """Returns findings and example of each file, in order.
 
     Args:
         files: Those to read.
@@ -175,27 +179,30 @@ def _examine_here(
     """
 
     def examine_one(file):
-        return _serialize(serializer, *examine_lib.examine(file, **options))
+        each, png = examine_lib.examine(file, **options)
+        return each, png and serializer.serialize(each, png)
 
-    found = parallel.ordered_map(
+    return parallel.ordered_map(
         examine_one, files, total=len(files), desc="Decoding files"
     )
-    for index, (file, example) in enumerate(found):
-        yield index, file, example
-
-
-def _serialize(serializer, file, png):
-    return file, png and serializer.serialize(file, png)
 
 
 def _take_examples(
     earlier: earlier_records.EarlierRecords,
     examined: Sequence[examine_lib.ExaminedFile],
-    places: list[Optional[_Place]],
-    spool: spool_lib.Spool,
+    places: list[Optional[Place]],
+    add: Callable[[bytes], Place],
     serializer: examples.Serializer,
 ) -> None:
-    """Finds the examples of the good files that have none yet."""
+    """Finds the examples of the good files that have none yet.
+
+    Args:
+        earlier: Where they are found.
+        examined: All files.
+        places: Where their examples are; those that are found are added.
+        add: Called with an example that is new, returns where it is.
+        serializer: Makes examples.
+    """
     taken = [
         index
         for index, (file, place) in enumerate(zip(examined, places))
@@ -203,7 +210,7 @@ def _take_examples(
     ]
     for index in taken:
         found = earlier.find_example(examined[index], serializer)
-        places[index] = spool.add(found) if isinstance(found, bytes) else found
+        places[index] = add(found) if isinstance(found, bytes) else found
     if taken:
         print(
             f"Taken from earlier records: {len(taken)} of {len(examined)} files"

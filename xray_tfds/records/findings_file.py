@@ -8,8 +8,8 @@ has a checksum for each.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
-import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -50,6 +50,12 @@ _DECODERS = (
 )
 _CODECS = ("jpg", "jpg_2000", "libtiff")
 
+# What `unpack`, and looking for what should be there, raise of a damaged file.
+DAMAGE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+)
+
 
 def write(
     folder: epath.Path,
@@ -61,28 +67,40 @@ def write(
 
     Args:
         folder: Where to write.
-        examined: All that could be read.
+        examined: All files; those that could not be read are left out.
         config: How they became records.
         hash_key: Fingerprint of the key of pseudonyms; empty if none was used.
     """
-    header = json.dumps({**identity(config), "hash_key": hash_key})
-    arrays: dict[str, Any] = {
-        _HEADER: np.frombuffer(header.encode(), np.uint8),
-        **findings_lib.to_columns(
-            # When a file was written is for the index of digests to know.
-            [_without_stamp(each) for each in examined]
-        ),
-    }
+    if isinstance(examined, findings_lib.Findings):
+        columns = examined.columns
+    else:
+        columns = findings_lib.to_columns(examined)
+    is_read = np.any(columns["digest"], axis=1)
+    columns = findings_lib.take(columns, is_read)
+    # When a file was written is for the index of digests to know.
+    columns["stamp"] = np.full_like(columns["stamp"], -1)
+    header = {**identity(config), "hash_key": hash_key}
+    (folder / FILE).write_bytes(pack(header, columns))
+
+
+def pack(header: Mapping[str, Any], columns: findings_lib.Columns) -> bytes:
+    """Returns a file of columns, with a header of what JSON can hold."""
+    text = json.dumps(header).encode()
+    arrays: dict[str, Any] = {_HEADER: np.frombuffer(text, np.uint8), **columns}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    (folder / FILE).write_bytes(buffer.getvalue())
+    return buffer.getvalue()
 
 
-def _without_stamp(
-    examined: examine_lib.ExaminedFile,
-) -> examine_lib.ExaminedFile:
-    file = dataclasses.replace(examined.file, stamp=None)
-    return dataclasses.replace(examined, file=file)
+def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Returns header and columns of a file.
+
+    Raises:
+        DAMAGE: If it is none, or was changed.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        columns = {name: file[name] for name in file.files}
+    return json.loads(columns.pop(_HEADER).tobytes()), columns
 
 
 def read(
@@ -99,18 +117,13 @@ def read(
     if not path.exists():
         return None
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
-        header = json.loads(columns.pop(_HEADER).tobytes())
+        header, columns = unpack(path.read_bytes())
         hash_key = str(header.pop("hash_key"))
         if header == identity(config):
             findings_lib.check(columns)
             return columns, hash_key
         why = "was made by other versions or options"
-    except (
-        *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError),
-        *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-    ):
+    except DAMAGE:
         why = "is damaged"
     print(f"{path} {why}: all files are decoded anew.")
     return None

@@ -99,7 +99,7 @@ def write(
     (folder / "facts.json").write_text(_to_json(facts))
     findings_file.write(
         folder,
-        [each for each in examined if each.file.digest],
+        examined,
         examination.config,
         hash_key,
     )

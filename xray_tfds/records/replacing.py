@@ -1,13 +1,15 @@
 """Records are built beside those they replace, and change places with them.
 
 Beside `1.0.0` lie, while a build runs, `incoming.1.0.0` and TFDS's own
-`incomplete.<letters>_incoming.1.0.0`, from which that is renamed; between two
+`incomplete.<letters>_incoming.1.0.0`, from which that is renamed; on Beam also
+`incomplete.<letters>_1.0.0`, with what its workers leave; between two
 renamings, for a moment, `replaced.1.0.0`, the old records. None of these is a
 version to TFDS. A killed build leaves them, and the next clears them away.
 """
 
 from collections.abc import Iterator
 import contextlib
+import uuid
 
 from etils import epath
 
@@ -18,6 +20,11 @@ from xray_tfds.source import files as files_lib
 def incoming(path: epath.Path) -> epath.Path:
     """Returns where the records of a directory are built."""
     return path.with_name(f"incoming.{path.name}")
+
+
+def staging(path: epath.Path) -> epath.Path:
+    """Returns a new name for what Beam's workers leave for a build."""
+    return path.with_name(f"incomplete.{uuid.uuid4().hex}_{path.name}")
 
 
 def _replaced(path: epath.Path) -> epath.Path:
@@ -69,8 +76,7 @@ def recover(path: epath.Path, is_alone: bool) -> None:
         incoming(path).rmtree()
     if not is_alone or not path.parent.exists():
         return
-    # Older versions built in incomplete.<letters>_1.0.0. No glob: brackets in
-    # the path would be taken for a pattern.
+    # No glob: brackets in the path would be taken for a pattern.
     ends = (f"_{path.name}", f"_{incoming(path).name}")
     for left in path.parent.iterdir():
         if left.name.startswith("incomplete.") and left.name.endswith(ends):

@@ -1,4 +1,4 @@
-"""The shards of all splits, written by several threads.
+"""The shards of all splits, written by several threads, or on Beam.
 
 The files are those of TFDS's own writer, to the byte. That one takes examples
 from one thread, sorts them in up to a gigabyte of memory or by way of a
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import itertools
 from typing import NamedTuple
+from typing import Optional
 from typing import TYPE_CHECKING
 
 import tensorflow_datasets as tfds
@@ -20,6 +21,7 @@ from tensorflow_datasets.core import writer as writer_lib
 from tensorflow_datasets.core.utils import shard_utils
 
 from xray_tfds import parallel
+from xray_tfds.records import beam
 
 if TYPE_CHECKING:
     from xray_tfds.records import examination as examination_lib
@@ -38,6 +40,7 @@ def write(
     template_of: Callable[[str], naming.ShardedFileTemplate],
     download_config: tfds.download.DownloadConfig,
     writer: writer_lib.ExampleWriter,
+    beam_options: Optional[beam.BeamOptions] = None,
 ) -> list[tfds.core.SplitInfo]:
     """Writes the examples that are kept.
 
@@ -48,6 +51,8 @@ def write(
         template_of: Returns how the shards of a split are named.
         download_config: Says how many shards there are.
         writer: Writes one shard.
+        beam_options: Where Beam runs, which has made the examples; `None` for
+            this process.
 
     Returns:
         What TFDS notes of each split.
@@ -63,6 +68,18 @@ def write(
         )
         infos.append(info)
         shards += shards_of_split
+
+    if beam_options is not None:
+        beam.write_shards(
+            [
+                (shard.path, [index for _, index in shard.examples])
+                for shard in shards
+            ],
+            examination,
+            writer,
+            beam_options,
+        )
+        return infos
 
     def write_shard(shard):
         writer.write(
@@ -89,7 +106,7 @@ def _plan(split, examples, examination, template, download_config):
             examples, download_config.max_examples_per_split
         )
     )
-    num_bytes = sum(examination.size_of(index) for _, index in order)
+    num_bytes = sum(examination.place_of(index).length for _, index in order)
     number = download_config.get_shard_config().get_number_shards(
         num_bytes, len(order)
     )

@@ -1,57 +1,290 @@
-"""What Beam's workers hand back, by way of files that others may write to."""
+"""Builds on Beam: the records of a local build, whatever happens to workers."""
 
 import dataclasses
-import json
+import pathlib
+import shutil
 
+from PIL import Image
+from apache_beam.options import pipeline_options
+from etils import epath
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
+from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
+from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import beam
+from xray_tfds.records import examples
+from xray_tfds.records import staging
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key
 from xray_tfds.source import scan
 
-
-@pytest.fixture
-def files(tmp_path):
-    images = image_trees.write_flat_tree(tmp_path / "images", per_class=2)
-    (images / "normal" / "IM-0000-0001.png").write_bytes(b"")
-    source = scan.find(images, ("normal", "pneumonia"))
-    first, *others = source.files
-    return (dataclasses.replace(first, patient="Jane Doe"), *others)
+_CONFIG = xray_tfds.XrayConfig(image_size=(32, 24), max_bad_fraction=0.5)
+_KEY = hash_key.HashKey(b"key")
 
 
-def test_what_is_read_back_is_what_was_found(files):
-    config = xray_tfds.XrayConfig(image_size=(64, 64))
-    key = hash_key.HashKey(b"key")
-    for index, file in enumerate(files):
-        found = examine.examine(file, config, key)
-        line = beam._to_json(index, *found)
-        assert "Jane" not in line and "\n" not in line
-        assert beam._from_json(line, files) == (index, *found)
-    assert not np.all([bool(each.patient) for each in files])
+def _write_tree(root):
+    """Writes good, bad, doubled and nearly doubled films, and a DICOM."""
+    image_trees.write_flat_tree(root, per_class=12)
+    normal = root / "normal"
+    (normal / "bad.png").write_bytes(b"no image")
+    shutil.copy(normal / "IM-0000-0000.png", normal / "copy.png")
+    film = Image.open(normal / "IM-0001-0002.png")
+    film.save(normal / "same.bmp")
+    film.point(lambda value: min(255, value + 3)).save(normal / "near.png")
+    (normal / "film.dcm").write_bytes(
+        dicom_files.written(dicom_files.dataset())
+    )
+    return root
+
+
+def _write_splits(root):
+    """Writes given splits that share a patient and a name."""
+    for split, seed in (("train", 0), ("validation", 1), ("test", 2)):
+        image_trees.write_flat_tree(root / split, per_class=8, seed=seed)
+    shutil.copy(
+        root / "train" / "normal" / "IM-0000-0000.png",
+        root / "test" / "normal" / "IM-0000-0000.png",
+    )
+    return root
+
+
+def _build(images, data_dir, options, **download_options):
+    options = dict(options)
+    file_format = options.pop("file_format", "tfrecord")
+    builder = xray_tfds.Builder(
+        data_dir=data_dir,
+        config=xray_tfds.XrayConfig(
+            image_size=(32, 24), max_bad_fraction=0.5, **options
+        ),
+        file_format=file_format,
+    )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=images, num_shards=2, **download_options
+        )
+    )
+    return pathlib.Path(builder.data_dir)
+
+
+def _on_beam():
+    return {"beam_options": pipeline_options.PipelineOptions([])}
+
+
+def _content(records):
+    return {
+        path.relative_to(records): path.read_bytes()
+        for path in records.rglob("*")
+        if path.is_file()
+    }
+
+
+_TREES = {"flat": _write_tree, "splits": _write_splits}
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    root = tmp_path_factory.mktemp("trees")
+    table = "filename,patient\nnormal/IM-0001-0002.png,Jane Doe\n"
+    (root / "patients.csv").write_text(table)
+    return root, {name: make(root / name) for name, make in _TREES.items()}
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("tree", "options"),
     [
-        "gASVCwAAAAAAAACMB3BvdHRlcpQu",
-        "{}",
-        "[]",
-        json.dumps({"index": 99, "digest": "", "stamp": None, "fields": {}}),
+        ("flat", {}),
+        ("flat", {"on_duplicate": "keep_all", "color_mode": "rgb"}),
+        ("flat", {"harmonize": "pad", "file_format": "array_record"}),
+        ("flat", {"patients_csv": "patients.csv", "keep_aspect_ratio": True}),
+        ("splits", {"on_leak": "move"}),
+        ("splits", {"on_leak": "allow", "validation": "carve"}),
     ],
+    ids=str,
 )
-def test_line_that_no_worker_wrote_is_refused(line, files, tmp_path):
-    (tmp_path / "examined").mkdir()
-    (tmp_path / "examined" / "part-extra").write_text(line + "\n")
-    options = beam.BeamOptions("DirectRunner", None)
-    config = xray_tfds.XrayConfig(image_size=(64, 64))
-    with pytest.raises(errors.SourceError, match="part-extra was changed"):
-        list(
-            beam.examine(
-                (), config, options, tmp_path, hash_key.HashKey(b"key")
-            )
+def test_all_files_are_those_of_a_local_build(tree, options, trees, tmp_path):
+    root, images = trees
+    if "patients_csv" in options:
+        options = {**options, "patients_csv": str(root / "patients.csv")}
+    local = _content(_build(images[tree], tmp_path / "local", options))
+    beam_dir = tmp_path / "beam"
+    records = _build(images[tree], beam_dir, options, **_on_beam())
+    assert _content(records) == local
+    assert len(local) >= 14
+    assert not list(beam_dir.rglob("incomplete*"))
+
+
+def test_workers_that_die_or_do_the_same_twice_change_nothing(
+    trees, tmp_path, monkeypatch
+):
+    images = trees[1]["flat"]
+    options = {"seed": 1}
+    local = _content(_build(images, tmp_path / "local", options))
+    add, calls = staging.ExampleFile.add, []
+
+    def die_now_and_then(self, example):
+        calls.append(example)
+        if len(calls) % 5 == 0:
+            raise ConnectionError("killed")
+        return add(self, example)
+
+    def run(beam_options, name, items, function):
+        del beam_options, name
+        for item in [*items, *reversed(list(items))]:
+            try:
+                function(item)
+            except ConnectionError:
+                function(item)
+
+    monkeypatch.setattr(staging.ExampleFile, "add", die_now_and_then)
+    monkeypatch.setattr(beam, "_run", run)
+    records = _build(images, tmp_path / "beam", options, **_on_beam())
+    assert len(calls) > 50
+    assert _content(records) == local
+
+
+def test_what_earlier_records_hold_is_not_decoded_again(
+    trees, tmp_path, monkeypatch
+):
+    images = shutil.copytree(trees[1]["flat"], tmp_path / "images")
+    _build(images, tmp_path / "beam", {})
+    shutil.copytree(tmp_path / "beam", tmp_path / "anew")
+    for path in (tmp_path / "anew").rglob("findings.npz"):
+        path.unlink()
+    film = images / "normal" / "IM-0001-0003.png"
+    film.rename(film.with_name("renamed.png"))  # Its example has to be new.
+    image_trees.write_images(images, ["normal/new.png"], seed=9)
+    overwrite = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    anew = _content(_build(images, tmp_path / "anew", {}, **overwrite))
+    decoded = []
+    decode = examine.decode
+
+    def note(data, config):
+        decoded.append(len(data))
+        return decode(data, config)
+
+    monkeypatch.setattr(examine, "decode", note)
+    records = _build(images, tmp_path / "beam", {}, **overwrite, **_on_beam())
+    assert 0 < len(decoded) < 10
+    assert _content(records) == anew
+
+
+def test_file_that_changed_since_it_was_listed_is_named(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=2)
+    source = scan.scan(images, ("normal", "pneumonia"))
+    image_trees.write_images(images, [source.files[1].filename], seed=8)
+    with pytest.raises(errors.SourceError) as caught:
+        beam.examine(
+            source.files,
+            _CONFIG,
+            beam.BeamOptions(None, None, epath.Path(tmp_path / "staging")),
+            _KEY,
+            examples.Serializer(_CONFIG),
         )
+    assert str(caught.value).startswith(str(source.files[1].path))
+
+
+@pytest.fixture
+def staged(tmp_path):
+    """A folder with what a worker wrote, and the files it was given."""
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=2)
+    source = scan.find(images, ("normal", "pneumonia"))
+    first, *others = source.files
+    files = [dataclasses.replace(first, patient="Jane Doe"), *others]
+    folder = epath.Path(tmp_path / "staging")
+    folder.mkdir()
+    staging.write_files(folder, 0, files, _KEY)
+    serializer = examples.Serializer(_CONFIG)
+    found = [
+        (each, serializer.serialize(each, png))
+        for each, png in (
+            examine.examine(file, _CONFIG, _KEY)
+            for file, _ in staging.read_files(folder, 0)
+        )
+    ]
+    staging.write_findings(folder, 0, found, _CONFIG)
+    return folder, files, found
+
+
+def test_what_is_read_back_is_what_was_found(staged):
+    folder, files, found = staged
+    columns, path, lengths = staging.read_findings(folder, 0, _CONFIG)
+    files = [dataclasses.replace(file, patient="") for file in files]
+    findings = findings_lib.Findings(files, columns)
+    places = staging.Places([path], [lengths])
+    assert list(findings) == [each for each, _ in found]
+    digests = [each.record_digest for each in findings]
+    staging.write_shard(folder, 0, list(places)[::-1], digests[::-1])
+    assert list(staging.read_shard(folder, 0)) == [e for _, e in found[::-1]]
+
+
+def test_no_name_of_a_table_is_written(staged):
+    folder, *_ = staged
+    written = [path.read_bytes() for path in folder.iterdir()]
+    assert len(written) == 3
+    assert not any(b"Jane" in content for content in written)
+
+
+def _pickle(path):
+    np.savez(path, header=np.array([{"a": 1}], object))
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    # Within a PNG or the perceptual hashes, not between the parts of a file.
+    middle = content.rfind(b"IDAT") if b"IDAT" in content else _middle(path)
+    content[middle + 8] ^= 1
+    path.write_bytes(content)
+
+
+def _middle(path):
+    with np.load(path) as file:
+        return path.read_bytes().index(file["signature"].tobytes())
+
+
+def _drop(path):
+    with np.load(path) as file:
+        columns = {name: file[name] for name in file.files}
+    del columns["lengths"]
+    np.savez(path, **columns)
+
+
+@pytest.mark.parametrize("damage", [_pickle, _cut, _flip, _drop])
+def test_findings_that_no_worker_wrote_are_refused(damage, staged):
+    folder, *_ = staged
+    path = pathlib.Path(folder / "findings-000000.npz")
+    damage(path)
+    with pytest.raises(errors.SourceError, match=f"{path.name} was changed"):
+        staging.read_findings(folder, 0, _CONFIG)
+
+
+@pytest.mark.parametrize("damage", [_cut, _flip])
+def test_examples_that_no_worker_wrote_are_refused(damage, staged):
+    folder, _, found = staged
+    _, path, lengths = staging.read_findings(folder, 0, _CONFIG)
+    places = list(staging.Places([path], [lengths]))
+    digests = [each.record_digest for each, _ in found]
+    staging.write_shard(folder, 0, places, digests)
+    damage(pathlib.Path(path))
+    with pytest.raises(errors.SourceError, match="examples-000000-.* changed"):
+        list(staging.read_shard(folder, 0))
+
+
+def test_findings_of_other_versions_are_refused(staged, monkeypatch):
+    folder, *_ = staged
+    versions = staging.findings_file._versions()
+    monkeypatch.setattr(
+        staging.findings_file,
+        "_versions",
+        lambda: {**versions, "pillow": "0.1"},
+    )
+    with pytest.raises(errors.SourceError, match="pillow .* and here '0.1'"):
+        staging.read_findings(folder, 0, _CONFIG)

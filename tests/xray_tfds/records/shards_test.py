@@ -14,6 +14,7 @@ from xray_tfds.curate import examine
 from xray_tfds.records import examples
 from xray_tfds.records import features as features_lib
 from xray_tfds.records import shards
+from xray_tfds.records import spool
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
@@ -97,7 +98,7 @@ def test_shards_are_those_of_tfds(options, file_format, tmp_path):
         )
 
     examination = types.SimpleNamespace(
-        size_of=lambda index: len(stored[index]),
+        place_of=lambda index: spool.Slot(0, len(stored[index])),
         example_of=lambda index: stored[index],
     )
     infos = shards.write(splits, examination, template_of, config, writer)

@@ -1,0 +1,300 @@
+"""Files by which a build and Beam's workers tell each other what to do.
+
+They lie in one folder, below that of the dataset:
+
+    files-000000.json               what to read, and whose it is by a table
+    examples-000000-<letters>       the examples that were made of them
+    findings-000000.npz             what was found, and where the examples are
+    shard-000000.npz                which examples a shard holds, in order
+    error-<letters>.json            why no records can be made
+
+All are data: nothing that is read here can run as code. A worker writes under a
+name of its own, then renames; the last name is that of the work, not of the
+worker. So it does no harm if one dies or if two do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+import dataclasses
+import json
+import os
+from typing import TYPE_CHECKING
+import uuid
+
+from etils import epath
+from google.protobuf import message
+import numpy as np
+
+from xray_tfds.curate import examine as examine_lib
+from xray_tfds.curate import findings as findings_lib
+from xray_tfds.records import earlier_records
+from xray_tfds.records import examples as examples_lib
+from xray_tfds.records import findings_file
+from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
+from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import patients
+from xray_tfds.source import source_files
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
+
+# Columns of findings beside those of `curate.findings`, and of a shard.
+_LENGTHS = "lengths"
+_PATHS = "paths"
+_SHARD_COLUMNS = ("path", "start", "length", "digest")
+
+# The patient that a table names is written nowhere before it is hashed.
+_FILE_FIELDS = ("filename", "label", "split", "digest", "is_export", "stamp")
+
+
+class ExampleFile:
+    """Examples end to end in a file that all workers can read."""
+
+    def __init__(self, path: epath.Path) -> None:
+        """Makes the file; its name must be new."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("wb")
+        self._size = 0
+
+    def add(self, example: bytes) -> earlier_records.Place:
+        """Returns where an example was put; to be read once all are there."""
+        self._file.write(example)
+        self._size += len(example)
+        start = self._size - len(example)
+        return earlier_records.Place(os.fspath(self._path), start, len(example))
+
+    def __enter__(self) -> ExampleFile:
+        """Returns the file."""
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        """Makes the examples readable."""
+        self._file.close()
+
+
+class Places(Sequence):
+    """Where examples are: 20 bytes for each of them."""
+
+    def __init__(self, paths: list[str], lengths: list[np.ndarray]) -> None:
+        """Takes files, and the lengths of what lies in each end to end."""
+        self._paths = paths
+        self._path_of = np.repeat(
+            np.arange(len(paths), dtype=np.int32), [len(n) for n in lengths]
+        )
+        self._lengths = np.concatenate(lengths)
+        self._starts = np.concatenate([np.cumsum(n) - n for n in lengths])
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __getitem__(self, index):
+        length = int(self._lengths[index])
+        if not length:
+            return None  # A bad file has no example.
+        path = self._paths[self._path_of[index]]
+        return earlier_records.Place(path, int(self._starts[index]), length)
+
+
+def write_files(
+    folder: epath.Path,
+    number: int,
+    files: Iterable[source_files.SourceFile],
+    hash_key: hash_key_lib.HashKey,
+) -> None:
+    """Writes which files a worker is to read."""
+    content = [
+        [
+            os.fspath(file.path),
+            file.patient and patients.pseudonym(file.patient, hash_key),
+            *(getattr(file, name) for name in _FILE_FIELDS),
+        ]
+        for file in files
+    ]
+    _files_path(folder, number).write_text(json.dumps(content))
+
+
+def read_files(
+    folder: epath.Path, number: int
+) -> Iterator[tuple[source_files.SourceFile, str]]:
+    """Yields these files, and the hash of the patient that a table names."""
+    content = json.loads(_files_path(folder, number).read_text())
+    for name, patient, *fields in content:
+        file = source_files.SourceFile(
+            epath.Path(name), **dict(zip(_FILE_FIELDS, fields))
+        )
+        stamp = file.stamp and files_lib.Stamp(*file.stamp)
+        yield dataclasses.replace(file, stamp=stamp), patient
+
+
+def write_findings(
+    folder: epath.Path,
+    number: int,
+    found: Iterable[tuple[examine_lib.ExaminedFile, bytes | None]],
+    config: config_lib.XrayConfig,
+) -> list[examine_lib.ExaminedFile]:
+    """Writes what a worker found.
+
+    Args:
+        folder: Where to write.
+        number: That of the files that it read.
+        found: Each file, and its example if it is good.
+        config: How they became records.
+
+    Returns:
+        The files.
+    """
+    name = f"examples-{number:06}-{uuid.uuid4().hex}"
+    examined, lengths = [], []
+    with ExampleFile(folder / name) as file:
+        for each, example in found:
+            examined.append(each)
+            lengths.append(file.add(example).length if example else 0)
+    _write(
+        _findings_path(folder, number),
+        {**findings_file.identity(config), _PATHS: [name]},
+        {
+            **findings_lib.to_columns(examined),
+            _LENGTHS: np.array(lengths, np.int64),
+        },
+    )
+    return examined
+
+
+def read_findings(
+    folder: epath.Path, number: int, config: config_lib.XrayConfig
+) -> tuple[dict[str, np.ndarray], str, np.ndarray]:
+    """Returns columns, where the examples are, and the length of each.
+
+    Raises:
+        SourceError: If a worker decodes with other versions than this machine,
+            or if another program has changed the file.
+    """
+    path = _findings_path(folder, number)
+    header, columns = _read(path)
+    try:
+        [name] = header.pop(_PATHS)
+        lengths = columns.pop(_LENGTHS)
+        same = header == (identity := findings_file.identity(config))
+        if same and lengths.shape != (findings_lib.check(columns),):
+            raise ValueError(_LENGTHS)
+    except findings_file.DAMAGE as error:
+        raise _changed(path) from error
+    if not same:
+        raise errors.SourceError(
+            "Beam's workers decode with other versions than this machine: "
+            f"{_compare(header, identity)}. Install the same in both places, "
+            "and build again."
+        )
+    return columns, os.fspath(folder / name), lengths
+
+
+def write_shard(
+    folder: epath.Path,
+    number: int,
+    places: Sequence[earlier_records.Place],
+    digests: Iterable[str],
+) -> None:
+    """Writes which examples a shard holds.
+
+    Args:
+        folder: Where to write.
+        number: Of the shard, among those of all splits.
+        places: Where each example is.
+        digests: The digest of the PNG in each.
+    """
+    paths: dict[str, int] = {}
+    numbers = [paths.setdefault(p.path, len(paths)) for p in places]
+    digest = np.frombuffer(bytes.fromhex("".join(digests)), np.uint8)
+    columns = {
+        "path": np.array(numbers, np.int32),
+        "start": np.array([p.start for p in places], np.int64),
+        "length": np.array([p.length for p in places], np.int64),
+        "digest": digest.reshape(-1, examine_lib.RECORD_DIGEST_SIZE),
+    }
+    _write(_shard_path(folder, number), {_PATHS: list(paths)}, columns)
+
+
+def read_shard(folder: epath.Path, number: int) -> Iterator[bytes]:
+    """Yields the examples of a shard.
+
+    Raises:
+        SourceError: If one is not what it was.
+    """
+    header, columns = _read(_shard_path(folder, number))
+    rows = zip(*(columns[name] for name in _SHARD_COLUMNS))
+    for path, start, length, digest in rows:
+        place = earlier_records.Place(
+            header[_PATHS][path], int(start), int(length)
+        )
+        example = earlier_records.read(place)
+        try:
+            png, _ = examples_lib.split(example)
+        except (message.DecodeError, IndexError):
+            png = b""
+        if examine_lib.record_digest(png) != digest.tobytes().hex():
+            raise _changed(place.path)
+        yield example
+
+
+def write_error(folder: epath.Path, error: errors.SourceError) -> None:
+    """Writes why a worker has stopped."""
+    path = folder / f"error-{uuid.uuid4().hex}.json"
+    path.write_text(json.dumps(str(error)))
+
+
+def check(folder: epath.Path) -> None:
+    """Raises a SourceError if a worker has stopped with one."""
+    for path in folder.iterdir():
+        if path.name.startswith("error-"):
+            raise errors.SourceError(str(json.loads(path.read_text())))
+
+
+def new_name(path: epath.Path) -> epath.Path:
+    """Returns where to write what is renamed once it is complete."""
+    return path.with_name(f"{uuid.uuid4().hex}-{path.name}")
+
+
+def _write(path, header, columns):
+    new = new_name(path)
+    new.write_bytes(findings_file.pack(header, columns))
+    new.replace(path)
+
+
+def _read(path):
+    try:
+        return findings_file.unpack(path.read_bytes())
+    except findings_file.DAMAGE as error:
+        raise _changed(path) from error
+
+
+def _changed(path):
+    return errors.SourceError(
+        f"{path} was changed while the dataset was built. Build again."
+    )
+
+
+def _files_path(folder, number):
+    return folder / f"files-{number:06}.json"
+
+
+def _findings_path(folder, number):
+    return folder / f"findings-{number:06}.npz"
+
+
+def _shard_path(folder, number):
+    return folder / f"shard-{number:06}.npz"
+
+
+def _compare(theirs, ours):
+    """Returns what differs between two identities."""
+    flat, own = ({**each, **each["versions"]} for each in (theirs, ours))
+    return ", ".join(
+        f"{name} {flat.get(name)!r} and here {value!r}"
+        for name, value in own.items()
+        if name != "versions" and flat.get(name) != value
+    )
