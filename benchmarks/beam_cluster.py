@@ -122,9 +122,8 @@ def main(argv: Sequence[str]) -> None:
     del argv  # Unused.
     with tempfile.TemporaryDirectory() as root:
         folder = pathlib.Path(root)
-        images = _IMAGES_DIR.value
-        if images is None:
-            images = folder / "images"
+        images = _IMAGES_DIR.value or os.path.join(root, "images")
+        if _IMAGES_DIR.value is None:
             sample.write_sample(images, num_images=_NUM_FILMS)
         local, number = _build(images, folder / "local")
         rows, is_equal = [], True
