@@ -1,6 +1,7 @@
 """The dataset `xray_tfds`: folders of chest X-rays -> TFRecords."""
 
 from collections.abc import Callable
+import contextlib
 import functools
 import os
 from typing import Any
@@ -175,7 +176,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             self.intake.forget()
             self._write_manifest = self._examination = None
             if self._beam_options is not None and staging.exists():
-                staging.rmtree()
+                # The next build clears away what cannot be removed now.
+                with contextlib.suppress(OSError):
+                    staging.rmtree()
 
     def is_prepared(self) -> bool:
         """As in TFDS, without its warnings at the first build."""

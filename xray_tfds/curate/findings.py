@@ -85,12 +85,11 @@ class Findings(Sequence[examine.ExaminedFile]):
         if index < 0:
             index += len(self)
         facts = self.facts(index)
-        stamp = self.columns["stamp"][index].tolist()
-        file = dataclasses.replace(
-            self.files[index],
-            digest=facts.pop("digest"),
-            stamp=None if stamp[0] < 0 else files_lib.Stamp(*stamp),
-        )
+        file, digest = self.files[index], facts.pop("digest")
+        row = self.columns["stamp"][index].tolist()
+        stamp = None if row[0] < 0 else files_lib.Stamp(*row)
+        if (file.digest, file.stamp) != (digest, stamp):
+            file = dataclasses.replace(file, digest=digest, stamp=stamp)
         patient = patients.Patient(facts.pop("patient"), facts.pop("rule"))
         return examine.ExaminedFile(file=file, patient=patient, **facts)
 
@@ -135,6 +134,23 @@ class Findings(Sequence[examine.ExaminedFile]):
         """Returns the signature of a film; empty if the file is bad."""
         has_one = not self._texts["reason"][index]
         return self.columns["signature"][index].tobytes() if has_one else b""
+
+
+class Chosen(Sequence[examine.ExaminedFile]):
+    """Some of the files, which are made when they are asked for."""
+
+    def __init__(
+        self, examined: Sequence[examine.ExaminedFile], indices: Sequence[int]
+    ) -> None:
+        """Takes all files, and which are chosen."""
+        self._examined = examined
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index):
+        return self._examined[self._indices[index]]
 
 
 class Texts(Sequence[str]):

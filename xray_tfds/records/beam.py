@@ -12,8 +12,10 @@ number. Here each worker writes whole shards, of the examples of a local build.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Sequence
 import dataclasses
+import functools
 import os
 from typing import Any
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ from etils import epath
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
+from xray_tfds import parallel
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import staging
@@ -96,11 +99,36 @@ def examine(
     folder.mkdir(parents=True, exist_ok=True)
     size = max(1, min(_MAX_AT_ONCE, len(files) // _MIN_PARTS))
     parts = range(-(-len(files) // size))
-    for part in parts:
+
+    def write_part(part):
         own = files[part * size : (part + 1) * size]
         staging.write_files(folder, part, own, hash_key)
-    # The workers' users have no keys of their own, or others.
-    key = hash_key.read()
+
+    # In threads: a bucket answers each request after a while.
+    collections.deque(parallel.ordered_map(write_part, parts), maxlen=0)
+    examine_part = functools.partial(
+        _examine_part,
+        folder=folder,
+        config=config,
+        # The workers' users have no keys of their own, or others.
+        key=hash_key.read(),
+        serializer=serializer,
+    )
+    _run(beam_options, "Examine", parts, examine_part)
+    read = list(
+        parallel.ordered_map(
+            lambda part: staging.read_findings(folder, part, config), parts
+        )
+    )
+    places = staging.Places(
+        [path for _, path, _ in read], [n for *_, n in read]
+    )
+    columns = findings_lib.concatenate([columns for columns, *_ in read])
+    return findings_lib.Findings(files, columns), places
+
+
+def _examine_part(part, folder, config, key, serializer):
+    """Reads and decodes some of the files, on a worker."""
 
     def examine_one(file, patient):
         each, png = examine_lib.examine(
@@ -111,20 +139,10 @@ def examine(
             each = dataclasses.replace(each, patient=known)
         return each, png and serializer.serialize(each, png)
 
-    def examine_part(part):
-        files = staging.read_files(folder, part)
-        found = (examine_one(*item) for item in files)
-        examined = staging.write_findings(folder, part, found, config)
-        refused = sum(bool(each.reason) for each in examined)
-        _count(films_examined=len(examined), films_refused=refused)
-
-    _run(beam_options, "Examine", parts, examine_part)
-    read = [staging.read_findings(folder, part, config) for part in parts]
-    places = staging.Places(
-        [path for _, path, _ in read], [n for *_, n in read]
-    )
-    columns = findings_lib.concatenate([columns for columns, *_ in read])
-    return findings_lib.Findings(files, columns), places
+    found = (examine_one(*item) for item in staging.read_files(folder, part))
+    examined = staging.write_findings(folder, part, found, config)
+    refused = sum(bool(each.reason) for each in examined)
+    _count(films_examined=len(examined), films_refused=refused)
 
 
 def write_shards(

@@ -6,6 +6,7 @@ import collections
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xray_tfds.curate import findings
 from xray_tfds.records import manifest
 from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
@@ -56,8 +57,9 @@ def find_cautions(
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
-    cautions += patient_doubts.find_doubts(examined[i] for i in kept)
-    cautions += _doubt_grey_scales([examined[i] for i in kept])
+    chosen = findings.Chosen(examined, kept)
+    cautions += patient_doubts.find_doubts(chosen)
+    cautions += _doubt_grey_scales(chosen)
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(

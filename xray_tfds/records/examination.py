@@ -62,6 +62,9 @@ class Examination:
         self.source = dataclasses.replace(
             source, files=tuple(each.file for each in files)
         )
+        if isinstance(files, findings_lib.Findings):
+            # Else there would be two objects of each file.
+            self.files = findings_lib.Findings(self.source.files, files.columns)
         self._places = places
         self._spool = spool
 

@@ -45,12 +45,11 @@ def describe_rules(examined: Iterable["examine.ExaminedFile"]) -> list[dict]:
     ]
 
 
-def find_doubts(examined: Iterable["examine.ExaminedFile"]) -> list[str]:
+def find_doubts(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     """Returns sentences about patients who may be others.
 
     Those of a class who are known in part, and those of `find_strangers`.
     """
-    examined = list(examined)
     return [*_doubt_part(examined), *find_strangers(examined)]
 
 
