@@ -181,7 +181,7 @@ def test_command_line_builds_with_a_config_and_python_loads_it(
     command += ["--config", json.dumps({"image_size": [16, 20]})]
     root = pathlib.Path(xray_tfds.__file__).parents[1]
     subprocess.run(
-        command, cwd=root, check=True, capture_output=True, timeout=120
+        command, cwd=root, check=True, capture_output=True, timeout=600
     )
     ds, info = tfds.load(
         "xray_tfds",
