@@ -70,7 +70,7 @@ def test_everything_is_written_and_said(evaluated):
     assert directory.name.startswith("validation-2")
     for word in ("sensitivity", "youden *", "8x8 thumbnail", "worst degradat"):
         assert word in result.stdout
-    assert result.stderr == ""
+    assert programs.said(result.stderr) == ""
 
 
 def test_every_figure_can_be_computed_from_the_scores(results, rows):

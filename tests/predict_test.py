@@ -18,6 +18,7 @@ from inference import predicting
 from inference import runs
 from inference import scoring
 from tests.helpers import processes
+from tests.helpers import programs
 from tests.helpers import trained_runs
 from training import errors
 from training.config import options
@@ -77,7 +78,7 @@ def test_rows_equal_the_scores_of_evaluate(root, films):
     result = run(f"--workdir={root / 'run'}", "-", input=names)
     assert result.returncode == 0, result.stderr
     # Of what no file says: one line.
-    assert result.stderr.decode().count("\n") == 1
+    assert programs.said(result.stderr).count("\n") == 1
     assert b"No threshold was chosen" in result.stderr
     rows = read_csv(result.stdout)
     assert [row["path"] for row in rows] == [str(films / k) for k in keys]
@@ -205,10 +206,10 @@ def test_reader_that_has_seen_enough_ends_it_quietly(root, films):
     process.stdin.close()
     assert process.stdout.readline().startswith(b"path,decision")
     process.stdout.close()
-    error = process.stderr.read()
+    error = programs.said(process.stderr.read())
     process.stderr.close()
     assert process.wait(300) == errors.OUTPUT_LOST_STATUS
-    assert b"Traceback" not in error and error.count(b"\n") <= 1
+    assert "Traceback" not in error and error.count("\n") <= 1
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_classes_that_were_found_are_said_and_kept(first_run):
 def test_tensorflow_says_nothing_of_itself(first_run):
     _, result = first_run
     for chatter in ("cuda", "oneDNN", "WARNING", "InitializeLog", "I0000"):
-        assert chatter not in result.stderr + result.stdout
+        assert chatter not in programs.said(result.stderr) + result.stdout
 
 
 def test_flagfile_repeats_the_run_from_any_directory(first_run, tmp_path):

@@ -1,11 +1,17 @@
 """Programs in processes of their own, as a user starts them."""
 
+from importlib import metadata
 import json
 import os
+import re
 import subprocess
 import sys
 
 from tests.helpers import processes
+
+_XLA_LINES = re.compile(
+    r"^(?:WARNING: All log messages before absl|I0000 ).*\n", re.MULTILINE
+)
 
 
 def run(*arguments, cwd=processes.ROOT, check=True, **variables):
@@ -30,6 +36,17 @@ def run(*arguments, cwd=processes.ROOT, check=True, **variables):
         text=True,
         timeout=300,
     )
+
+
+def said(stderr):
+    """Returns what a program said, without what XLA says at its start.
+
+    Before TensorFlow 2.21 nothing of a program can keep it from these lines.
+    """
+    text = stderr.decode() if isinstance(stderr, bytes) else stderr
+    if metadata.version("tensorflow").startswith(("2.18.", "2.19.", "2.20.")):
+        return _XLA_LINES.sub("", text)
+    return text
 
 
 def command(*arguments):

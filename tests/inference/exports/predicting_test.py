@@ -51,7 +51,7 @@ def test_rows_are_those_of_the_run(exported, trained, capsys):
     assert found == decisions
     difference = np.abs(np.array(exact) - probabilities).max()
     assert difference <= _DIFFERENCES[format_name]
-    lines = result.stderr.splitlines()
+    lines = programs.said(result.stderr).splitlines()
     told = [line for line in lines if line != _LITERT_TALK]
     # Beside it what a user has to know, and nothing of a library's.
     assert len(told) == 2 and told[0].startswith("No threshold was chosen")
