@@ -85,7 +85,7 @@ def open_folder(
     overlap = _find_overlap(folder.patients, own_rows)
     num_patients = len(np.unique(folder.patients[overlap]))
     return examples_lib.Examples(
-        name=source_dir.resolve().name,
+        name=pathlib.Path(source_dir).resolve().name,
         keys=np.array(folder.keys, np.str_),
         patients=folder.patients,
         labels=folder.labels,

@@ -8,6 +8,7 @@ import tempfile
 # Before TensorFlow is imported anywhere: no start-up chatter.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -34,6 +35,10 @@ _LINUX_ONLY = (
     "xray_tfds/records/replacing_test.py",
     "xray_tfds/source/odd_files_test.py",
 )
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
+
 collect_ignore = [] if sys.platform == "linux" else list(_LINUX_ONLY)
 
 

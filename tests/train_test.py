@@ -146,7 +146,7 @@ def test_signal_leaves_a_usable_workdir(signum, status, first_run, tmp_path):
             if line.startswith("Epoch 2/"):
                 process.send_signal(signum)
                 break
-        output = process.communicate(timeout=120)[0]
+        output = process.communicate(timeout=300)[0]
     finally:
         process.kill()
     assert process.returncode == status
@@ -197,7 +197,7 @@ def test_bad_flag_fails_before_tensorflow_loads(arguments, message, tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()

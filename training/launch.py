@@ -173,7 +173,8 @@ def _wait(
         if cause is None and _is_cause(workers, failed):
             cause = failed
             _report(children, workers, failed)
-            for process in workers:
+            # Else they were told; again would be not to wait for them.
+            for process in workers if not children.received else ():
                 process.terminate()
         if deadline is None and (children.received or failed is not None):
             deadline = time.monotonic() + _GRACE_SECONDS

@@ -94,7 +94,10 @@ def _prepare(
     """Prepares as TFDS does; with `class_names=auto`, those of the folder."""
     config = builder.builder_config
     if getattr(config, "class_names", None) == class_names.AUTO:
-        directory = args.paths.manual_dir
+        # In groups since TFDS 4.9.9.
+        paths = getattr(args, "paths", args)
+        debug = getattr(args, "debug", args)
+        directory = paths.manual_dir
         if directory is None:
             raise ValueError(
                 "`class_names` auto needs a folder to find classes in: add "
@@ -102,8 +105,8 @@ def _prepare(
             )
         builder = make(
             type(builder),
-            overwrite=args.debug.overwrite,
-            fail_if_exists=args.debug.fail_if_exists,
+            overwrite=debug.overwrite,
+            fail_if_exists=debug.fail_if_exists,
             config=config.find_classes(directory),
             data_dir=builder.data_dir_root,
             file_format=builder.info.file_format,

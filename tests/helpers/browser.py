@@ -99,6 +99,6 @@ def run(directory, *arguments):
         [*command(directory), *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )

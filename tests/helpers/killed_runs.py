@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pathlib
 import signal
+import sys
 
 _EPOCHS = 4
 STEPS = 4 * _EPOCHS
@@ -101,3 +102,6 @@ def die_in_call(module, name, number):
         return function(*args, **kwargs)
 
     setattr(module, name, call)
+    if module is os and sys.version_info < (3, 11):
+        # There pathlib has taken it from `os` already.
+        setattr(pathlib._NormalAccessor, name, staticmethod(call))

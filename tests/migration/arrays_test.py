@@ -73,7 +73,7 @@ def _calls(draw):
     }
 
 
-@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.settings(max_examples=25)
 @hypothesis.given(_calls())
 def test_batches_are_those_of_keras(call):
     arguments, options = call

@@ -27,7 +27,6 @@ _OTHERS = ("missing.png", "text.txt", "deep", *image_tables.FILMS)
 _WARNINGS = ("invalid image filename", "`classes`")
 
 _SETTINGS = hypothesis.settings(
-    deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 

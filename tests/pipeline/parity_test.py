@@ -23,7 +23,6 @@ IMAGES = [
 
 # Without shrinking: it takes minutes here, and the seed reproduces a failure.
 SETTINGS = hypothesis.settings(
-    deadline=None,
     database=None,
     phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
     suppress_health_check=list(hypothesis.HealthCheck),

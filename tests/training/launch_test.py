@@ -42,7 +42,7 @@ def test_workers_get_their_flags_and_lines_their_prefix(tmp_path):
         "print('no end of line', file=sys.stderr, end='')\n"
     )
     process = start(tmp_path, program, "--epochs=3", "--model=lesson", count=3)
-    output, error = process.communicate(timeout=60)
+    output, error = process.communicate(timeout=300)
     assert process.returncode == 0
     lines = sorted(output.splitlines())
     assert len(lines) == 3
@@ -78,7 +78,7 @@ def test_workers_get_their_flags_and_lines_their_prefix(tmp_path):
 def test_failure_of_one_ends_the_others(failing, status, told, tmp_path):
     program = f"if index == 1: {failing}\ntime.sleep(600)\n"
     process = start(tmp_path, program, count=3)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=300)
     assert process.returncode == status
     assert told in error
 
@@ -88,7 +88,7 @@ def test_who_failed_because_of_another_is_not_the_cause(tmp_path):
     program = f"if not index: sys.exit({lost})\ntime.sleep(.5)\nsys.exit(4)\n"
     process = start(tmp_path, program)
     with processes.ended_after(process):
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=300)
     assert process.returncode == 4
     assert error.splitlines() == [
         "Worker 1 has ended with status 4; the others are ended, too."
@@ -118,7 +118,7 @@ def test_signals_are_passed_on_once_and_waited_for(signum, passed, tmp_path):
         for _ in range(2):
             assert process.stdout.readline().endswith("ready\n")
         process.send_signal(signum)
-        output, error = process.communicate(timeout=60)
+        output, error = process.communicate(timeout=300)
     assert sorted(output.splitlines()) == ["[0] written 1", "[1] written 1"]
     assert process.returncode == 128 + passed
     assert error == ""
@@ -137,7 +137,7 @@ subprocess.Popen = Popen
 """
     process = start(tmp_path, "time.sleep(600)\n", before=before)
     with processes.ended_after(process) as left:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         left.update(map(int, output.split()))
         for pid in left:
             processes.wait_until(lambda pid=pid: not processes.is_alive(pid))
@@ -155,7 +155,7 @@ def test_hangup_is_ignored_under_nohup(tmp_path):
     with processes.ended_after(process):
         assert process.stdout.readline() == "[0] ready\n"
         process.send_signal(signal.SIGHUP)
-        assert process.communicate(timeout=60)[0] == "[0] done\n"
+        assert process.communicate(timeout=300)[0] == "[0] done\n"
     assert process.returncode == 0
 
 
@@ -209,7 +209,7 @@ def test_workers_get_a_key_of_their_own(tmp_path):
     for _ in range(2):
         process = start(tmp_path, program)
         with processes.ended_after(process):
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=300)
         said = [line.split(maxsplit=2)[1:] for line in output.splitlines()]
         assert said[0][0] == said[1][0]
         assert len(said[0][0]) >= 32
@@ -228,7 +228,7 @@ def test_worker_that_does_not_end_is_killed(tmp_path):
     before = "from training import launch; launch._GRACE_SECONDS = 1;"
     process = start(tmp_path, program, before=before)
     with processes.ended_after(process):
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
     assert process.returncode == 3
     for line in output.splitlines():
         pid = int(line.split()[1])
@@ -252,7 +252,7 @@ def test_wrong_arguments_are_refused(arguments, message):
         cwd=processes.ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert process.returncode == 2
     assert message in process.stderr

@@ -206,7 +206,7 @@ def run_tfds(images, data_dir, *flags, cwd=_ROOT, env=None):
         env=env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -1,7 +1,9 @@
-"""When a run writes a checkpoint."""
+"""When a run writes a checkpoint, and how: while it trains on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent import futures
 import pathlib
 import time
 
@@ -15,7 +17,11 @@ from training.workdir import files
 
 
 class CheckpointPolicy:
-    """Writes the checkpoints of a run when they are due."""
+    """Writes the checkpoints of a run when they are due.
+
+    A run waits for the copy of its variables, not for the disk. There is one
+    such copy at a time: the next checkpoint waits until the last is written.
+    """
 
     def __init__(
         self,
@@ -43,6 +49,11 @@ class CheckpointPolicy:
             )
         self._last_step = 0
         self._last_time = time.monotonic()
+        self._executor = futures.ThreadPoolExecutor(
+            1, thread_name_prefix="checkpoints"
+        )
+        self._writing: futures.Future[None] | None = None
+        self._when_written: Callable[[], None] | None = None
 
     def start(self, state: state_lib.TrainState) -> None:
         """Counts steps and minutes from a state on."""
@@ -50,7 +61,14 @@ class CheckpointPolicy:
         self._last_time = time.monotonic()
 
     def save_if_due(self, state: state_lib.TrainState) -> None:
-        """Writes a checkpoint if so many steps, or minutes, have passed."""
+        """Begins a checkpoint if so many steps, or minutes, have passed.
+
+        Raises:
+            NotFiniteError: If a weight is not finite: nothing is written.
+            StorageError: If the last one could not be written.
+        """
+        if self._writing is not None and self._writing.done():
+            self.wait()
         steps = state.global_step - self._last_step
         seconds = time.monotonic() - self._last_time
         if (0 < self._every_steps <= steps) or (
@@ -58,14 +76,51 @@ class CheckpointPolicy:
         ):
             self.save(state)
 
-    def save(self, state: state_lib.TrainState) -> None:
-        """Writes a checkpoint.
+    def save(
+        self,
+        state: state_lib.TrainState,
+        when_written: Callable[[], None] | None = None,
+    ) -> None:
+        """Begins to write a checkpoint, once the last one is written.
+
+        Args:
+            state: As it is now: later steps do not change what is written.
+            when_written: Called as soon as the checkpoint is on the disk, by
+                the thread that trains, between two steps: it may print.
 
         Raises:
             NotFiniteError: If a weight is not finite: nothing is written.
-            StorageError: If it cannot be written.
+            StorageError: If the last one could not be written.
         """
+        self.wait()
         self.start(state)
         # A loss that is not finite is about to be reported with its step.
         if self._store and state.progress.is_finite:
-            self._store.save(state.to_checkpoint(self._model, self._averages))
+            self._writing = self._executor.submit(
+                self._store.save,
+                state.to_checkpoint(self._model, self._averages),
+            )
+        self._when_written = when_written
+
+    def wait(self) -> None:
+        """Returns when the last checkpoint is on the disk.
+
+        Raises:
+            StorageError: If it could not be written.
+        """
+        if self._writing is not None:
+            # A second Ctrl-C ends this, and `close` waits again.
+            futures.wait([self._writing])
+        writing, self._writing = self._writing, None
+        when_written, self._when_written = self._when_written, None
+        if writing is not None:
+            writing.result()
+        if when_written is not None:
+            when_written()
+
+    def close(self) -> None:
+        """Waits, however the run ends; raises what `wait` does."""
+        try:
+            self.wait()
+        finally:
+            self._executor.shutdown()

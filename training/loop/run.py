@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
 import signal
 import time
 import typing
@@ -104,12 +105,14 @@ class Run:
             self._files.summarize(self.state)
             return None
         self._files.begin(self.state.records)
-        try:
-            signum = self._run_epochs(stop)
-        except runner.NotFiniteStep as error:
-            raise self._not_finite(error.step) from error
-        finally:
-            self._callbacks.close()
+        with (
+            contextlib.closing(self._callbacks),
+            contextlib.closing(self._checkpoints),
+        ):
+            try:
+                signum = self._run_epochs(stop)
+            except runner.NotFiniteStep as error:
+                raise self._not_finite(error.step) from error
         self._finish(signum)
         return signum
 
@@ -124,6 +127,7 @@ class Run:
         if interrupted:
             # First of all: whoever sent the signal may not wait for long.
             self._save_checkpoint()
+        self._checkpoints.wait()
         self._callbacks.on_train_end(logs)
         # A signal may have reached another worker only.
         return (stop.signum or signal.SIGTERM) if interrupted else None
@@ -232,15 +236,16 @@ class Run:
         state.progress = self._inputs.train_progress()
         # Before the checkpoint: a callback may change the learning rate.
         self._callbacks.on_epoch_end(epoch, logs)
-        # Before the metrics: where there are some, a checkpoint is missed.
-        self._save_checkpoint()
-        self._files.end_epoch(state.records)
-        # Now that nothing can be lost: the progress bar has left its line.
-        self._files.print_epoch(record)
+        records = list(state.records)
+        # Then the metrics, when nothing can be lost: where there are some, a
+        # checkpoint is missed.
+        self._save_checkpoint(lambda: self._files.end_epoch(records))
 
-    def _save_checkpoint(self) -> None:
+    def _save_checkpoint(
+        self, when_written: Callable[[], None] | None = None
+    ) -> None:
         try:
-            self._checkpoints.save(self.state)
+            self._checkpoints.save(self.state, when_written)
         except errors.NotFiniteError as error:
             raise errors.NotFiniteError(
                 f"{error} {self._describe_last_state()}"

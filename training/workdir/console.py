@@ -109,11 +109,13 @@ def print_epoch(record: Mapping[str, Any], epochs: int) -> None:
         for prefix in ("", "val_")
         for name in (f"{prefix}loss", f"{prefix}accuracy", f"{prefix}auc")
     )
-    print(
-        f"Epoch {record['epoch']}/{epochs}  {record['seconds']:.1f} s  "
-        f"{record['images_per_second']:.0f} images/s{metrics}",
-        flush=True,
-    )
+    # Above the bar of the next epoch, if it is drawn already.
+    with tqdm.auto.tqdm.external_write_mode():
+        print(
+            f"Epoch {record['epoch']}/{epochs}  {record['seconds']:.1f} s  "
+            f"{record['images_per_second']:.0f} images/s{metrics}",
+            flush=True,
+        )
 
 
 def print_summary(

@@ -60,7 +60,13 @@ class RunFiles:
         artifacts.save_statistics(self._inputs.statistics, path)
 
     def end_epoch(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Writes the metrics, and what is drawn after the first epoch."""
+        """Writes the metrics, and prints those of the last epoch.
+
+        After the first epoch of a run also writes what is drawn then.
+
+        Args:
+            records: One dict for each epoch; the last one is not printed yet.
+        """
         if self._directory is None:
             return
         path = self._directory.path
@@ -69,11 +75,7 @@ class RunFiles:
         if len(records) == 1 or not is_drawn:
             # Only now: it would have kept the first step waiting.
             artifacts.save_contact_sheet(self._inputs, path)
-
-    def print_epoch(self, record: Mapping[str, Any]) -> None:
-        """Prints the metrics of an epoch."""
-        if self._directory is not None:
-            console.print_epoch(record, self._config.epochs)
+        console.print_epoch(records[-1], self._config.epochs)
 
     def save_model(self, model: keras.Model, name: str) -> None:
         """Writes a model as it is under a name of `files`."""

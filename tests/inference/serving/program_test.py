@@ -136,7 +136,7 @@ def test_interrupt_ends_it_and_nothing_was_written(served):
         urllib.request.urlopen(damaged)
     before = sorted(path.name for path in (root / "run").iterdir())
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     for text in ("Traceback", "film", "multipart", "boundary", "Smith"):
         assert text not in out + err

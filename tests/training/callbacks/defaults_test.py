@@ -1,6 +1,7 @@
 """Progress bar, TensorBoard and profile of a run."""
 
 import io
+import sys
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tests.helpers import loop_runs
 from training import callbacks
 from training.loop import throughput as throughput_lib
+from training.workdir import console
 
 
 class Terminal(io.StringIO):
@@ -50,6 +52,22 @@ def test_bar_tells_what_an_epoch_does():
     bar.on_epoch_end(1, {})
     # What follows begins on a clean line.
     assert terminal.getvalue().endswith("\r")
+
+
+def test_line_of_an_epoch_comes_above_the_bar_of_the_next(monkeypatch):
+    meter, terminal = throughput_lib.ThroughputMeter(), Terminal()
+    bar = callbacks.ProgressBar(meter, stream=terminal, refresh_seconds=0)
+    drive(bar, meter)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    names = ("seconds", "images_per_second", "loss", "accuracy", "auc")
+    record = {"epoch": 1} | dict.fromkeys(names, 0.5)
+    record |= dict.fromkeys(("val_loss", "val_accuracy", "val_auc"), 0.5)
+    console.print_epoch(record, 3)
+    before, _, after = terminal.getvalue().rpartition("Epoch 1/3  0.5 s")
+    assert before.endswith(" \r")
+    assert "\n" in after
+    assert after.partition("\n")[2].startswith("\rEpoch 2/3")
+    bar.close()
 
 
 def test_bar_looks_at_the_device_only_when_it_is_drawn():

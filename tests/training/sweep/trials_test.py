@@ -46,7 +46,7 @@ def test_signal_ends_the_trial_in_order_and_leaves_none_running(
     process = sweeps.start(endless, directory, "--try", "epochs=1,2")
     pid = read_pid(directory)
     process.send_signal(signum)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "the same command resumes" in output
     assert (directory / "trial-001" / "run" / "checkpoint").exists()
@@ -74,7 +74,7 @@ time.sleep(60)
     process.send_signal(signal.SIGINT)
     sweeps.wait_for((directory / "trial-001" / "run" / "asked").exists)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 130 and not is_alive(pid)
 
 
@@ -87,7 +87,7 @@ def test_sweep_under_nohup_outlives_its_terminal(endless, tmp_path):
     process.send_signal(signal.SIGHUP)
     # The trial ends by itself; the sweep has not been interrupted.
     os.kill(pid, signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "Trial 1 failed, status 143" in output
 
@@ -139,5 +139,5 @@ def test_trial_that_outlived_its_sweep_is_waited_for(tmp_path):
     calls = pathlib.Path(workdir, "calls")
     assert not calls.exists()
     held.close()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 0 and calls.read_text() == "x"

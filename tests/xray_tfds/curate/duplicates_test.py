@@ -173,7 +173,7 @@ def test_a_copy_of_a_copy_is_in_the_cluster():
     assert clusters == [duplicates.Cluster("near", tuple(range(31)))]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(st.integers(0, 9), st.integers(0, 3), st.integers(-1, 9)),

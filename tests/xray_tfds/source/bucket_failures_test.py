@@ -85,7 +85,7 @@ def test_time_out_is_tried_again_and_said(
 ):
     import s3fs
 
-    fsspec_options["config_kwargs"] = {"read_timeout": 0.2}
+    fsspec_options["config_kwargs"] = {"read_timeout": 1}
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 2)
     is_over = threading.Event()
 
