@@ -23,6 +23,7 @@ from pipeline import statistics as statistics_lib
 from pipeline import xla
 
 
+@xla.without_autograph
 def apply_transform(
     image: tf.Tensor,
     params: params_lib.Params,
@@ -51,6 +52,7 @@ def apply_transform(
     return _on_batch(transform, image)
 
 
+@xla.without_autograph
 def random_transform(
     image: tf.Tensor, seed: tf.Tensor, config: config_lib.AugmentConfig
 ) -> tf.Tensor:
@@ -71,6 +73,7 @@ def random_transform(
     return apply_transform(image, params, config)
 
 
+@xla.without_autograph
 def standardize(
     image: tf.Tensor,
     config: config_lib.AugmentConfig,
@@ -93,6 +96,7 @@ def standardize(
     )
 
 
+@xla.without_autograph
 def augment_features(
     features: Mapping[str, Any],
     config: config_lib.AugmentConfig,

@@ -148,3 +148,24 @@ def test_standardize_rescales_in_float32():
 def test_image_of_wrong_rank_is_refused():
     with pytest.raises(ValueError, match="Received: image.shape="):
         pipeline.standardize(np.zeros((4, 4)), pipeline.AugmentConfig())
+
+
+def test_transforms_in_a_map_of_ones_own_say_nothing(caplog):
+    config = pipeline.AugmentConfig(
+        rotation_range=10,
+        fill_mode="wrap",
+        brightness_range=(0.5, 1.5),
+        samplewise_center=True,
+    )
+
+    def augment(image, seed):
+        image = pipeline.random_transform(image, seed, config)
+        return pipeline.standardize(image, config)
+
+    ds = tf.data.Dataset.from_tensors(
+        (np.zeros((32, 32, 1), np.uint8), np.array([1, 2], np.int64))
+    )
+    with caplog.at_level("WARNING", "tensorflow"):
+        (image,) = ds.map(augment)
+    assert image.shape == (32, 32, 1)
+    assert caplog.text == ""
