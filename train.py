@@ -191,7 +191,8 @@ def _open_builder(data_config):
 
 
 def _parse_flags(argv):
-    about = __doc__.split("\n\nEach option")[0]
+    # Without docstrings, as with `python -OO`, there is none.
+    about = (__doc__ or "").split("\n\nEach option")[0]
     return flags_lib.parse(argv, flags, about=about)
 
 

@@ -276,3 +276,10 @@ def test_helpfull_is_absls_own():
     result = programs.train("--helpfull", check=False)
     assert "--[no]vertical_flip" in result.stdout
     assert "absl.logging" in result.stdout
+
+
+def test_program_runs_without_docstrings(monkeypatch):
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    result = programs.train("--epochs=0", "--images_dir=.", check=False)
+    assert result.returncode == 2
+    assert "`epochs` must be an int of at least 1" in result.stderr
