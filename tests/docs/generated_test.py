@@ -42,4 +42,4 @@ def test_reference_names_what_is_there():
     assert ".. autoclass:: pipeline.AugmentConfig\n" in text
     assert ".. autofunction:: pipeline.make_train_dataset\n" in text
     text = generated.fill("<!-- reference of training -->")
-    assert ".. autodata:: training.config.MONITORS\n" in text
+    assert ".. autodata:: training.config.METRICS\n" in text

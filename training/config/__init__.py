@@ -9,14 +9,14 @@ from training.config.data import DataConfig
 from training.config.data import INTERPOLATIONS
 from training.config.identity import describe_changes
 from training.config.identity import settings_of
-from training.config.train import MONITORS
+from training.config.train import METRICS
 from training.config.train import TrainConfig
 
 __all__ = [
     "COLOR_MODES",
     "DataConfig",
     "INTERPOLATIONS",
-    "MONITORS",
+    "METRICS",
     "TrainConfig",
     "describe_changes",
     "settings_of",

@@ -36,6 +36,12 @@ def check(config: train.TrainConfig) -> None:
             "`cache_on` must be host unless augment_on=device. Received: "
             f"cache_on={config.cache_on}, augment_on={config.augment_on}"
         )
+    if config.early_stopping_patience and config.monitor == "epoch":
+        raise ValueError(
+            "`early_stopping_patience` needs a `monitor` of validation, such "
+            "as --monitor=val_auc. Received: early_stopping_patience="
+            f"{config.early_stopping_patience}, monitor=epoch"
+        )
     if config.weights == weight_files.IMAGENET:
         weight_files.check_imagenet(config.model)
     _check_devices(config)

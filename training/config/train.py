@@ -17,9 +17,10 @@ Precision = Literal["none", "float16", "bfloat16"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "exponential"]
 Sampling = Literal["natural", "balanced"]
-Monitor = Literal["val_loss", "val_accuracy", "val_auc"]
+Metric = Literal["val_loss", "val_accuracy", "val_auc"]
+Monitor = Literal[Metric, "epoch"]
 Resume = Literal["auto", "force", "never"]
-MONITORS: tuple[Monitor, ...] = typing.get_args(Monitor)
+METRICS: tuple[Metric, ...] = typing.get_args(Metric)
 
 MODEL = options.Group("Model")
 TRAINING = options.Group("Training")
@@ -152,7 +153,8 @@ class TrainConfig:
     )
     monitor: Monitor = TRAINING.option(
         "val_auc",
-        "What the best epoch is the best of; its model is kept as best.keras.",
+        "What the best epoch is the best of; its model is kept as best.keras. "
+        "Of epoch it is the last: for films that validation cannot speak of.",
     )
     early_stopping_patience: int = TRAINING.option(
         0,

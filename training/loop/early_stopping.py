@@ -13,7 +13,8 @@ class EarlyStopping:
     """Follows one metric of the validation.
 
     Attributes:
-        monitor: Its name in the logs, such as "val_auc".
+        monitor: Its name in the logs, such as "val_auc"; or "epoch", of which
+            the last is the best.
         patience: Epochs without a better one after which to stop; 0 for never.
         best: Its best value; None before the first.
         best_epoch: The epoch of that value, from 0.
@@ -31,7 +32,7 @@ class EarlyStopping:
 
         A value that is not a number is never the best.
         """
-        value = logs[self.monitor]
+        value = epoch if self.monitor == "epoch" else logs[self.monitor]
         sign = -1 if self.monitor.endswith("loss") else 1
         if math.isfinite(value) and (
             self.best is None or sign * value > sign * self.best

@@ -63,7 +63,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--search", choices=("grid", "random", "tpe"), default="grid")
     add("--num_trials", type=int, help="of a search that is no grid")
-    add("--metric", choices=config_lib.MONITORS, default="val_auc")
+    add("--metric", choices=config_lib.METRICS, default="val_auc")
     add("--seed", type=int, default=0, help="of the search")
     add("--seeds", type=int, default=1, help="runs of each trial, to average")
     add(

@@ -153,7 +153,9 @@ def print_summary(
         print(f"Validation after {done}")
         for name, title in _TITLES:
             print(f"  {title:<10}{_number(validation[f'val_{name}'])}")
-    if early_stopping.best_epoch is not None:
+    # That the last epoch is the last needs no line.
+    is_found = early_stopping.monitor != "epoch"
+    if is_found and early_stopping.best_epoch is not None:
         print(
             f"Best {early_stopping.monitor} {early_stopping.best:.4f} in epoch "
             f"{early_stopping.best_epoch + 1}"

@@ -43,7 +43,11 @@ from training import config as config_lib
         ({"label_smoothing": 1.0}, "0 to below 1.*label_smoothing=1.0"),
         ({"clip_norm": -1}, "0 or more. Received: clip_norm=-1"),
         ({"class_weight": "even"}, "none, balanced. Received: class_weight"),
-        ({"monitor": "auc"}, "one of val_loss, val_accuracy, val_auc"),
+        ({"monitor": "auc"}, "one of val_loss, val_accuracy, val_auc, epoch"),
+        (
+            {"monitor": "epoch", "early_stopping_patience": 3},
+            "needs a `monitor` of validation.*patience=3, monitor=epoch",
+        ),
         ({"profile": (5, 5)}, "START < STOP. Received: profile=5,5"),
         ({"profile": (1, 2, 3)}, r"two steps.*profile=\(1, 2, 3\)"),
         ({"profile": 7}, "two steps.*Received: profile=7"),

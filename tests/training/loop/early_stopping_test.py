@@ -49,6 +49,13 @@ def test_no_patience_never_stops():
     assert not chosen.should_stop
 
 
+def test_last_epoch_is_the_best_of_epochs():
+    chosen = early_stopping.EarlyStopping("epoch")
+    for epoch, value in enumerate(HISTORIES["peak"]):
+        assert chosen.update(epoch, {"val_auc": value})
+    assert chosen.best_epoch == len(HISTORIES["peak"]) - 1
+
+
 def test_undefined_metric_is_never_the_best_and_ends_the_patience():
     chosen = early_stopping.EarlyStopping("val_auc", 2)
     for epoch in range(2):

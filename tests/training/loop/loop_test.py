@@ -249,6 +249,17 @@ def test_signal_before_the_first_epoch_ends_leaves_a_model(tmp_path):
     assert not (tmp_path / "curves.png").exists()
 
 
+def test_best_model_may_be_that_of_the_last_epoch(tmp_path, capsys):
+    loop_runs.run(tmp_path, epochs=3, learning_rate=0.5, monitor="epoch")
+    assert "Best" not in capsys.readouterr().out
+    best, last = (
+        keras.models.load_model(tmp_path / name).get_weights()
+        for name in ("best.keras", "model.keras")
+    )
+    for ours, theirs in zip(best, last, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_early_stopping_keeps_the_best_and_the_last_model(tmp_path, capsys):
     fields = {"epochs": 20, "learning_rate": 0.5, "monitor": "val_loss"}
     result = loop_runs.run(tmp_path, early_stopping_patience=2, **fields)
