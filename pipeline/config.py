@@ -26,6 +26,14 @@ DATA_FORMATS: tuple[DataFormat, ...] = typing.get_args(DataFormat)
 # Arguments that Keras's generator does not have.
 OURS = ("sharpness_range", "gamma_range", "local_contrast_normalization")
 
+# Flag, what it sets, and to what: in this order, the first before the others.
+_IMPLIED = (
+    ("zca_whitening", "featurewise_center", True),
+    ("zca_whitening", "featurewise_std_normalization", False),
+    ("featurewise_std_normalization", "featurewise_center", True),
+    ("samplewise_std_normalization", "samplewise_center", True),
+)
+
 AUGMENTATION = options.Group(
     "Augmentation (of training images; names and units of Keras)"
 )
@@ -224,9 +232,6 @@ class AugmentConfig:
         Args:
             image_data_generator: Keras object; if it was fitted, its mean, std
                 and ZCA matrix come along as `statistics`.
-
-        Returns:
-            `AugmentConfig`.
         """
         # TensorFlow loads with it, and is there already with a live generator.
         from pipeline import statistics as statistics_lib
@@ -255,26 +260,14 @@ class AugmentConfig:
 
     def _couple_flags(self) -> None:
         """Switches what one flag implies for another, as Keras does."""
-        if self.zca_whitening:
-            self._override("featurewise_center", True, "zca_whitening")
-            self._override(
-                "featurewise_std_normalization", False, "zca_whitening"
-            )
-        for scope in ("featurewise", "samplewise"):
-            if getattr(self, f"{scope}_std_normalization"):
-                self._override(
-                    f"{scope}_center", True, f"{scope}_std_normalization"
+        for because, name, value in _IMPLIED:
+            if getattr(self, because) and bool(getattr(self, name)) != value:
+                warnings.warn(
+                    f"`{because}=True` sets `{name}={value}`. Pass it "
+                    "explicitly to silence this warning.",
+                    stacklevel=4,
                 )
-
-    def _override(self, name: str, value: bool, because: str) -> None:
-        if bool(getattr(self, name)) == value:
-            return
-        warnings.warn(
-            f"`{because}=True` sets `{name}={value}`. Pass it explicitly to "
-            "silence this warning.",
-            stacklevel=5,
-        )
-        object.__setattr__(self, name, value)
+                object.__setattr__(self, name, value)
 
     def without_augmentation(self) -> "AugmentConfig":
         """Returns the configuration for evaluation: normalisation alone.

@@ -9,8 +9,8 @@ from numpy import typing as npt
 
 from inference import predictor as predictor_lib
 from inference.exports import manifest as manifest_lib
-from xray_tfds import sample
 from xray_tfds.decode import png
+from xray_tfds.phantom import cohort
 
 FOLDER = "self_test"
 
@@ -26,10 +26,10 @@ def write(directory: pathlib.Path) -> dict[str, bytes]:
     """
     (directory / FOLDER).mkdir()
     films = {}
-    for film in sample.plan(sample.MIN_NUM_IMAGES):
+    for film in cohort.plan(cohort.MIN_NUM_IMAGES):
         name = f"{FOLDER}/{film.kind}.png"
         if name not in films:
-            films[name] = png.encode(sample.draw(film)[..., np.newaxis])
+            films[name] = png.encode(cohort.draw(film)[..., np.newaxis])
             (directory / name).write_bytes(films[name])
     return films
 

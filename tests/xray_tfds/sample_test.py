@@ -15,6 +15,7 @@ from sklearn import preprocessing
 from xray_tfds import parallel
 from xray_tfds import sample
 from xray_tfds.curate import split_assignment
+from xray_tfds.phantom import cohort
 
 # The rule of the public data set, written down a second time: kinds of
 # pneumonia, and series of normal films, number their patients separately.
@@ -95,12 +96,12 @@ def test_names_give_patients_that_live_in_one_split(directory):
 
 @pytest.mark.parametrize("num_images", [12, 13, 24, 600, 1001])
 def test_plan_fills_every_split_and_class(num_images):
-    films = sample.plan(num_images, seed=7)
+    films = cohort.plan(num_images, seed=7)
     assert len({film.path for film in films}) == len(films) == num_images
     counts = collections.Counter((film.split, film.label) for film in films)
     assert len(counts) == 6
     for split in split_assignment.SPLITS:
-        normal, pneumonia = (counts[split, name] for name in sample.CLASSES)
+        normal, pneumonia = (counts[split, name] for name in cohort.CLASSES)
         assert 0 <= normal - pneumonia <= 1
 
 
@@ -147,9 +148,9 @@ def test_same_seed_gives_the_same_bytes_on_any_number_of_cores(
 
 
 def test_every_film_and_every_seed_draws_another_image():
-    films = sample.plan(12)
+    films = cohort.plan(12)
     images = [
-        sample.draw(film, seed).tobytes() for film in films for seed in (0, 1)
+        cohort.draw(film, seed).tobytes() for film in films for seed in (0, 1)
     ]
     assert len(set(images)) == len(images)
 
@@ -215,7 +216,7 @@ def test_empty_directory_is_filled(tmp_path):
 
 
 def test_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
-    draw = sample.draw
+    draw = cohort.draw
     calls = []
 
     def interrupted(film, seed):
@@ -224,7 +225,7 @@ def test_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return draw(film, seed)
 
-    monkeypatch.setattr(sample, "draw", interrupted)
+    monkeypatch.setattr(cohort, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sample.write_sample(tmp_path / "films", num_images=12)
     assert not list(tmp_path.iterdir())
@@ -262,7 +263,7 @@ def _auc(directory, features):
     data = {"train": ([], []), "held out": ([], [])}
     for split in split_assignment.SPLITS:
         inputs, labels = data["train" if split == "train" else "held out"]
-        for index, name in enumerate(sample.CLASSES):
+        for index, name in enumerate(cohort.CLASSES):
             for image in _images(directory, name, split):
                 inputs.append(features(image))
                 labels.append(index)

@@ -9,14 +9,12 @@ import dataclasses
 import functools
 import hashlib
 import math
-from typing import Any
 from typing import TYPE_CHECKING
 
 from PIL import Image
 import numpy as np
 
 from xray_tfds.curate import duplicates
-from xray_tfds.curate import split_assignment
 from xray_tfds.decode import errors
 from xray_tfds.decode import images
 from xray_tfds.decode import limits
@@ -268,32 +266,6 @@ def shows_film(config: config_lib.XrayConfig) -> bool:
         and min(config.image_size) >= _MIN_SIGNED_SIZE
         and config.color_mode == "grayscale"
     )
-
-
-def make_key(
-    file: source_files.SourceFile, split: str, config: config_lib.XrayConfig
-) -> str:
-    """Returns the key of the example of a file that is kept.
-
-    Names are unique within a given split; a file that leaves its own may meet
-    its name elsewhere, by `on_leak` or by `validation`. (Files of train only
-    ever leave together, for the validation that is carved out of it.)
-    """
-    moved = file.split not in (None, split_assignment.TRAIN, split) or (
-        file.split == split_assignment.VALIDATION
-        and config.validation == "carve"
-    )
-    return f"{file.split}/{file.filename}" if moved else file.filename
-
-
-def make_example(examined_file: ExaminedFile, png: bytes) -> dict[str, Any]:
-    """Returns the features of the example of a good file."""
-    return {
-        "image": png,
-        "label": examined_file.file.label,
-        "filename": examined_file.file.filename,
-        "patient": examined_file.patient.key,
-    }
 
 
 def _statistics(flat):

@@ -1,12 +1,15 @@
 """Examples of the records: the bytes that TFDS makes of a film."""
 
+from typing import Any
 from typing import TYPE_CHECKING
 
 from tensorflow_datasets.core import example_serializer
 from tensorflow_datasets.proto import tf_example_pb2
 
 from xray_tfds.curate import examine
+from xray_tfds.curate import split_assignment
 from xray_tfds.records import features as features_lib
+from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
@@ -16,6 +19,34 @@ _LABEL = "label"
 
 # The type of a field that has a length.
 _LENGTH_DELIMITED = 2
+
+
+def make_key(
+    file: source_files.SourceFile, split: str, config: "config_lib.XrayConfig"
+) -> str:
+    """Returns the key of the example of a file that is kept.
+
+    Names are unique within a given split; a file that leaves its own may meet
+    its name elsewhere, by `on_leak` or by `validation`. (Files of train only
+    ever leave together, for the validation that is carved out of it.)
+    """
+    moved = file.split not in (None, split_assignment.TRAIN, split) or (
+        file.split == split_assignment.VALIDATION
+        and config.validation == "carve"
+    )
+    return f"{file.split}/{file.filename}" if moved else file.filename
+
+
+def make_example(
+    examined_file: examine.ExaminedFile, png: bytes
+) -> dict[str, Any]:
+    """Returns the features of the example of a good file."""
+    return {
+        "image": png,
+        "label": examined_file.file.label,
+        "filename": examined_file.file.filename,
+        "patient": examined_file.patient.key,
+    }
 
 
 class Serializer:
@@ -41,7 +72,7 @@ class Serializer:
 
     def serialize(self, file: examine.ExaminedFile, png: bytes) -> bytes:
         """Returns the example of a good file and the PNG of its record."""
-        example = examine.make_example(file, png)
+        example = make_example(file, png)
         features: list[bytes] = []
         for name in self._order:
             value = example[name]

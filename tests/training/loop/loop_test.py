@@ -2,7 +2,6 @@
 
 import json
 import math
-import signal
 
 from PIL import Image
 import keras
@@ -194,59 +193,6 @@ def test_missing_class_in_validation_gives_null_and_a_warning(tmp_path):
     (record,) = loop_runs.read_metrics(tmp_path)
     assert record["val_auc"] is None
     assert record["auc"] is not None
-
-
-@pytest.mark.parametrize(
-    "signum, name",
-    [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")],
-)
-def test_signal_ends_after_the_step_and_leaves_a_usable_workdir(
-    signum, name, tmp_path, capsys
-):
-    def send(batch, logs):
-        if len(seen) == 1 and batch == 1:
-            signal.raise_signal(signum)
-
-    seen = []
-    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
-    result = loop_runs.run(
-        tmp_path,
-        epochs=9,
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_train_batch_end=send,
-                on_epoch_end=lambda epoch, logs: seen.append(epoch),
-            )
-        ],
-    )
-    after = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
-    assert result.signum == signum
-    assert before == after
-    # One epoch of four steps, and two steps of the second.
-    assert int(result.model.optimizer.iterations.numpy()) == 6
-    assert [r["epoch"] for r in loop_runs.read_metrics(tmp_path)] == [1]
-    info = json.loads((tmp_path / "model.json").read_text())
-    assert info["stopped_by"] == name and info["epochs"] == 1
-    saved = keras.models.load_model(tmp_path / "model.keras")
-    assert loop_runs.max_difference(saved, result.model) == 0
-    assert (tmp_path / "curves.png").exists()
-    assert f"Stopped by {name} after 1 epoch" in capsys.readouterr().out
-
-
-def test_signal_before_the_first_epoch_ends_leaves_a_model(tmp_path):
-    result = loop_runs.run(
-        tmp_path,
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda batch, logs: signal.raise_signal(
-                    signal.SIGTERM
-                )
-            )
-        ],
-    )
-    assert result.records == []
-    assert keras.models.load_model(tmp_path / "model.keras")
-    assert not (tmp_path / "curves.png").exists()
 
 
 def test_best_model_may_be_that_of_the_last_epoch(tmp_path, capsys):

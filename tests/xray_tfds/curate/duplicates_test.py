@@ -16,9 +16,9 @@ from scipy.sparse import csgraph
 
 from tests.helpers import image_trees
 from xray_tfds import parallel
-from xray_tfds import sample
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import perceptual_hash
+from xray_tfds.phantom import cohort
 
 FLAT = bytes(duplicates.SIGNATURE_SIZE)
 
@@ -26,7 +26,7 @@ FLAT = bytes(duplicates.SIGNATURE_SIZE)
 @pytest.fixture(scope="module")
 def films():
     """Synthetic films, some of them of one patient, uint8 grey."""
-    return [Image.fromarray(sample.draw(film)) for film in sample.plan(12)]
+    return [Image.fromarray(cohort.draw(film)) for film in cohort.plan(12)]
 
 
 def jpeg(image, quality):

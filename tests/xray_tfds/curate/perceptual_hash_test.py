@@ -10,9 +10,9 @@ from scipy import fft
 from scipy import stats
 
 from tests.helpers import image_trees
-from xray_tfds import sample
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import perceptual_hash
+from xray_tfds.phantom import cohort
 
 FLAT = bytes(duplicates.SIGNATURE_SIZE)
 
@@ -20,7 +20,7 @@ FLAT = bytes(duplicates.SIGNATURE_SIZE)
 @pytest.fixture(scope="module")
 def films():
     """Synthetic films, some of them of one patient, uint8 grey."""
-    return [Image.fromarray(sample.draw(film)) for film in sample.plan(24)]
+    return [Image.fromarray(cohort.draw(film)) for film in cohort.plan(24)]
 
 
 def hash_all(images):

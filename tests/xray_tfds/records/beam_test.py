@@ -149,7 +149,7 @@ def test_workers_that_die_or_do_the_same_twice_change_nothing(
 
 
 def test_what_earlier_records_hold_is_not_decoded_again(
-    trees, tmp_path, monkeypatch
+    trees, tmp_path, monkeypatch, decoded
 ):
     # The files are so new that otherwise each would be read to be known.
     monkeypatch.setattr(files_lib, "_is_settled", lambda stamp, now: True)
@@ -163,14 +163,7 @@ def test_what_earlier_records_hold_is_not_decoded_again(
     image_trees.write_images(images, ["normal/new.png"], seed=9)
     overwrite = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
     anew = _content(_build(images, tmp_path / "anew", {}, **overwrite))
-    decoded = []
-    decode = examine.decode
-
-    def note(data, config):
-        decoded.append(len(data))
-        return decode(data, config)
-
-    monkeypatch.setattr(examine, "decode", note)
+    decoded.clear()
     records = _build(images, tmp_path / "beam", {}, **overwrite, **_on_beam())
     assert 0 < len(decoded) < 10
     assert _content(records) == anew

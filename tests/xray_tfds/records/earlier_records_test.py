@@ -13,26 +13,11 @@ import pytest
 from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
-from xray_tfds.curate import examine
 from xray_tfds.records import findings_file
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
 
 _OPTIONS = {"image_size": (32, 24), "max_bad_fraction": 0.5}
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """The sizes of the contents that are decoded."""
-    sizes = []
-    decode = examine.decode
-
-    def note(data, config):
-        sizes.append(len(data))
-        return decode(data, config)
-
-    monkeypatch.setattr(examine, "decode", note)
-    return sizes
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ class _TheirSerializer:
         )
 
     def serialize(self, file, png):
-        example = _FEATURES.encode_example(examine.make_example(file, png))
+        example = _FEATURES.encode_example(examples.make_example(file, png))
         return self._serializer.serialize_example(example)
 
 
