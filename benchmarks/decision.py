@@ -23,6 +23,7 @@ from absl import app
 from absl import flags
 import numpy as np
 
+from disk import columns as columns_lib
 from xray_tfds import config as config_lib
 from xray_tfds import parallel
 from xray_tfds.curate import curation
@@ -115,9 +116,9 @@ def _make_findings(signatures, number, rng):
     texts = {"format": "JPEG", "mode": "L", "rule": "names of version 3"}
     for name in ("reason", "detail", "grey_part", *texts):
         values = [texts.get(name, "")] * number
-        columns.update(findings_lib.text_columns(name, values))
+        columns.update(columns_lib.text_columns(name, values))
     patients = (f"NORMAL-{index // 3:07}" for index in range(number))
-    columns.update(findings_lib.text_columns("patient", patients))
+    columns.update(columns_lib.text_columns("patient", patients))
     findings_lib.check(columns)
     return findings_lib.Findings(_Files(number), columns)
 

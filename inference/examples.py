@@ -17,6 +17,7 @@ from numpy import typing as npt
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from disk import example_columns
 from inference import records
 from inference import runs
 import pipeline
@@ -215,7 +216,9 @@ def open_source(
     return source
 
 
-def read_columns(source: data_source.DataSource) -> data_source.Columns:
+def read_columns(
+    source: data_source.DataSource,
+) -> example_columns.ExampleColumns:
     """Returns labels, names and patients of all examples of a split.
 
     Raises:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from disk import example_columns
 import pipeline
 from pipeline import data_source
 from xray_tfds import parallel
@@ -103,10 +104,12 @@ class FileSplit(data_source.RandomAccess):
             raise _no_classes()
         return self.labels
 
-    def read_columns(self) -> data_source.Columns:
+    def read_columns(self) -> example_columns.ExampleColumns:
         """As `DataSource.read_columns`; nobody knows the patients."""
         unknown = ("",) * self.num_examples
-        return data_source.Columns(self.read_labels(), self.filenames, unknown)
+        return example_columns.ExampleColumns(
+            self.read_labels(), self.filenames, unknown
+        )
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""

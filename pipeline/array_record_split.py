@@ -37,7 +37,7 @@ class ArrayRecordSplit(data_source.RandomAccess, streaming.RecordSplit):
     def read_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.read_labels`; reads them once."""
         if self._labels is None:
-            self._labels = self.parse_labels()
+            self._labels = self.all_labels()
         return self._labels
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:

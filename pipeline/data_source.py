@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 from typing import Any
-from typing import NamedTuple
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -12,21 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from disk import example_columns
 from pipeline import batching as batching_lib
-
-
-class Columns(NamedTuple):
-    """What is known of the examples of a split, but for their images.
-
-    Attributes:
-        labels: int64 `[num_examples]`.
-        filenames: Paths relative to the split's directory.
-        patients: Key of each example's patient.
-    """
-
-    labels: npt.NDArray[np.int64]
-    filenames: tuple[str, ...]
-    patients: tuple[str, ...]
 
 
 @runtime_checkable
@@ -110,13 +96,14 @@ class DataSource(Protocol):
     def count_labels(self) -> npt.NDArray[np.int64]:
         """Returns how many examples each class has, `[num_classes]`.
 
-        Reads all records if the labels are not in memory.
+        Reads all records if the labels are neither in memory nor beside them.
         """
 
-    def read_columns(self) -> Columns:
+    def read_columns(self) -> example_columns.ExampleColumns:
         """Returns all but the images, by the numbers of the examples.
 
-        Reads all records if they are not in memory, but decodes no image.
+        Reads all records if neither memory nor a file beside them has this, but
+        decodes no image.
         """
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:

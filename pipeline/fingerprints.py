@@ -18,9 +18,6 @@ import tensorflow_datasets as tfds
 if TYPE_CHECKING:
     from pipeline import data_source
 
-# Where `xray_tfds` keeps the digest of all files that its records were made of.
-_SOURCE_FINGERPRINT = "fingerprint"
-
 _BLOCK_BYTES = 2**20
 
 
@@ -55,6 +52,14 @@ def of_arrays(
     return digest.hexdigest()
 
 
+def of_source(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns the digest of all files that records were made of.
+
+    Empty but for records of `xray_tfds`, which keeps it with them.
+    """
+    return str((builder.info.metadata or {}).get("fingerprint", ""))
+
+
 def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
     """Returns the fingerprint of a prepared split, wherever its files are.
 
@@ -72,7 +77,7 @@ def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
     """
     info = builder.info
     split = info.splits[name]
-    content = (info.metadata or {}).get(_SOURCE_FINGERPRINT)
+    content = of_source(builder)
     described = [
         info.full_name,
         content or _digest_files(split.filepaths),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from disk import example_columns
 from pipeline import data_source
 from pipeline import fingerprints
 
@@ -119,9 +120,11 @@ class Split(data_source.RandomAccess):
         """As `DataSource.read_labels`."""
         return self.labels
 
-    def read_columns(self) -> data_source.Columns:
+    def read_columns(self) -> example_columns.ExampleColumns:
         """As `DataSource.read_columns`."""
-        return data_source.Columns(self.labels, self.filenames, self.patients)
+        return example_columns.ExampleColumns(
+            self.labels, self.filenames, self.patients
+        )
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""

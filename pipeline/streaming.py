@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator
+import logging
 from typing import Any
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pipeline import data_source
+from disk import example_columns
 from pipeline import fingerprints
 from pipeline import records
 
@@ -63,8 +64,10 @@ class RecordSplit(abc.ABC):
         """As `DataSource.check_records`."""
         records.check_shards(self._builder, self.name, read=True)
 
-    def read_columns(self) -> data_source.Columns:
+    def read_columns(self) -> example_columns.ExampleColumns:
         """As `DataSource.read_columns`."""
+        if (kept := self._read_kept()) is not None:
+            return kept
         labels: list[npt.NDArray[np.int64]] = []
         filenames: list[str] = []
         patients: list[str] = []
@@ -72,7 +75,7 @@ class RecordSplit(abc.ABC):
             labels.append(_parse(serialized, "label", tf.int64))
             filenames += self.texts("filename", index, serialized)
             patients += self.texts("patient", index, serialized)
-        return data_source.Columns(
+        return example_columns.ExampleColumns(
             np.concatenate(labels), tuple(filenames), tuple(patients)
         )
 
@@ -80,14 +83,40 @@ class RecordSplit(abc.ABC):
     def read_in_order(self) -> Iterator[Part]:
         """Yields numbers and records of all examples, in parts."""
 
-    def parse_labels(self) -> npt.NDArray[np.int64]:
-        """Reads all records for their labels, `[num_examples]`."""
+    def all_labels(self) -> npt.NDArray[np.int64]:
+        """Returns the labels of all examples, `[num_examples]`.
+
+        Reads all records where no file beside them has them.
+        """
+        if (kept := self._read_kept()) is not None:
+            return kept.labels
         return np.concatenate(
             [
                 _parse(serialized, "label", tf.int64)
                 for _, serialized in self.read_in_order()
             ]
         )
+
+    def _read_kept(self) -> example_columns.ExampleColumns | None:
+        """Returns what `xray_tfds` keeps beside the records, or None.
+
+        Its fingerprint and the sizes of the shards tell whether it is theirs.
+        """
+        fingerprint = fingerprints.of_source(self._builder)
+        path = example_columns.path_of(self._builder.data_path, self.name)
+        if not fingerprint or not path.exists():
+            return None
+        try:
+            return example_columns.read(
+                path,
+                fingerprint=fingerprint,
+                shard_lengths=self._builder.info.splits[
+                    self.name
+                ].shard_lengths,
+            )
+        except (OSError, ValueError) as error:
+            logging.warning("%s: all records are read instead.", error)
+            return None
 
     def texts(
         self,

@@ -109,7 +109,7 @@ class TFRecordSplit(streaming.RecordSplit):
 
     def count_labels(self) -> npt.NDArray[np.int64]:
         """As `DataSource.count_labels`."""
-        return np.bincount(self.parse_labels(), minlength=len(self.class_names))
+        return np.bincount(self.all_labels(), minlength=len(self.class_names))
 
     def filenames_of(self, index: tf.Tensor, payload: Any) -> tuple[str, ...]:
         """As `DataSource.filenames_of`."""

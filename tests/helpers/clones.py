@@ -107,7 +107,7 @@ class Clone:
             input=text,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1800,  # As that of `programs`.
         )
         assert (
             result.returncode == 0

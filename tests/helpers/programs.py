@@ -34,7 +34,7 @@ def run(*arguments, cwd=processes.ROOT, check=True, **variables):
         check=check,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,  # Of a hang: a busy machine takes ten times as long.
     )
 
 

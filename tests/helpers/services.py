@@ -92,7 +92,7 @@ class Service:
     def ask(self, method, path, body=None, headers=None):
         """Returns status, headers and body of an answer."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=30
+            "127.0.0.1", self.port, timeout=300
         )
         try:
             connection.request(method, path, body, headers or {})

@@ -1,5 +1,7 @@
 """Splits larger than the memory budget, read from their files as needed."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -151,6 +153,68 @@ def test_any_split_counts_its_labels(builder, budget):
     assert source.count_labels().tolist() == [23, 18]
     labels = pipeline.load_split(builder, "train").labels
     assert np.bincount(labels).tolist() == [23, 18]
+
+
+def _open(builder, split="train"):
+    return loading.open_split(builder, split, memory_budget_bytes=1)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_labels_and_names_are_read_beside_the_records(
+    split, builder, monkeypatch
+):
+    # ArrayRecord has no dataset of TFDS: its data source says as much.
+    if builder.info.file_format == tfds.core.FileFormat.TFRECORD:
+        records = list(builder.as_dataset(split=split).as_numpy_iterator())
+    else:
+        records = list(builder.as_data_source(split=split))
+    source = _open(builder, split)
+    from_records = source.read_columns()
+    monkeypatch.setattr(type(source), "read_in_order", None)
+    columns = source.read_columns()
+    labels = [record["label"] for record in records]
+    np.testing.assert_array_equal(columns.labels, labels)
+    np.testing.assert_array_equal(source.all_labels(), labels)
+    for name in ("filename", "patient"):
+        texts = [record[name].decode() for record in records]
+        assert list(getattr(columns, f"{name}s")) == texts
+        assert list(getattr(from_records, f"{name}s")) == texts
+
+
+def _remove(path):
+    path.unlink()
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _replace(path):
+    """Puts the columns of another split there, whose shards differ."""
+    path.write_bytes(path.with_name("columns-validation.npz").read_bytes())
+
+
+@pytest.mark.parametrize("change", [_remove, _truncate, _flip, _replace])
+def test_records_are_read_where_no_columns_are_theirs(
+    change, builder, tmp_path, caplog
+):
+    directory = tmp_path / "records"
+    shutil.copytree(builder.data_dir, directory)
+    source = _open(tfds.builder_from_directory(directory))
+    expected = source.read_columns()
+    change(directory / "build_report" / "columns-train.npz")
+    source = _open(tfds.builder_from_directory(directory))
+    columns = source.read_columns()
+    np.testing.assert_array_equal(columns.labels, expected.labels)
+    for name in ("filenames", "patients"):
+        assert list(getattr(columns, name)) == list(getattr(expected, name))
+    assert ("is damaged" in caplog.text) == (change in (_truncate, _flip))
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])

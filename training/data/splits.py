@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import os
+import pathlib
 from typing import Any
 
 import tensorflow as tf
@@ -89,13 +90,7 @@ def load_splits(
         return data
     if isinstance(data, (str, os.PathLike)):
         data = tfds.builder_from_directory(data)
-    if not data.info.splits:
-        raise ValueError(
-            f"No records of {data.info.full_name} are in {data.data_dir}. Add "
-            "--data_dir=DIR (`data_dir`) with the directory that they were "
-            "built in, or build them from a folder: --images_dir=DIR "
-            "(`images_dir`) in the place of --dataset."
-        )
+    check_prepared(data)
     for split in ("train", "validation"):
         if split not in data.info.splits:
             found = ", ".join(data.info.splits) or "none"
@@ -119,6 +114,27 @@ def load_splits(
     )
 
 
+def check_prepared(data: tfds.core.DatasetBuilder) -> None:
+    """Raises ValueError unless there are records; names others of the place."""
+    if data.info.splits:
+        return
+    root = pathlib.Path(data.data_dir_root)
+    others = sorted(
+        path.parent.parent.relative_to(root).as_posix()
+        for path in root.glob(f"{data.name}/*/*/dataset_info.json")
+    )
+    remedy = (
+        f"Those that are there: --dataset={' or --dataset='.join(others)}."
+        if others
+        else "Add --data_dir=DIR (`data_dir`) with the directory that they "
+        "were built in, or build them from a folder: --images_dir=DIR "
+        "(`images_dir`) in the place of --dataset."
+    )
+    raise ValueError(
+        f"No records of {data.info.full_name} are in {data.data_dir}. {remedy}"
+    )
+
+
 def check_options(
     data: tfds.core.DatasetBuilder, options: dict[str, Any]
 ) -> None:
@@ -129,9 +145,10 @@ def check_options(
         options: Options of the images by name, as `image_options` gives them.
 
     Raises:
-        ValueError: If an option differs from what the images were prepared
-            with.
+        ValueError: If there are no images, or an option differs from what they
+            were prepared with.
     """
+    check_prepared(data)
     metadata = data.info.metadata or {}
     for name, value in options.items():
         prepared = metadata.get(name, value)

@@ -6,7 +6,6 @@ neither. Columns are also what is kept on disk (`records.findings_file`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -15,6 +14,7 @@ from typing import overload
 
 import numpy as np
 
+from disk import columns as columns_lib
 from xray_tfds.curate import equal_rows
 from xray_tfds.curate import examine
 from xray_tfds.curate import perceptual_hash
@@ -40,9 +40,6 @@ _DIGESTS = {
 }
 _TEXTS = ("reason", "detail", "format", "mode", "grey_part", "patient", "rule")
 
-# Two columns for each of them: where the values end, and their characters.
-_ENDS, _CHARACTERS = "_ends", "_characters"
-
 _NO_STAMP = (-1, -1, -1)
 
 
@@ -61,7 +58,9 @@ class Findings(Sequence[examine.ExaminedFile]):
         """Takes what `to_columns` returned for these files."""
         self.files = files
         self.columns = columns
-        self._texts = {name: texts_of(columns, name) for name in _TEXTS}
+        self._texts = {
+            name: columns_lib.texts_of(columns, name) for name in _TEXTS
+        }
 
     @classmethod
     def of(cls, examined: Sequence[examine.ExaminedFile]) -> Findings:
@@ -108,7 +107,7 @@ class Findings(Sequence[examine.ExaminedFile]):
 
         As `examine.compare_pixels`, where all pixel digests are known.
         """
-        reasons = np.diff(self.columns["reason" + _ENDS], prepend=0)
+        reasons = np.diff(self.columns["reason" + columns_lib.ENDS], prepend=0)
         good = np.flatnonzero(reasons == 0)
         rows = equal_rows.hash_rows(self.columns["signature"], good)
         firsts = good[equal_rows.first_equal(rows)]
@@ -121,7 +120,7 @@ class Findings(Sequence[examine.ExaminedFile]):
             self.files, {**self.columns, "pixel_digest": pixel_digests}
         )
 
-    def text(self, name: str) -> Texts:
+    def text(self, name: str) -> columns_lib.Texts:
         """Returns a column of strings."""
         return self._texts[name]
 
@@ -153,38 +152,6 @@ class Chosen(Sequence[examine.ExaminedFile]):
         return self._examined[self._indices[index]]
 
 
-class Texts(Sequence[str]):
-    """Strings, end to end."""
-
-    def __init__(self, ends: np.ndarray, characters: np.ndarray) -> None:
-        """Takes int64 `[n]` and the uint8 of the UTF-8 of all of them."""
-        self._ends = ends
-        self._characters = characters
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def __getitem__(self, index):
-        start = self._ends[index - 1] if index else 0
-        data = self._characters[start : self._ends[index]].tobytes()
-        # A name may hold what is no UTF-8.
-        return data.decode("utf-8", "surrogatepass")
-
-
-def texts_of(columns: Columns, name: str) -> Texts:
-    """Returns the strings of a column."""
-    return Texts(columns[name + _ENDS], columns[name + _CHARACTERS])
-
-
-def text_columns(name: str, texts: Iterable[str]) -> dict[str, np.ndarray]:
-    """Returns the two columns of strings."""
-    data = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return {
-        name + _ENDS: np.cumsum([len(each) for each in data], dtype=np.int64),
-        name + _CHARACTERS: np.frombuffer(b"".join(data), np.uint8),
-    }
-
-
 def to_columns(examined: Sequence[examine.ExaminedFile]) -> Columns:
     """Returns the columns of files."""
     columns: dict[str, np.ndarray] = {
@@ -203,7 +170,7 @@ def to_columns(examined: Sequence[examine.ExaminedFile]) -> Columns:
     ).reshape(-1, len(_NO_STAMP))
     for name in _TEXTS:
         texts = (_text(each, name) for each in examined)
-        columns.update(text_columns(name, texts))
+        columns.update(columns_lib.text_columns(name, texts))
     return columns
 
 
@@ -211,12 +178,14 @@ def take(columns: Columns, chosen: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the columns of some files, by bool `[n]`."""
     taken = {}
     for name, column in columns.items():
-        if name.endswith(_ENDS):
+        if name.endswith(columns_lib.ENDS):
             lengths = np.diff(column, prepend=0)
-            characters = name.removesuffix(_ENDS) + _CHARACTERS
+            characters = (
+                name.removesuffix(columns_lib.ENDS) + columns_lib.CHARACTERS
+            )
             taken[name] = np.cumsum(lengths[chosen])
             taken[characters] = columns[characters][np.repeat(chosen, lengths)]
-        elif not name.endswith(_CHARACTERS):
+        elif not name.endswith(columns_lib.CHARACTERS):
             taken[name] = column[chosen]
     return taken
 
@@ -226,7 +195,7 @@ def concatenate(parts: Sequence[dict[str, np.ndarray]]) -> Columns:
     columns = {}
     for name in list(parts[0]):
         arrays = [part.pop(name) for part in parts]
-        if name.endswith(_ENDS):
+        if name.endswith(columns_lib.ENDS):
             arrays = [np.diff(ends, prepend=0) for ends in arrays]
             columns[name] = np.cumsum(np.concatenate(arrays))
         else:
@@ -248,18 +217,12 @@ def check(columns: Columns) -> int:
     sizes = {**_DIGESTS, "signature": perceptual_hash.SIGNATURE_SIZE}
     expected.update({name: (np.uint8, (n,)) for name, n in sizes.items()})
     expected["stamp"] = (np.int64, (len(_NO_STAMP),))
-    expected.update({name + _ENDS: (np.int64, ()) for name in _TEXTS})
     for name, (dtype, shape) in expected.items():
         column = columns[name]
         if column.dtype != dtype or column.shape != (number, *shape):
             raise ValueError(f"column {name}")
     for name in _TEXTS:
-        ends, characters = columns[name + _ENDS], columns[name + _CHARACTERS]
-        lengths = np.diff(ends, prepend=0)
-        if characters.dtype != np.uint8 or characters.ndim != 1:
-            raise ValueError(f"column {name}")
-        if (lengths < 0).any() or lengths.sum() != len(characters):
-            raise ValueError(f"column {name}")
+        columns_lib.check_texts(columns, name, number)
     return number
 
 

@@ -2,29 +2,24 @@
 
 `build_report/findings.npz` has the columns of `curate.findings` for every file
 of the source that could be read. The next build of the folder takes from there
-what it would otherwise have to decode. Arrays hold data and no code, and zip
-has a checksum for each.
+what it would otherwise have to decode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 import functools
 import hashlib
 import importlib.metadata
-import io
-import json
 import pathlib
 from typing import Any
 from typing import TYPE_CHECKING
-import zipfile
-import zlib
 
 from PIL import features
 from etils import epath
 import numpy as np
 
+from disk import columns as columns_lib
 from xray_tfds import version
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
@@ -39,8 +34,6 @@ FILE = "findings.npz"
 # To be raised when the columns change.
 _FORMAT = 1
 
-_HEADER = "header"
-
 # Distributions that decode, where they are installed, and the libraries within
 # Pillow. Not zlib, all versions of which inflate alike: which of them a process
 # has depends on what it has imported first.
@@ -49,12 +42,6 @@ _DECODERS = (
     *("pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"),
 )
 _CODECS = ("jpg", "jpg_2000", "libtiff")
-
-# What `unpack`, and looking for what should be there, raise of a damaged file.
-DAMAGE = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError),
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-)
 
 
 def write(
@@ -80,27 +67,7 @@ def write(
     # When a file was written is for the index of digests to know.
     columns["stamp"] = np.full_like(columns["stamp"], -1)
     header = {**identity(config), "hash_key": hash_key}
-    (folder / FILE).write_bytes(pack(header, columns))
-
-
-def pack(header: Mapping[str, Any], columns: findings_lib.Columns) -> bytes:
-    """Returns a file of columns, with a header of what JSON can hold."""
-    text = json.dumps(header).encode()
-    arrays: dict[str, Any] = {_HEADER: np.frombuffer(text, np.uint8), **columns}
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Returns header and columns of a file.
-
-    Raises:
-        DAMAGE: If it is none, or was changed.
-    """
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        columns = {name: file[name] for name in file.files}
-    return json.loads(columns.pop(_HEADER).tobytes()), columns
+    (folder / FILE).write_bytes(columns_lib.pack(header, columns))
 
 
 def read(
@@ -117,13 +84,13 @@ def read(
     if not path.exists():
         return None
     try:
-        header, columns = unpack(path.read_bytes())
+        header, columns = columns_lib.unpack(path.read_bytes())
         hash_key = str(header.pop("hash_key"))
         if header == identity(config):
             findings_lib.check(columns)
             return columns, hash_key
         why = "was made by other versions or options"
-    except DAMAGE:
+    except columns_lib.DAMAGE:
         why = "is damaged"
     print(f"{path} {why}: all files are decoded anew.")
     return None

@@ -14,12 +14,15 @@ from typing import NamedTuple
 from typing import Optional
 from typing import TYPE_CHECKING
 
+from etils import epath
+import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import hashing
 from tensorflow_datasets.core import naming
 from tensorflow_datasets.core import writer as writer_lib
 from tensorflow_datasets.core.utils import shard_utils
 
+from disk import example_columns
 from xray_tfds import parallel
 from xray_tfds.records import beam
 
@@ -68,6 +71,7 @@ def write(
         )
         infos.append(info)
         shards += shards_of_split
+        _write_columns(info, shards_of_split, examination)
 
     if beam_options is not None:
         beam.write_shards(
@@ -95,6 +99,30 @@ def write(
     ):
         pass
     return infos
+
+
+def _write_columns(info, shards, examination):
+    """Writes labels, names and patients of a split beside its shards."""
+    number_of = {
+        name: label for label, name in enumerate(examination.config.class_names)
+    }
+    files = [
+        examination.files[index]
+        for shard in shards
+        for _, index in shard.examples
+    ]
+    example_columns.write(
+        example_columns.path_of(
+            epath.Path(info.filename_template.data_dir), info.name
+        ),
+        example_columns.ExampleColumns(
+            np.array([number_of[each.file.label] for each in files], np.int64),
+            [each.file.filename for each in files],
+            [each.patient.key for each in files],
+        ),
+        fingerprint=examination.source.fingerprint,
+        shard_lengths=info.shard_lengths,
+    )
 
 
 def _plan(split, examples, examination, template, download_config):

@@ -28,6 +28,7 @@ from etils import epath
 from google.protobuf import message
 import numpy as np
 
+from disk import columns as columns_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import earlier_records
@@ -182,7 +183,7 @@ def read_findings(
         same = header == (identity := findings_file.identity(config))
         if same and lengths.shape != (findings_lib.check(columns),):
             raise ValueError(_LENGTHS)
-    except findings_file.DAMAGE as error:
+    except columns_lib.DAMAGE as error:
         raise _changed(path) from error
     if not same:
         raise errors.SourceError(
@@ -261,14 +262,14 @@ def new_name(path: epath.Path) -> epath.Path:
 
 def _write(path, header, columns):
     new = new_name(path)
-    new.write_bytes(findings_file.pack(header, columns))
+    new.write_bytes(columns_lib.pack(header, columns))
     new.replace(path)
 
 
 def _read(path):
     try:
-        return findings_file.unpack(path.read_bytes())
-    except findings_file.DAMAGE as error:
+        return columns_lib.unpack(path.read_bytes())
+    except columns_lib.DAMAGE as error:
         raise _changed(path) from error
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 import pipeline
 from tests.helpers import loop_runs
 from training.data import splits as splits_lib
+import xray_tfds
 
 # Far less than the decoded images: they are read as needed.
 _STREAMED = {"memory_budget_gb": 1e-6}
@@ -56,3 +57,14 @@ def test_other_errors_of_tensorflow_pass_as_they_are(records):
     with pytest.raises(tf.errors.ResourceExhaustedError):
         with splits.naming_damage():
             raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+
+def test_records_of_other_options_are_named(tmp_path):
+    config = xray_tfds.XrayConfig(image_size=(32, 24))
+    other = tmp_path / "xray_tfds" / config.name / "1.0.0"
+    other.mkdir(parents=True)
+    (other / "dataset_info.json").write_text("{}")
+    builder = xray_tfds.Builder(data_dir=tmp_path)
+    with pytest.raises(ValueError, match="No records of") as caught:
+        splits_lib.check_options(builder, {"image_size": (32, 24)})
+    assert f"--dataset=xray_tfds/{config.name}." in str(caught.value)

@@ -80,7 +80,8 @@ def test_shards_are_those_of_tfds(options, file_format, tmp_path):
     if file_format == "array_record":
         pytest.importorskip("array_record")
     serializer = examples.Serializer(_CONFIG)
-    stored = [serializer.serialize(*film) for film in _films(200, 2000)]
+    films = list(_films(200, 2000))
+    stored = [serializer.serialize(*film) for film in films]
     splits = {
         "train": [(f"{index}.png", index) for index in range(150)],
         "test": [(f"{index}.png", index) for index in range(150, 200)],
@@ -100,6 +101,9 @@ def test_shards_are_those_of_tfds(options, file_format, tmp_path):
     examination = types.SimpleNamespace(
         place_of=lambda index: spool.Slot(0, len(stored[index])),
         example_of=lambda index: stored[index],
+        files=[file for file, _ in films],
+        config=_CONFIG,
+        source=types.SimpleNamespace(fingerprint="of the source"),
     )
     infos = shards.write(splits, examination, template_of, config, writer)
     for (split, kept), info in zip(splits.items(), infos):
@@ -117,7 +121,7 @@ def test_shards_are_those_of_tfds(options, file_format, tmp_path):
             theirs.write(key, stored[index])
         assert (info.shard_lengths, info.num_bytes) == theirs.finalize()
     one, other = (
-        {path.name: path.read_bytes() for path in (tmp_path / who).iterdir()}
+        {path.name: path.read_bytes() for path in (tmp_path / who).glob("*.*")}
         for who in ("ours", "theirs")
     )
     assert one == other and len(one) > 1
