@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 import types
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -111,7 +112,7 @@ def _prepare(number, file_format):
     films = _Films(number + _NUM_VALIDATION)
     serializer = examples.Serializer(_CONFIG)
     size = len(serializer.serialize(films[0], films.png(0)))
-    examination = types.SimpleNamespace(
+    examination: Any = types.SimpleNamespace(
         place_of=lambda index: spool.Slot(0, size),
         example_of=lambda index: serializer.serialize(
             films[index], films.png(index)
@@ -223,7 +224,8 @@ def _print_rates(file_format, builder):
         name: iter(make(shuffle=shuffle).repeat())
         for name, shuffle in orders.items()
     }
-    waits, rates = {}, {name: [] for name in orders}
+    waits: dict[str, float] = {}
+    rates: dict[str, list[float]] = {name: [] for name in orders}
     for name, iterator in batches.items():
         start = time.perf_counter()
         next(iterator)

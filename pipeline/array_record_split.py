@@ -23,7 +23,7 @@ class ArrayRecordSplit(data_source.RandomAccess, streaming.RecordSplit):
     def __init__(self, builder: tfds.core.DatasetBuilder, name: str) -> None:
         """Opens the files of a split."""
         super().__init__(builder, name)
-        self._source = records.array_record_source(builder, name)
+        self._records = records.ArrayRecords(builder, name)
         self._labels: npt.NDArray[np.int64] | None = None
 
     def fetch(
@@ -31,7 +31,7 @@ class ArrayRecordSplit(data_source.RandomAccess, streaming.RecordSplit):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `DataSource.fetch`; reads the records."""
         del payload
-        serialized = tf.numpy_function(self._read, [index], tf.string)
+        serialized = tf.numpy_function(self._records.read, [index], tf.string)
         return self.decode(tf.ensure_shape(serialized, index.shape))
 
     def read_labels(self) -> npt.NDArray[np.int64]:
@@ -44,14 +44,11 @@ class ArrayRecordSplit(data_source.RandomAccess, streaming.RecordSplit):
         """As `DataSource.filenames_of`."""
         del payload
         numbers = index.numpy()
-        return self.texts("filename", numbers, self._read(numbers))
+        return self.texts("filename", numbers, self._records.read(numbers))
 
     def read_in_order(self) -> Iterator[streaming.Part]:
         """As `RecordSplit.read_in_order`."""
         for start in range(0, self.num_examples, streaming.READ_AT_ONCE):
             stop = min(start + streaming.READ_AT_ONCE, self.num_examples)
             index = np.arange(start, stop)
-            yield index, self._read(index)
-
-    def _read(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
-        return np.array(self._source.__getitems__(index.tolist()), object)
+            yield index, self._records.read(index)

@@ -164,13 +164,12 @@ def _examples(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:
             read_config=tfds.ReadConfig(try_autocache=False),
         )
     # TFDS reads this format in Python only.
-    source = records.array_record_source(builder, split)
-
-    def read(index: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
-        return np.array(source.__getitems__(index.tolist()), object)
-
-    ds = tf.data.Dataset.range(len(source)).batch(_READ_BATCH_SIZE)
-    ds = ds.map(lambda index: tf.numpy_function(read, [index], tf.string))
+    source = records.ArrayRecords(builder, split)
+    num_examples = builder.info.splits[split].num_examples
+    ds = tf.data.Dataset.range(num_examples).batch(_READ_BATCH_SIZE)
+    ds = ds.map(
+        lambda index: tf.numpy_function(source.read, [index], tf.string)
+    )
     return ds.unbatch().map(
         builder.info.features.deserialize_example,
         num_parallel_calls=tf.data.AUTOTUNE,

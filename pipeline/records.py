@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Sequence
 import os
 from typing import Any
-from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 
-class SerializedExamples(Protocol):
-    """Serialized examples by number, as TFDS's data sources give them."""
+class ArrayRecords:
+    """Serialized examples of an ArrayRecord split, by number, to any thread.
 
-    def __len__(self) -> int:
-        """How many there are."""
+    TFDS's data source starts threads for each batch it is asked for, which
+    takes four times as long as the reading (`benchmarks/million.py`). Batches
+    are fetched by the threads of tf.data.
+    """
 
-    def __getitems__(self, index: Sequence[int]) -> list[bytes]:
-        """Returns the examples of the given numbers."""
+    def __init__(self, builder: tfds.core.DatasetBuilder, split: str) -> None:
+        """Opens the files of a split; `check_shards` comes first."""
+        info = builder.info.splits[split]
+        self._readers = [
+            _open_array_record(os.fspath(path)) for path in info.filepaths
+        ]
+        self._ends = np.cumsum(info.shard_lengths)
+
+    def read(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+        """Returns the examples of the given numbers, `[n]` of bytes."""
+        found = np.empty(len(index), object)
+        shards = np.searchsorted(self._ends, index, side="right")
+        for shard in np.unique(shards):
+            places = np.flatnonzero(shards == shard)
+            start = self._ends[shard - 1] if shard else 0
+            numbers = (index[places] - start).tolist()
+            found[places] = self._readers[shard].read(numbers)
+        return found
 
 
 def as_builder(
@@ -36,19 +53,6 @@ def is_array_record(builder: tfds.core.DatasetBuilder) -> bool:
     """Whether the records of a prepared builder give random access."""
     file_format = tfds.core.FileFormat.ARRAY_RECORD
     return bool(builder.info.file_format == file_format)
-
-
-def array_record_source(
-    builder: tfds.core.DatasetBuilder, split: str
-) -> SerializedExamples:
-    """Returns the serialized examples of an ArrayRecord split, by number.
-
-    It takes its length from the promise: `check_shards` comes first.
-    """
-    source: SerializedExamples = builder.as_data_source(
-        split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-    )
-    return source
 
 
 def decoded_bytes(builder: tfds.core.DatasetBuilder, split: str) -> int:
@@ -154,4 +158,7 @@ def _open_array_record(path: str) -> Any:
             "data set again with --file_format=tfrecord --overwrite. "
             f"Received: {path}"
         ) from error
-    return array_record_module.ArrayRecordReader(path)
+    # Nothing is read ahead of an example: the next is another's.
+    return array_record_module.ArrayRecordReader(
+        path, "readahead_buffer_size:0"
+    )
