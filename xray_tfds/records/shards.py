@@ -103,22 +103,22 @@ def write(
 
 def _write_columns(info, shards, examination):
     """Writes labels, names and patients of a split beside its shards."""
-    number_of = {
+    label_of = {
         name: label for label, name in enumerate(examination.config.class_names)
     }
-    files = [
-        examination.files[index]
-        for shard in shards
-        for _, index in shard.examples
-    ]
+    labels, filenames, patients = [], [], []
+    for shard in shards:
+        for _, index in shard.examples:
+            each = examination.files[index]  # On Beam it is made anew.
+            labels.append(label_of[each.file.label])
+            filenames.append(each.file.filename)
+            patients.append(each.patient.key)
     example_columns.write(
         example_columns.path_of(
             epath.Path(info.filename_template.data_dir), info.name
         ),
         example_columns.ExampleColumns(
-            np.array([number_of[each.file.label] for each in files], np.int64),
-            [each.file.filename for each in files],
-            [each.patient.key for each in files],
+            np.array(labels, np.int64), filenames, patients
         ),
         fingerprint=examination.source.fingerprint,
         shard_lengths=info.shard_lengths,

@@ -1,0 +1,111 @@
+"""How a build, the next and one of a hundred films more grow with the films.
+
+    python benchmarks/growth.py --images_dir=DIR [--num_films=1000,10000,100000]
+
+Makes folders of films, means of two of DIR at 128x128 pixels, three of a
+patient, and prepares each of them in processes of its own: at first; again,
+with nothing changed; and with 100 films more. Prints seconds by the clock and
+of cores, and the highest resident memory. Each process imports TensorFlow,
+which the row of the fewest films shows.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from PIL import Image
+from absl import app
+from absl import flags
+import numpy as np
+
+_IMAGES_DIR = flags.DEFINE_string(
+    "images_dir", None, "Folder of films.", required=True
+)
+_NUM_FILMS = flags.DEFINE_list(
+    "num_films", ["1000", "10000", "100000"], "How many films are built."
+)
+
+_LABELS = ("normal", "pneumonia")
+_SIZE = (128, 128)
+_MAX_READ = 500
+_NUM_ADDED = 100
+_ROOT = pathlib.Path(__file__).parents[1]
+_PREPARE = (
+    "import sys, xray_tfds; "
+    f"xray_tfds.prepare(sys.argv[1], sys.argv[2], image_size={_SIZE})"
+)
+
+
+def _read_films():
+    """Returns uint8 `[num_films, height, width]` of a folder."""
+    suffixes = (".jpeg", ".jpg", ".png")
+    paths = [
+        path
+        for path in sorted(pathlib.Path(_IMAGES_DIR.value).rglob("*"))
+        if path.suffix.lower() in suffixes
+    ]
+    films = []
+    for path in paths[:: max(1, len(paths) // _MAX_READ)]:
+        with Image.open(path) as film:
+            films.append(np.asarray(film.convert("L").resize(_SIZE)))
+    return np.stack(films)
+
+
+def _write_films(root, films, numbers):
+    """Writes the made-up films of the given numbers."""
+    for number in numbers:
+        rng = np.random.default_rng(number)
+        one, other = films[rng.integers(len(films), size=2)]
+        share = rng.uniform(0.3, 0.7)
+        mean = share * one + (1 - share) * other
+        folder = root / _LABELS[number // 3 % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"person{number // 3}_bacteria_{number}.jpeg"
+        Image.fromarray(np.rint(mean).astype(np.uint8)).save(folder / name)
+
+
+def _prepare(root, data_dir):
+    """Returns seconds, those of cores, and MiB, of a process that prepares."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PREPARE, str(root), str(data_dir)],
+        cwd=_ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"`prepare` ended with status {process.returncode}")
+    cores = usage.ru_utime + usage.ru_stime
+    return time.perf_counter() - start, cores, usage.ru_maxrss / 1024
+
+
+def main(argv):
+    del argv  # Unused.
+    films = _read_films()
+    print(
+        "| films | built, s (of cores) | memory, MiB | again |"
+        f" {_NUM_ADDED} films more |\n|---|---|---|---|---|"
+    )
+    for number in map(int, _NUM_FILMS.value):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory, "films")
+            data_dir = pathlib.Path(directory, "records")
+            _write_films(root, films, range(number))
+            built, again = (_prepare(root, data_dir) for _ in range(2))
+            _write_films(root, films, range(number, number + _NUM_ADDED))
+            added = _prepare(root, data_dir)
+        cells = [f"{s:.1f} ({cores:.1f})" for s, cores, _ in (built, again)]
+        print(
+            f"| {number:,} | {cells[0]} | {built[2]:,.0f} | {cells[1]} |"
+            f" {added[0]:.1f} ({added[1]:.1f}) |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    app.run(main)
