@@ -40,6 +40,7 @@ class Taps(NamedTuple):
             float, broadcasting against an image batch.
         inside: Empty, or one bool array broadcasting against an image batch:
             False where `cval` belongs.
+        numbers: Empty, or which of `pixels` are the batch, int64 `[batch]`.
     """
 
     layout: Layout
@@ -48,6 +49,7 @@ class Taps(NamedTuple):
     top_left: tuple[tf.Tensor, ...] = ()
     weights: tuple[tf.Tensor, ...] = ()
     inside: tuple[tf.Tensor, ...] = ()
+    numbers: tuple[tf.Tensor, ...] = ()
 
     @property
     def is_byte(self) -> bool:
@@ -82,6 +84,8 @@ def blend(
     """
     images, weights, inside = taps.pixels, taps.weights, taps.inside
     top_left = taps.top_left
+    for numbers in taps.numbers:
+        images = tf.gather(images, numbers)
     if taps.coordinates:
         rows, cols = taps.coordinates
         top_left, weights, inside = _locate(rows, cols, fill_mode, order)
