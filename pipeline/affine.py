@@ -22,6 +22,11 @@ _SHIFTS = ("tx", "ty")
 _FLIPS = ("flip_horizontal", "flip_vertical")
 
 
+def is_identity(params: params_lib.Params) -> bool:
+    """Whether all pixels are known to stay where they are."""
+    return not _any_on(params, _LINEAR + _SHIFTS + _FLIPS)
+
+
 def fetch(
     images: tf.Tensor,
     params: params_lib.Params,

@@ -90,10 +90,12 @@ def standardize(
     Returns:
         float32, the shape of `image`.
     """
-    return _on_batch(
-        lambda images: intensity.apply_standardize(images, config, statistics),
-        image,
-    )
+
+    def normalize(images: tf.Tensor) -> tf.Tensor:
+        images = intensity.normalize(images, config, statistics)
+        return intensity.whiten(images, config, statistics)
+
+    return _on_batch(normalize, image)
 
 
 @xla.without_autograph
@@ -115,7 +117,9 @@ def augment_features(
         features: Dictionary with `params`, as for `apply_transform` and within
             the ranges of `config`, and either `image`, uint8 or float `[batch,
             height, width, channels]`, channels last whatever `config` says, or
-            `index`, int64 `[batch]`.
+            `index`, int64 `[batch]`. If nothing moves, `extremes` may be
+            what `intensity.column_extremes` finds in these images, which a
+            channel shift else looks for.
         config: `AugmentConfig`.
         statistics: `Statistics` of the data set, for the featurewise steps.
         images: `[num_examples, height, width, channels]`, which `index` is
@@ -126,40 +130,63 @@ def augment_features(
     Returns:
         Images of type `config.dtype`, in the data format of `config`.
     """
-    if "index" in features:
-        batch = tf.gather(images, features["index"])
-    else:
-        batch = features["image"]
-    batch = _augment_batch(
-        batch, features["params"], config, statistics, jit_compile
-    )
+    taps = _fetch(features, images, config, jit_compile)
+    batch = _finish_batch(taps, features, config, statistics, jit_compile)
+    batch = intensity.whiten(batch, config, statistics)
     return tf.cast(batch, config.dtype)
 
 
-def _augment_batch(
-    images: tf.Tensor,
-    params: params_lib.Params,
+def _fetch(
+    features: Mapping[str, Any],
+    images: tf.Tensor | tf.Variable | None,
+    config: config_lib.AugmentConfig,
+    jit_compile: bool,
+) -> interpolation.Taps:
+    """Fetches the pixels of a batch."""
+    params = features["params"]
+    if "index" not in features:
+        batch = features["image"]
+    elif affine.is_identity(params) and intensity.is_pointwise(
+        config, params, "extremes" in features
+    ):
+        # XLA looks images up in the kernel that finishes them.
+        return interpolation.Taps(
+            "pixel",
+            tf.convert_to_tensor(images),
+            numbers=(features["index"],),
+        )
+    else:
+        batch = tf.gather(images, features["index"])
+    return affine.fetch(batch, params, config, jit_compile=jit_compile)
+
+
+def _finish_batch(
+    taps: interpolation.Taps,
+    features: Mapping[str, Any],
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None,
     jit_compile: bool,
 ) -> tf.Tensor:
-    taps = affine.fetch(images, params, config, jit_compile=jit_compile)
+    params = features["params"]
     colour = {
         name: params_lib.as_float64(params[name])
         for name in intensity.PARAMS
         if not params_lib.is_off(params, name)
     }
+    extremes = features.get("extremes")
     if not jit_compile or config.preprocessing_function is not None:
         seeds = params.get("preprocessing_seed")
-        return _finish(taps, colour, config, statistics, seeds=seeds)
+        return _finish(
+            taps, colour, config, statistics, seeds=seeds, extremes=extremes
+        )
     if not taps.is_final and not intensity.is_pointwise(config, colour):
         # Else XLA interpolates again in each pass over the images.
         images = _blend(taps, colour, config, jit_compile=True)
         taps = interpolation.Taps(
             "blended" if taps.is_byte else "pixel", images
         )
-    extremes = None
-    if "channel_shift_intensity" in colour and taps.is_final:
+    shifted = "channel_shift_intensity" in colour
+    if shifted and extremes is None and taps.is_final:
         extremes = xla.compile_if(True, intensity.column_extremes)(taps.pixels)
     finish = _compiled_finish(config, taps.layout, statistics)
     return finish(taps[1:], colour, extremes)
@@ -209,10 +236,10 @@ def _finish(
     seeds: tf.Tensor | None = None,
     extremes: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
-    """Does all that follows the fetching: blend, colour, normalise."""
+    """Blends what was fetched, shifts grey levels, normalises."""
     images = _colour(taps, colour, config, extremes)
     images = _back(images, config)
-    return intensity.apply_standardize(images, config, statistics, seeds)
+    return intensity.normalize(images, config, statistics, seeds)
 
 
 @functools.lru_cache(maxsize=64)

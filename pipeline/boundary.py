@@ -41,13 +41,25 @@ def clip(
     return tf.clip_by_value(coords, lowest, highest)
 
 
-def _fold_wrap(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
-    """The period is `size - 1`: the first and last pixel are the same point."""
+def wraps(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
+    """Counts the periods that "wrap" adds, whole numbers as float64.
+
+    A period is `size - 1`: the first and the last pixel are the same point.
+    """
     last = tf.cast(size - 1, coords.dtype)
-    period = tf.maximum(last, 1)  # a single pixel repeats everywhere
-    below = coords + period * (tf.floor(-coords / period) + 1)
-    above = coords - period * tf.floor(coords / period)
-    return tf.where(coords < 0, below, tf.where(coords > last, above, coords))
+    ratio = coords / _wrap_period(coords, size)
+    below, above = tf.floor(-ratio) + 1, -tf.floor(ratio)
+    inside = tf.zeros([], coords.dtype)
+    return tf.where(coords < 0, below, tf.where(coords > last, above, inside))
+
+
+def _fold_wrap(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
+    return coords + _wrap_period(coords, size) * wraps(coords, size)
+
+
+def _wrap_period(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
+    # A single pixel repeats everywhere.
+    return tf.cast(tf.maximum(size - 1, 1), coords.dtype)
 
 
 def _fold_reflect(coords: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:

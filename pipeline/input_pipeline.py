@@ -1,7 +1,7 @@
 """Batches for training and evaluation, addressable by (epoch, step).
 
-One pass over a dataset is one epoch. A batch is one gather from the split in
-memory, one function over the whole batch, and a prefetch:
+One pass over a dataset is one epoch. A batch is one function of the split in
+memory, and a prefetch:
 
     ds = pipeline.make_train_dataset(builder, "train", config, batch_size=32)
     model.fit(ds, epochs=5)
@@ -15,6 +15,7 @@ from typing import get_args
 
 import tensorflow as tf
 
+from pipeline import affine
 from pipeline import augment
 from pipeline import batching as batching_lib
 from pipeline import checks
@@ -22,6 +23,7 @@ from pipeline import config as config_lib
 from pipeline import data_source
 from pipeline import epochs
 from pipeline import example_order
+from pipeline import intensity
 from pipeline import labels as labels_lib
 from pipeline import loading
 from pipeline import params as params_lib
@@ -153,11 +155,16 @@ def make_train_dataset(
         drawn: params_lib.Params,
         payload: Any,
     ) -> Any:
-        features, labels = _fetch(data, index, payload, cache_on)
+        features, labels = _fetch(data, index, payload, augment_on == cache_on)
         features["params"] = drawn
+        features |= _find_extremes(data, index, drawn, jit_compile)
         if augment_on == "host":
             features = augment.augment_features(
-                features, config, statistics, jit_compile=jit_compile
+                features,
+                config,
+                statistics,
+                images=data.images,
+                jit_compile=jit_compile,
             )
         return maker.make_element(features, labels, real)
 
@@ -227,13 +234,30 @@ def _fetch(
     data: data_source.DataSource,
     index: tf.Tensor,
     payload: Any,
-    cache_on: Place,
+    is_there: bool,
 ) -> tuple[dict[str, Any], tf.Tensor]:
-    """Returns what images are made of, and the labels of the examples."""
-    if cache_on == "device":
-        return {"index": index}, tf.gather(data.read_labels(), index)
-    images, labels = data.fetch(index, payload)
-    return {"image": images}, labels
+    """Returns what images are made of, and labels; numbers if all are there."""
+    images, labels = data.fetch(index, payload)  # What is unused is pruned.
+    if data.images is None or not is_there:
+        return {"image": images}, labels
+    return {"index": index}, labels
+
+
+def _find_extremes(
+    data: data_source.DataSource,
+    index: tf.Tensor,
+    params: params_lib.Params,
+    jit_compile: bool,
+) -> dict[str, Any]:
+    """Returns what a channel shift needs of images that stay as they are."""
+    stays = data.images is not None and affine.is_identity(params)
+    if not stays or params_lib.is_off(params, "channel_shift_intensity"):
+        return {}
+    # Now, while the graph is made, and not again in every epoch.
+    with tf.init_scope(), tf.device("CPU:0"):
+        find = xla.compile_if(jit_compile, intensity.column_extremes)
+        found = find(data.images)
+    return {"extremes": tuple(tf.gather(extremes, index) for extremes in found)}
 
 
 def _check_places(

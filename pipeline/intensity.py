@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 import warnings
 
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
@@ -60,20 +61,22 @@ def apply_colour(
 
 
 def is_pointwise(
-    config: config_lib.AugmentConfig, params: params_lib.Params
+    config: config_lib.AugmentConfig,
+    params: params_lib.Params,
+    has_extremes: bool = False,
 ) -> bool:
     """Whether each value of the result depends on one value of the image.
 
     Args:
         config: What is normalised.
         params: Which of `PARAMS` are on.
+        has_extremes: Whether those of each image are known.
     """
     return not (
         config.samplewise_center
         or config.samplewise_std_normalization
         or config.local_contrast_normalization
-        or config.zca_whitening
-        or "channel_shift_intensity" in params
+        or ("channel_shift_intensity" in params and not has_extremes)
         or "sharpness" in params
     )
 
@@ -100,13 +103,13 @@ def column_extremes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     )
 
 
-def apply_standardize(
+def normalize(
     images: tf.Tensor,
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None = None,
     seeds: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Normalises images in Keras's fixed order.
+    """Normalises images in Keras's fixed order, all but `whiten`.
 
     Args:
         images: `[batch, height, width, channels]` in raw grey levels, or
@@ -139,14 +142,43 @@ def apply_standardize(
         images -= _mean(images)
     if config.samplewise_std_normalization:
         images /= _std(images) + _EPSILON
-    mean, std, matrix = _statistics(config, statistics)
+    mean = _statistic("featurewise_center", "mean", config, statistics)
     if mean is not None:
         images -= tf.cast(mean, tf.float32)
+    std = _statistic("featurewise_std_normalization", "std", config, statistics)
     if std is not None:
         images /= tf.cast(std, tf.float32) + _EPSILON
-    if matrix is not None:
-        images = _whiten(images, matrix)
     return images
+
+
+def whiten(
+    images: tf.Tensor,
+    config: config_lib.AugmentConfig,
+    statistics: statistics_lib.Statistics | None = None,
+) -> tf.Tensor:
+    """Multiplies flattened images by the ZCA matrix, in its float64.
+
+    The last step. XLA takes a third longer for it, as does the product the
+    other way round: both rearrange the matrix.
+
+    Args:
+        images: float32 `[batch, ...]`, as `normalize` returns them.
+        config: Whether to.
+        statistics: Those of the data set, as for `normalize`.
+
+    Returns:
+        float32, the shape of `images`.
+    """
+    matrix = _statistic(
+        "zca_whitening", "zca_whitening_matrix", config, statistics
+    )
+    if matrix is None:
+        return images
+    shape = tf.shape(images)
+    flat = tf.cast(tf.reshape(images, [shape[0], -1]), tf.float64)
+    white = tf.linalg.matmul(np.transpose(matrix), tf.transpose(flat))
+    white = tf.cast(tf.transpose(white), tf.float32)
+    return tf.ensure_shape(tf.reshape(white, shape), images.shape)
 
 
 def _per_image(value: float | tf.Tensor) -> tf.Tensor:
@@ -236,33 +268,22 @@ def _std(images: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _statistics(
+def _statistic(
+    flag: str,
+    name: str,
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None,
-) -> list[npt.NDArray[Any] | None]:
-    """Returns mean, std and ZCA matrix; None for what is off or missing."""
-    wanted = (
-        ("featurewise_center", "mean"),
-        ("featurewise_std_normalization", "std"),
-        ("zca_whitening", "zca_whitening_matrix"),
+) -> npt.NDArray[Any] | None:
+    """Returns a statistic if `flag` is on; None if it is off or missing."""
+    if not getattr(config, flag):
+        return None
+    value: npt.NDArray[Any] | None = getattr(
+        statistics or config.statistics, name, None
     )
-    found = []
-    statistics = statistics or config.statistics
-    for flag, name in wanted:
-        value = getattr(statistics, name, None)
-        if getattr(config, flag) and value is None:
-            warnings.warn(
-                f"`{flag}` is on but `statistics` has no `{name}`: the step is "
-                "skipped. Compute it with `pipeline.fit_statistics`.",
-                stacklevel=4,
-            )
-        found.append(value if getattr(config, flag) else None)
-    return found
-
-
-def _whiten(images: tf.Tensor, matrix: npt.NDArray[Any]) -> tf.Tensor:
-    """Multiplies flattened images by the ZCA matrix, in its float64."""
-    shape = tf.shape(images)
-    flat = tf.reshape(images, [shape[0], -1])
-    white = tf.linalg.matmul(tf.cast(flat, tf.float64), matrix)
-    return tf.cast(tf.reshape(white, shape), tf.float32)
+    if value is None:
+        warnings.warn(
+            f"`{flag}` is on but `statistics` has no `{name}`: the step is "
+            "skipped. Compute it with `pipeline.fit_statistics`.",
+            stacklevel=4,
+        )
+    return value

@@ -40,6 +40,7 @@ class Taps(NamedTuple):
             float, broadcasting against an image batch.
         inside: Empty, or one bool array broadcasting against an image batch:
             False where `cval` belongs.
+        numbers: Empty, or which of `pixels` are the batch, int64 `[batch]`.
     """
 
     layout: Layout
@@ -48,6 +49,7 @@ class Taps(NamedTuple):
     top_left: tuple[tf.Tensor, ...] = ()
     weights: tuple[tf.Tensor, ...] = ()
     inside: tuple[tf.Tensor, ...] = ()
+    numbers: tuple[tf.Tensor, ...] = ()
 
     @property
     def is_byte(self) -> bool:
@@ -82,6 +84,8 @@ def blend(
     """
     images, weights, inside = taps.pixels, taps.weights, taps.inside
     top_left = taps.top_left
+    for numbers in taps.numbers:
+        images = tf.gather(images, numbers)
     if taps.coordinates:
         rows, cols = taps.coordinates
         top_left, weights, inside = _locate(rows, cols, fill_mode, order)
@@ -207,12 +211,13 @@ def _locate(
     height = geometry.sizes(row_terms[0])[1]
     width = geometry.sizes(col_terms[1])[1]
     if row_terms[0].dtype == tf.int32:
-        top, bottom = fixed_point.locate(row_terms, height, fill_mode)
-        left, right = fixed_point.locate(col_terms, width, fill_mode)
-        return (top, left), (bottom[..., None], right[..., None]), ()
+        top, bottom, in_rows = fixed_point.locate(row_terms, height, fill_mode)
+        left, right, in_cols = fixed_point.locate(col_terms, width, fill_mode)
+        inside = tuple((a & b)[..., None] for a, b in zip(in_rows, in_cols))
+        return (top, left), (bottom[..., None], right[..., None]), inside
     rows = row_terms[0][:, :, None] + row_terms[1][:, None, :]
     cols = col_terms[0][:, :, None] + col_terms[1][:, None, :]
-    inside: tuple[tf.Tensor, ...] = ()
+    inside = ()
     if fill_mode == "constant":
         mask = boundary.is_inside(rows, height)
         inside = ((mask & boundary.is_inside(cols, width))[..., None],)

@@ -128,3 +128,34 @@ def test_compiled_channel_shift_clips_to_the_extremes_of_a_flipped_image(
     flipped = np.stack([images[0], images[1, :, ::-1]])
     shifted = flipped + np.array([-50.5, 50.5])[:, None, None, None]
     np.testing.assert_array_equal(actual, np.clip(shifted, lowest, highest))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channel_shift_range": 60.0},
+        {"brightness_range": (0.5, 2)},
+        {"channel_shift_range": 60.0, "brightness_range": (0.5, 2)},
+    ],
+    ids=str,
+)
+def test_dataset_of_images_that_do_not_move_equals_keras(options):
+    config = pipeline.AugmentConfig(rescale=1 / 255, **options)
+    generator = legacy_image.ImageDataGenerator(rescale=1 / 255, **options)
+    rng = np.random.default_rng(0)
+    images = rng.integers(40, 200, (7, 11, 5, 3), np.uint8)
+    images[:, 2, 3] = rng.integers(0, 40, (7, 3))  # one pixel of each minimum
+    split = pipeline.Split.from_arrays(images, [0] * 7, class_names=("x",))
+    ds = pipeline.make_train_dataset(
+        split, "train", config, batch_size=4, seed=3, num_epochs=1
+    )
+    actual = np.concatenate([batch for batch, _ in ds])
+    order, params = pipeline.epoch_plan(
+        3, 0, num_examples=7, image_shape=images.shape[1:], config=config
+    )
+    drawn = {k: v.numpy() for k, v in params.items() if tf.is_tensor(v)}
+    for result, number in zip(actual, order.numpy()):
+        row = {name: float(value[number]) for name, value in drawn.items()}
+        image = images[number].astype(np.float32)
+        expected = generator.standardize(generator.apply_transform(image, row))
+        np.testing.assert_allclose(result, expected, atol=1e-6)

@@ -40,6 +40,23 @@ def test_reflection_in_fixed_point_equals_keras(size, zoom):
     _assert_equals_keras(size, _config(zoom, fill_mode="reflect"))
 
 
+@pytest.mark.parametrize("fill_mode", ["constant", "wrap"])
+@pytest.mark.parametrize("zoom", [(0.2, 0.5), (1.5, 4.0)], ids=str)
+@pytest.mark.parametrize("size", [(33, 40), (256, 256), (1, 7)], ids=str)
+def test_jumps_in_fixed_point_are_where_keras_has_them(size, zoom, fill_mode):
+    _assert_equals_keras(size, _config(zoom, fill_mode=fill_mode))
+
+
+# Shear leaves the middle row of an odd number at whole coordinates. Shifts by
+# whole pixels bring them to the borders, and beyond what fits in int32.
+@pytest.mark.parametrize("fill_mode", ["constant", "wrap"])
+@pytest.mark.parametrize("shift", [42, 9000])
+def test_whole_coordinates_are_on_the_side_of_keras(shift, fill_mode):
+    options = {"rotation_range": 0, "fill_mode": fill_mode}
+    shifts = {"width_shift_range": shift, "height_shift_range": shift}
+    _assert_equals_keras((21, 21), _config((1, 1), **options, **shifts))
+
+
 @pytest.mark.parametrize(
     ("size", "dtype", "options"),
     [
@@ -48,7 +65,8 @@ def test_reflection_in_fixed_point_equals_keras(size, zoom):
         ((256, 256), tf.float32, {"zoom": 0.2}),
         ((256, 256), tf.uint8, {"zoom": (1, 2.1), "fill_mode": "reflect"}),
         ((900, 900), tf.uint8, {"zoom": 0.2, "fill_mode": "reflect"}),
-        ((256, 256), tf.uint8, {"zoom": 0.2, "fill_mode": "constant"}),
+        ((700, 700), tf.uint8, {"zoom": 0.2, "fill_mode": "constant"}),
+        ((1100, 900), tf.uint8, {"zoom": 0.2, "fill_mode": "wrap"}),
     ],
     ids=[
         "far zoom",
@@ -56,7 +74,8 @@ def test_reflection_in_fixed_point_equals_keras(size, zoom):
         "float",
         "far mirror",
         "large mirror",
-        "constant",
+        "large constant",
+        "large wrap",
     ],
 )
 def test_fixed_point_is_left_where_it_would_not_fit(size, dtype, options):
