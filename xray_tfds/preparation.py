@@ -94,10 +94,10 @@ def prepare(
 
 def _make_config(options: dict[str, Any]) -> config_lib.XrayConfig:
     known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
-    if unknown := ", ".join(sorted(set(options) - known)):
+    if unknown := sorted(set(options) - known):
         raise ValueError(
             "`options` must be fields of XrayConfig (xray_tfds/config.py). "
-            f"Received: {unknown}"
+            f"Received: {', '.join(map(repr, unknown))}"
         )
     return config_lib.XrayConfig(**options)
 

@@ -84,11 +84,13 @@ def read_table(path: str) -> Optional[Table]:
     """
     if not path:
         return None
-    file = files_lib.to_path(path).expanduser()
-    if not files_lib.is_file(file):
+    is_path = isinstance(path, (str, os.PathLike))
+    file = files_lib.to_path(path).expanduser() if is_path else None
+    if file is None or not files_lib.is_file(file):
+        given = os.fspath(path) if is_path else path
         raise ValueError(
             "`patients_csv` must be an existing file. Received: "
-            f"patients_csv={os.fspath(path)!r}"
+            f"patients_csv={given!r}"
         )
     try:
         data, _ = files_lib.read(file)
