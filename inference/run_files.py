@@ -35,7 +35,7 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
     if not path.is_dir():
         raise ValueError(
             "`workdir` must be the directory of a run of train.py. There is no "
-            f"such directory. Received: workdir={path}"
+            f"such directory. Add --workdir=DIR. Received: workdir={path}"
         )
     record = run_record.read(path)
     if record is not None:

@@ -79,7 +79,8 @@ def check(path: str | pathlib.Path | None) -> None:
     with _usable(path):
         if path.exists() and not path.is_dir():
             raise ValueError(
-                f"`workdir` must be a directory. Received: workdir={path}"
+                "`workdir` must be a directory. Add --workdir=DIR with another "
+                f"name. Received: workdir={path}"
             )
         if holds_run(path):
             return
@@ -87,8 +88,8 @@ def check(path: str | pathlib.Path | None) -> None:
     if found:
         raise ValueError(
             f"`workdir` holds files of a run ({', '.join(found)}), but no "
-            f"{files.RUN_FILE} to resume it by. Name another directory. "
-            f"Received: workdir={path}"
+            f"{files.RUN_FILE} to resume it by. Name another directory: "
+            f"--workdir=DIR. Received: workdir={path}"
         )
 
 
@@ -230,5 +231,6 @@ def _usable(path: pathlib.Path) -> Iterator[None]:
     except OSError as error:
         raise ValueError(
             "`workdir` must be a directory that can be written to: "
-            f"{error.strerror or error}. Received: workdir={path}"
+            f"{error.strerror or error}. Add --workdir=DIR with another. "
+            f"Received: workdir={path}"
         ) from error

@@ -3,9 +3,9 @@
     filename,patient,label,split
     NORMAL/a.png,p-17,normal,train
 
-`filename` is relative to the image folder, or absolute and below it; `label`
-and `split` are optional. A table with labels replaces the layout of the
-folders: the files that it names are the dataset, wherever they lie.
+`filename` is relative to the image folder, or absolute and below it; `label`,
+and with it `split`, are optional. A table with labels replaces the layout of
+the folders: the files that it names are the dataset, wherever they lie.
 """
 
 import collections
@@ -118,6 +118,12 @@ def read_table(path: str) -> Optional[Table]:
     if not rows:
         raise ValueError(
             f"`patients_csv` must name at least one file. Received: {path}"
+        )
+    if "label" not in columns and any(row.split for row in rows.values()):
+        raise ValueError(
+            "`patients_csv` must have the column label beside split: without "
+            "labels, the folders say class and split. Add the labels, or leave "
+            f"out the splits. Received: {path}"
         )
     return Table(
         path=str(path),
@@ -232,7 +238,13 @@ def _add_row(
             f" Received: {where}"
         )
     name = values["filename"].strip()
-    row = Row(**{k: values[k].strip() for k in columns if k != "filename"})
+    row = Row(
+        **{
+            column: names_lib.compose(values[column].strip())
+            for column in columns
+            if column != "filename"
+        }
+    )
     needed = [column for column in columns if column != "split"]
     if not name or not all(values[column].strip() for column in needed):
         raise ValueError(
