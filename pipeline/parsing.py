@@ -106,7 +106,9 @@ def _steps(text: str) -> tuple[int, int]:
 
 
 def _object(text: str) -> dict[str, Any]:
-    value = json.loads(text, object_pairs_hook=_distinct)
+    value = json.loads(
+        text, object_pairs_hook=_distinct, parse_constant=_refuse
+    )
     if not isinstance(value, dict):
         raise ValueError(text)
     return value
@@ -118,6 +120,11 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError(pairs)
     return found
+
+
+def _refuse(name: str) -> None:
+    """Refuses NaN and Infinity, which are Python's and no JSON."""
+    raise ValueError(name)
 
 
 def _class_weight(text: str) -> str | dict[str, Any]:

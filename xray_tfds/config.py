@@ -5,6 +5,7 @@ from collections.abc import Collection
 import dataclasses
 import hashlib
 import json
+import math
 from typing import Any
 from typing import Literal
 from typing import get_args
@@ -154,6 +155,12 @@ class XrayConfig(tfds.core.BuilderConfig):
 
     def _check_trust(self) -> None:
         """Checks what decides which files are taken, and where to."""
+        if math.prod(self.image_size) > self.max_image_pixels:
+            raise ValueError(
+                "`image_size` must have at most `max_image_pixels`. Received: "
+                f"image_size={self.image_size}, "
+                f"max_image_pixels={self.max_image_pixels}"
+            )
         if self.harmonize != "none" and self.color_mode != "grayscale":
             raise ValueError(
                 "`color_mode` must be 'grayscale' with `harmonize`. Received: "

@@ -58,6 +58,8 @@ def prepare(
     data_dir = epath.Path(data_dir).expanduser()
     places.check_apart(data_dir, images_dir)
     name = images_dir.resolve().name
+    # The records' directory is named like it.
+    places.check_utf8("images_dir", name)
 
     def make_builder(fingerprint: str) -> xray_tfds_dataset_builder.Builder:
         return xray_tfds_dataset_builder.Builder(

@@ -47,6 +47,7 @@ def test_text_of_a_kind_is_read(kind, text, value):
         ("steps", "10"),
         ("class_weight", "heavy"),
         ("object", "5"),
+        ("object", '{"a": NaN}'),
         ("object", '{"a": 1, "a": 2}'),
     ],
 )

@@ -12,6 +12,7 @@ from xray_tfds.decode import images
     [
         {"image_size": [256]},
         {"image_size": (0, 4)},
+        {"image_size": (10**5, 10**5)},
         {"color_mode": "gray"},
         {"interpolation": "area"},
         {"class_names": ["normal"]},
