@@ -121,7 +121,8 @@ def _read_path(option: options_lib.Option, value: str) -> str:
         path.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"`{option.name}` must be a path in UTF-8, as TensorFlow needs it. "
+            f"`{option.name}` must be a path in UTF-8, as TensorFlow needs it: "
+            "rename it, or set PYTHONUTF8=1 if it is one. "
             f"Received: {option.name}={path!a}"
         ) from error
     if paths.is_local(path):

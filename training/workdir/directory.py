@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import datetime
+import os
 import pathlib
 from typing import Any
 from typing import IO
@@ -194,7 +195,12 @@ def _check_checkpoints(path: pathlib.Path) -> None:
     """
     names = (files.METRICS_FILE, files.MODEL_FILE)
     results = [name for name in names if (path / name).exists()]
-    if results and not any(path.glob(f"{files.CHECKPOINTS_DIR}/checkpoint-*")):
+    found: list[str] = []
+    folder = path / files.CHECKPOINTS_DIR
+    # Not by `glob`, to which a folder that may not be read is empty.
+    with _usable(folder), contextlib.suppress(FileNotFoundError):
+        found = os.listdir(folder)
+    if results and not any(name.startswith("checkpoint-") for name in found):
         raise ValueError(
             f"`workdir` holds results of a run ({', '.join(results)}), but "
             "none of the checkpoints to resume it from: it would begin anew "
