@@ -48,6 +48,9 @@ def _import() -> types.ModuleType:
     with keras_settings.defaults(), _left_out(_EXTRAS):
         tensorflow = importlib.import_module("tensorflow")
         importlib.import_module("keras")
+        # TensorFlow's own name for it is found when it is first asked for, by
+        # the environment of that moment; TensorBoard asks.
+        getattr(tensorflow, "keras").callbacks
     return tensorflow
 
 
