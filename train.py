@@ -185,7 +185,17 @@ def _open_builder(data_config):
         except ImportError as error:
             # A library for files of the folder, which it names.
             raise ValueError(str(error)) from error
-    builder = tfds.builder(data_config.dataset, data_dir=data_config.data_dir)
+    try:
+        builder = tfds.builder(
+            data_config.dataset, data_dir=data_config.data_dir
+        )
+    except (AssertionError, ValueError) as error:
+        reason = (str(error).strip() or "no such dataset").splitlines()[0]
+        raise ValueError(
+            "`dataset` must be the name of a prepared dataset, such as "
+            f"xray_tfds/<config>. Received: dataset={data_config.dataset}, of "
+            f"which TFDS says: {reason}"
+        ) from error
     splits_lib.check_options(builder, image_options)
     return builder
 

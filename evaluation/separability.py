@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy import typing as npt
 from sklearn import linear_model
-from sklearn import model_selection
 from sklearn import pipeline
 from sklearn import preprocessing
 
@@ -118,7 +117,7 @@ def cross_validate(
         features: float `[n, d]`.
         targets: int `[n]`, class indices from 0.
         groups: str `[n]`.
-        num_folds: At least 2.
+        num_folds: 2 to the number of patients of the smallest class.
         seed: Chooses which patients share a fold.
 
     Returns:
@@ -130,24 +129,50 @@ def cross_validate(
     """
     num_classes = int(targets.max()) + 1
     scores = np.zeros((len(targets), num_classes))
-    folds = model_selection.StratifiedGroupKFold(
-        num_folds, shuffle=True, random_state=seed
-    )
-    for train, test in folds.split(features, targets, groups):
+    folds = _deal_patients(targets, groups, num_folds=num_folds, seed=seed)
+    for fold in range(num_folds):
+        train, test = folds != fold, folds == fold
         if len(np.unique(targets[train])) < num_classes:
             raise NotMeasurableError(
                 "too few patients: a class lies in one fold of the"
                 " cross-validation."
             )
-        # With few, unequal patients a fold may get none.
-        if len(test):
-            model = make_model(features.shape[1])
-            model.fit(features[train], targets[train])
-            values = model.decision_function(features[test])
-            if num_classes == 2:
-                values = np.stack([-values, values], axis=1)
-            scores[test] = values
+        model = make_model(features.shape[1])
+        model.fit(features[train], targets[train])
+        values = model.decision_function(features[test])
+        if num_classes == 2:
+            values = np.stack([-values, values], axis=1)
+        scores[test] = values
     return scores
+
+
+def _deal_patients(
+    targets: npt.NDArray[Any],
+    groups: npt.NDArray[Any],
+    *,
+    num_folds: int,
+    seed: int,
+) -> npt.NDArray[np.int_]:
+    """Returns int `[n]`, the fold of each image: that of its patient.
+
+    As in scikit-learn's `StratifiedGroupKFold`, patients with most images come
+    first, equal ones in random order, and each goes where it leaves the shares
+    of the classes most alike: where the sum of their squares grows least. That
+    class itself deals otherwise in version 1.9 than in 1.7, and the AUC of the
+    public films' aspect was .875 or .873 with it.
+    """
+    names, patients = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), int(targets.max()) + 1))
+    np.add.at(counts, (patients, targets), 1)
+    shares = counts / counts.sum(axis=0)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts.sum(axis=1)[order], kind="stable")]
+    filled = np.zeros((num_folds, counts.shape[1]))
+    folds = np.zeros(len(names), int)
+    for patient in order:
+        folds[patient] = np.argmin(filled @ shares[patient])
+        filled[folds[patient]] += shares[patient]
+    return folds[patients]
 
 
 def make_model(num_features: int) -> pipeline.Pipeline:

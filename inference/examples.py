@@ -189,7 +189,8 @@ def check_split(builder: tfds.core.DatasetBuilder, split: Split) -> None:
         found = ", ".join(builder.info.splits) or "none"
         raise ValueError(
             f"The records in {builder.data_dir} have no split {split}. Splits "
-            f"found: {found}. Received: split={split}"
+            f"found: {found}. Add --split with one of these, or --images_dir="
+            f"DIR with other images. Received: split={split}"
         )
 
 

@@ -70,7 +70,7 @@ def read(
             "and probabilities are not calibrated. python evaluate.py "
             f"--workdir={workdir} chooses one on validation.",
         )
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(file, error) from error
     try:
         # Written at once, and where there are both, of the same weights.

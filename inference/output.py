@@ -54,8 +54,8 @@ def choose_directory(
         if directory.exists() and not _is_empty(directory):
             raise ValueError(
                 "`output_dir` must be a new or an empty directory: an earlier "
-                "evaluation is never overwritten. Received: "
-                f"output_dir={config.output_dir}"
+                "evaluation is never overwritten. Add --output_dir=DIR with "
+                f"another. Received: output_dir={config.output_dir}"
             )
     parent = directory
     while not parent.exists():

@@ -31,7 +31,7 @@ def overlay(
     Raises:
         ValueError: If image and map differ in size.
     """
-    import matplotlib
+    from pages import plotting
 
     pixels = np.asarray(image, np.float64)
     if pixels.ndim == 2:
@@ -42,7 +42,8 @@ def overlay(
             f"Received: image.shape={image.shape}, "
             f"activation_map.shape={activation_map.shape}"
         )
-    colours = matplotlib.colormaps["inferno"](activation_map)[..., :3] * 255
+    inferno = plotting.matplotlib.colormaps["inferno"]
+    colours = inferno(activation_map)[..., :3] * 255
     share = _OPACITY * np.asarray(activation_map, np.float64)[..., np.newaxis]
     mixed: npt.NDArray[np.float64] = (1 - share) * pixels[
         ..., :3

@@ -164,7 +164,8 @@ class _Overlays:
         except OSError as error:
             raise ValueError(
                 f"`explain_dir` cannot be written to: {error.strerror or error}"
-                f". Received: explain_dir={self._directory}"
+                ". Make room, or add --explain_dir=DIR with another. Received: "
+                f"explain_dir={self._directory}"
             ) from error
 
 

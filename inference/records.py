@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from disk import cells
 from inference import runs
 from xray_tfds.records import manifest
+from xray_tfds.records import storage
 
 # A row of `files.csv`, by column.
 Row: TypeAlias = "dict[str, str]"
@@ -35,7 +36,7 @@ def open_builder(
             or one that was given to `train.py` as --data_dir.
 
     Raises:
-        ValueError: If they are not found, or are others.
+        ValueError: If they are not found, not opened, or are others.
     """
     places = list(_places(run, data_dir))
     for place in places:
@@ -54,11 +55,7 @@ def open_builder(
         found = (builder.info.metadata or {}).get("fingerprint")
         full_name = builder.info.full_name
     except Exception as error:
-        # TFDS has many words for what it cannot read, and no error class.
-        raise ValueError(
-            f"{place} is damaged: one of its JSON files cannot be read. "
-            "Restore it, or prepare the records again."
-        ) from error
+        raise storage.describe_unopened(place, error) from error
     expected = run.dataset.get("fingerprint")
     if full_name != run.dataset["name"] or found != expected:
         raise ValueError(

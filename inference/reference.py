@@ -73,7 +73,7 @@ def read(path: pathlib.Path) -> Reference:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged.
+        ValueError: If it is damaged, or cannot be read.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -95,8 +95,12 @@ def read(path: pathlib.Path) -> Reference:
         )
     except FileNotFoundError:
         raise
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read: {error.strerror or error}."
+        ) from error
     except (
-        *(AttributeError, EOFError, IndexError, KeyError, OSError, TypeError),
+        *(AttributeError, EOFError, IndexError, KeyError, TypeError),
         *(ValueError, zipfile.BadZipFile, zlib.error),
     ) as error:
         raise ValueError(

@@ -35,7 +35,7 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
     if not path.is_dir():
         raise ValueError(
             "`workdir` must be the directory of a run of train.py. There is no "
-            f"such directory. Received: workdir={path}"
+            f"such directory. Add --workdir=DIR. Received: workdir={path}"
         )
     record = run_record.read(path)
     if record is not None:
@@ -111,7 +111,7 @@ def read_info(path: pathlib.Path) -> dict[str, Any]:
             "file was removed. Run the same command of train.py again, which "
             "ends the run and writes it."
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(file, error) from error
     if not isinstance(info, dict):
         raise damaged(file, "it is no JSON object")
@@ -158,7 +158,7 @@ def read_statistics(
             "images are normalised. Restore the file, or train again."
         ) from error
     except (
-        *(EOFError, KeyError, OSError, TypeError, ValueError),
+        *(EOFError, KeyError, TypeError, ValueError),
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
         raise damaged(file, error) from error
@@ -190,7 +190,7 @@ def read_epochs(path: pathlib.Path) -> list[dict[str, Any]]:
     """Returns the metrics of each epoch; None for what is not finite."""
     try:
         records = metrics_file.read_metrics(path)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise damaged(path / files.METRICS_FILE, error) from error
     return [
         {
@@ -212,7 +212,7 @@ def read_flags(path: pathlib.Path) -> dict[str, str]:
         return {}
     try:
         return flags_lib.parse_flagfile(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise damaged(file, error) from error
 
 

@@ -127,6 +127,12 @@ class Run:
         return self.outputs(images)[0]
 
 
+def _read_class_names(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or len(set(map(str, names))) < 2:
+        raise TypeError("class_names are no list of two or more")
+    return tuple(map(str, names))
+
+
 def open_run(
     workdir: str | pathlib.Path, *, weights: run_files.Weights = "best"
 ) -> Run:
@@ -148,7 +154,7 @@ def open_run(
     try:
         height, width = info["image_size"]
         image_shape = (int(height), int(width), int(info["channels"]))
-        class_names = tuple(map(str, info["class_names"]))
+        class_names = _read_class_names(info["class_names"])
         network = str(info["model"])
         augment = run_files.read_augment(path, info["preprocessing"])
         epochs = run_files.read_epochs(path)

@@ -90,14 +90,17 @@ def render(
     Returns:
         The bytes of the file.
     """
-    import matplotlib
-    from matplotlib import figure
+    from pages import plotting
 
     options: dict[str, Any] = {"bbox_inches": "tight"} if tight else {}
     if file_format == "svg":
         options["metadata"] = {"Date": None}
-    with matplotlib.rc_context(_STYLE):
-        fig = figure.Figure(figsize=size, layout=layout)
+    with plotting.matplotlib.rc_context():
+        # Not what a `matplotlibrc` says: with `text.usetex`, each label needs
+        # LaTeX, and with `savefig.transparent` a page has no paper.
+        plotting.matplotlib.rcdefaults()
+        plotting.matplotlib.rcParams.update(_STYLE)
+        fig = plotting.figure.Figure(figsize=size, layout=layout)
         draw(fig)
         buffer = io.BytesIO()
         fig.savefig(buffer, format=file_format, dpi=dpi, **options)

@@ -49,7 +49,7 @@ def parse(name: str, kind: Kind, value: Any) -> Any:
     parser, expected = _FORMS[kind]
     try:
         return parser(value)
-    except (ValueError, ZeroDivisionError) as error:
+    except (ValueError, ZeroDivisionError, RecursionError) as error:
         raise ValueError(
             f"`{name}` must be {expected}. Received: {name}={value}"
         ) from error
@@ -106,10 +106,25 @@ def _steps(text: str) -> tuple[int, int]:
 
 
 def _object(text: str) -> dict[str, Any]:
-    value = json.loads(text)
+    value = json.loads(
+        text, object_pairs_hook=_distinct, parse_constant=_refuse
+    )
     if not isinstance(value, dict):
         raise ValueError(text)
     return value
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns an object of JSON, none of whose names is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(pairs)
+    return found
+
+
+def _refuse(name: str) -> None:
+    """Refuses NaN and Infinity, which are Python's and no JSON."""
+    raise ValueError(name)
 
 
 def _class_weight(text: str) -> str | dict[str, Any]:
@@ -128,9 +143,10 @@ _FORMS: dict[str, tuple[Callable[[str], Any], str]] = {
     "size": (_size, "one int, or height and width as 256,256"),
     "steps": (_steps, "two steps, such as 100,110"),
     "names": (cells.split_names, "names, such as normal,pneumonia"),
-    "object": (_object, 'JSON, such as {"on_leak": "move"}'),
+    "object": (_object, 'JSON, each name once, such as {"on_leak": "move"}'),
     "class_weight": (
         _class_weight,
-        'none, balanced, or JSON such as {"normal": 2, "pneumonia": 1}',
+        "none, balanced, or JSON, each name once, such as "
+        '{"normal": 2, "pneumonia": 1}',
     ),
 }

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 from typing import TextIO
 
+from console import warning_filters
 from training import errors
 
 
@@ -63,6 +64,7 @@ def surviving() -> Iterator[None]:
     Where it exits with 0 and standard output was lost, it does so with
     `errors.OUTPUT_LOST_STATUS` instead.
     """
+    warning_filters.keep_warnings()
     _open_closed_descriptors()
     before = sys.stdout, sys.stderr
     # Python has None for a stream that was closed when it started.

@@ -74,8 +74,7 @@ def run(
         except (ValueError, errors.TrainingError) as error:
             return _fail(name, error, getattr(error, "status", 2))
         except OSError as error:
-            # A file that may not be read, as a rule; the error names it.
-            return _fail(name, error, errors.StorageError.status)
+            return _fail(name, _explain(error), errors.StorageError.status)
         except KeyboardInterrupt:
             return _fail(name, interrupted, 130)
 
@@ -89,6 +88,17 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
         raise ValueError(
             f"Options begin with --. Received: {' '.join(arguments)}"
         )
+
+
+def _explain(error: OSError) -> str:
+    """Returns what the system says of a file in words."""
+    if not isinstance(error.filename, (str, bytes)):
+        return str(error)
+    return (
+        f"{os.fsdecode(error.filename)} cannot be read or written: "
+        f"{error.strerror}. Give access to it, or make room, and run the same "
+        "command again."
+    )
 
 
 def _fail(name: str, error: object, status: int) -> int:

@@ -17,6 +17,8 @@ from training import keras_settings
 # of the import. Metrics and curves import their own after the first step.
 _EXTRAS = ("matplotlib", "pandas", "sklearn")
 
+_XLA_FLAGS = ("TF_XLA_FLAGS", "XLA_FLAGS")
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and Keras, which say nothing of themselves on stderr.
@@ -34,8 +36,10 @@ def import_tensorflow() -> None:
     has_gpu = bool(glob.glob("/dev/nvidia[0-9]*"))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if has_gpu else "3"
     # The first messages come before the level is read, from C++, so only the
-    # file descriptor holds them back.
-    with _stderr_held_back():
+    # file descriptor holds them back. A flag of XLA that it does not know ends
+    # the process there and then: those words must not be lost.
+    with_flags = any(name in os.environ for name in _XLA_FLAGS)
+    with contextlib.nullcontext() if with_flags else _stderr_held_back():
         tensorflow = _import()
     tensorflow.get_logger().setLevel("ERROR" if not has_gpu else "WARNING")
 
@@ -44,6 +48,9 @@ def _import() -> types.ModuleType:
     with keras_settings.defaults(), _left_out(_EXTRAS):
         tensorflow = importlib.import_module("tensorflow")
         importlib.import_module("keras")
+        # TensorFlow's own name for it is found when it is first asked for, by
+        # the environment of that moment; TensorBoard asks.
+        getattr(tensorflow, "keras").callbacks
     return tensorflow
 
 

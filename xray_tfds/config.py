@@ -1,9 +1,11 @@
 """Options of the dataset, as a TFDS `BuilderConfig`."""
 
+from collections.abc import Callable
 from collections.abc import Collection
 import dataclasses
 import hashlib
 import json
+import math
 from typing import Any
 from typing import Literal
 from typing import get_args
@@ -27,6 +29,9 @@ OnBad = Literal["quarantine", "error"]
 OnDuplicate = Literal["keep_one", "keep_all", "error"]
 Harmonize = Literal["none", "pad", "crop"]
 
+# Type, values and words of a field.
+_Rule = tuple[type, Callable[[Any], bool], str]
+
 _CHOICES = {
     "color_mode": get_args(ColorMode),
     "interpolation": get_args(Interpolation),
@@ -37,8 +42,22 @@ _CHOICES = {
     "harmonize": get_args(Harmonize),
 }
 
-# Integer field -> its least value.
-_LEAST = {"min_image_size": 1, "max_image_pixels": 1, "effective_size": 0}
+_TRUTH: _Rule = (bool, lambda value: True, "true or false")
+_SPLIT: _Rule = (float, lambda value: 0 < value < 0.5, "between 0 and 0.5")
+
+# Field -> its type, what values it takes, and both in words.
+_RULES: dict[str, _Rule] = {
+    "keep_aspect_ratio": _TRUTH,
+    "rehash": _TRUTH,
+    "seed": (int, lambda value: True, "an integer"),
+    "validation_fraction": _SPLIT,
+    "test_fraction": _SPLIT,
+    "max_bad_fraction": (float, lambda v: 0 <= v <= 1, "between 0 and 1"),
+    "min_image_size": (int, lambda v: v >= 1, "an integer of 1 or more"),
+    "max_image_pixels": (int, lambda v: v >= 1, "an integer of 1 or more"),
+    "effective_size": (int, lambda v: v >= 0, "an integer of 0 or more"),
+    "patient_pattern": (str, lambda value: True, "text"),
+}
 
 
 @dataclasses.dataclass(eq=False)
@@ -124,13 +143,8 @@ class XrayConfig(tfds.core.BuilderConfig):
         self.class_names = _check_class_names(self.class_names)
         for field, allowed in _CHOICES.items():
             check_one_of(field, getattr(self, field), allowed)
-        for field in ("validation_fraction", "test_fraction"):
-            value = getattr(self, field)
-            if not isinstance(value, (int, float)) or not 0 < value < 0.5:
-                raise ValueError(
-                    f"`{field}` must be between 0 and 0.5. Received: "
-                    f"{field}={value!r}"
-                )
+        for field, rule in _RULES.items():
+            _check_rule(field, getattr(self, field), rule)
         self._check_trust()
         if self.name:
             raise ValueError(
@@ -141,22 +155,11 @@ class XrayConfig(tfds.core.BuilderConfig):
 
     def _check_trust(self) -> None:
         """Checks what decides which files are taken, and where to."""
-        if not 0 <= self.max_bad_fraction <= 1:
+        if math.prod(self.image_size) > self.max_image_pixels:
             raise ValueError(
-                "`max_bad_fraction` must be between 0 and 1. Received: "
-                f"max_bad_fraction={self.max_bad_fraction!r}"
-            )
-        for field, least in _LEAST.items():
-            value = getattr(self, field)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"`{field}` must be an integer of {least} or more. "
-                    f"Received: {field}={value!r}"
-                )
-        if not isinstance(self.rehash, bool):
-            raise ValueError(
-                "`rehash` must be true or false. Received: "
-                f"rehash={self.rehash!r}"
+                "`image_size` must have at most `max_image_pixels`. Received: "
+                f"image_size={self.image_size}, "
+                f"max_image_pixels={self.max_image_pixels}"
             )
         if self.harmonize != "none" and self.color_mode != "grayscale":
             raise ValueError(
@@ -227,7 +230,7 @@ class XrayConfig(tfds.core.BuilderConfig):
 def _check_image_size(value: Any) -> tuple[int, int]:
     try:
         height, width = value
-        valid = all(isinstance(n, int) and n > 0 for n in value)
+        valid = all(type(side) is int and side > 0 for side in value)
     except (TypeError, ValueError):
         valid = False
     if not valid:
@@ -241,7 +244,7 @@ def _check_image_size(value: Any) -> tuple[int, int]:
 def _check_class_names(value: Any) -> tuple[str, ...]:
     if value == "auto":
         return class_names_lib.AUTO
-    names = () if isinstance(value, str) else tuple(value)
+    names = tuple(value) if isinstance(value, (list, tuple)) else ()
     if names == class_names_lib.AUTO:
         return names
     if (
@@ -261,6 +264,23 @@ def _check_class_names(value: Any) -> tuple[str, ...]:
                 f" {name!r} is not"
             )
     return names
+
+
+def _check_rule(field: str, value: Any, rule: _Rule) -> None:
+    """Raises ValueError unless a field is as its rule has it.
+
+    A truth value is no number here, and the text "false" is no truth value.
+    """
+    kind, is_allowed, words = rule
+    kinds = (int, float) if kind is float else kind
+    if (
+        (isinstance(value, bool) and kind is not bool)
+        or not isinstance(value, kinds)
+        or not is_allowed(value)
+    ):
+        raise ValueError(
+            f"`{field}` must be {words}. Received: {field}={value!r}"
+        )
 
 
 def check_one_of(field: str, value: Any, allowed: Collection[str]) -> None:

@@ -58,6 +58,8 @@ def prepare(
     data_dir = epath.Path(data_dir).expanduser()
     places.check_apart(data_dir, images_dir)
     name = images_dir.resolve().name
+    # The records' directory is named like it.
+    places.check_utf8("images_dir", name)
 
     def make_builder(fingerprint: str) -> xray_tfds_dataset_builder.Builder:
         return xray_tfds_dataset_builder.Builder(
@@ -94,10 +96,10 @@ def prepare(
 
 def _make_config(options: dict[str, Any]) -> config_lib.XrayConfig:
     known = {field.name for field in dataclasses.fields(config_lib.XrayConfig)}
-    if unknown := ", ".join(sorted(set(options) - known)):
+    if unknown := sorted(set(options) - known):
         raise ValueError(
             "`options` must be fields of XrayConfig (xray_tfds/config.py). "
-            f"Received: {unknown}"
+            f"Received: {', '.join(map(repr, unknown))}"
         )
     return config_lib.XrayConfig(**options)
 

@@ -21,6 +21,7 @@ import tempfile
 from PIL import Image
 
 from console import streams
+from console import warning_filters
 from xray_tfds import parallel
 from xray_tfds.curate import split_assignment
 from xray_tfds.phantom import cohort
@@ -170,6 +171,7 @@ def _parse_arguments(arguments):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     streams.escape_unencodable()
+    warning_filters.keep_warnings()
     options = _parse_arguments(arguments)
     try:
         films, written = write_sample(

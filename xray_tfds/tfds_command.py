@@ -12,6 +12,7 @@ from typing import Optional
 
 import tensorflow_datasets as tfds
 
+from console import warning_filters
 from xray_tfds.source import class_names
 
 # Imported by the command before any dataset, and by no other program:
@@ -46,6 +47,7 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     build = sys.modules.get(_BUILD)
     if build is None:
         return
+    warning_filters.keep_warnings()
     make = _find_make_builder(build)
     sys.excepthook = functools.partial(_show, sys.excepthook)
     keep = functools.partial(_keep, make, builder_cls)

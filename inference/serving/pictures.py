@@ -55,9 +55,10 @@ def _to_image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
 
 def _draw(activation_map: npt.NDArray[np.float32]) -> str:
     """Returns the colours of `overlays.overlay`, with their opacity."""
-    import matplotlib
+    from pages import plotting
 
-    colours = matplotlib.colormaps["inferno"](activation_map, bytes=True)
+    inferno = plotting.matplotlib.colormaps["inferno"]
+    colours = inferno(activation_map, bytes=True)
     colours[..., 3] = np.rint(255 * np.asarray(activation_map, np.float64))
     buffer = io.BytesIO()
     Image.fromarray(colours).save(buffer, "PNG")

@@ -44,3 +44,17 @@ def test_too_few_patients_are_said_to_be_too_few(groups):
         separability.estimate_auc(
             np.eye(4), np.array([0, 1, 1, 1]), np.array(list(groups))
         )
+
+
+def test_auc_is_the_same_for_all_versions_and_orders():
+    generator = np.random.RandomState(0)
+    patients = np.arange(80).repeat(generator.randint(1, 6, 80))
+    targets = generator.randint(0, 2, 80)[patients]
+    values = generator.normal(size=(len(patients), 1)) + targets[:, np.newaxis]
+    expected = separability.estimate_auc(values, targets, patients)
+    # So with scikit-learn 1.4.2, 1.7.2 and 1.9.1.
+    assert expected.auc == pytest.approx(0.751050, abs=1e-5)
+    order = generator.permutation(len(patients))
+    assert expected == separability.estimate_auc(
+        values[order], targets[order], patients[order]
+    )

@@ -87,6 +87,11 @@ def _flip(path):
     path.write_bytes(data)
 
 
+def _name_one_class(path):
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps({**info, "class_names": "ab"}))
+
+
 @pytest.mark.parametrize(
     "name, damage, message",
     [
@@ -97,6 +102,7 @@ def _flip(path):
         ("model.json", lambda p: p.unlink(), "no model.json.*has not ended"),
         ("model.json", lambda p: p.write_text("[]"), "model.json is damaged"),
         ("model.json", lambda p: p.write_text("{"), "model.json is damaged"),
+        ("model.json", _name_one_class, "damaged.*class_names are no list"),
         ("run.json", lambda p: p.unlink(), "holds no run.json"),
         ("run.json", lambda p: p.write_text("{"), "run.json is damaged"),
         ("metrics.jsonl", lambda p: p.write_text("{"), "metrics.jsonl is dam"),
@@ -106,6 +112,15 @@ def test_damage_is_named(name, damage, message, workdir):
     damage(workdir / name)
     with pytest.raises(ValueError, match=message):
         runs.open_run(workdir)
+
+
+@pytest.mark.parametrize("name", ["model.json", "metrics.jsonl"])
+def test_what_the_system_refuses_is_not_called_damage(name, workdir):
+    (workdir / name).unlink()
+    (workdir / name).mkdir()
+    with pytest.raises(OSError, match=name) as info:
+        runs.open_run(workdir)
+    assert "damaged" not in str(info.value)
 
 
 def test_run_that_has_no_model_yet_is_to_be_resumed(workdir):

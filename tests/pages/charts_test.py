@@ -1,6 +1,9 @@
 """The palette, and figures as files."""
 
 import io
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree
 
 from PIL import Image
@@ -57,3 +60,31 @@ def _luminance(color):
 @pytest.mark.parametrize("color", [charts.INK, charts.ALARM])
 def test_text_of_a_chart_can_be_read(color):
     assert 1.05 / (_luminance(color) + 0.05) > 4.5
+
+
+def test_settings_of_a_caller_change_no_picture():
+    import matplotlib
+
+    expected = charts.render(_draw, (3, 2))
+    # As a `matplotlibrc` has them.
+    with matplotlib.rc_context(
+        {"text.usetex": True, "savefig.transparent": True, "lines.linewidth": 9}
+    ):
+        assert charts.render(_draw, (3, 2)) == expected
+
+
+def test_backend_that_matplotlib_does_not_know_is_no_obstacle():
+    program = (
+        "import os\n"
+        "from pages import charts\n"
+        "print(len(charts.render(lambda fig: None, (3, 2))))\n"
+        "print(os.environ['MPLBACKEND'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"MPLBACKEND": "of_another_version"},
+        capture_output=True,
+        text=True,
+    )
+    size, backend = done.stdout.split()
+    assert int(size) > 300 and backend == "of_another_version", done.stderr

@@ -46,6 +46,9 @@ def test_text_of_a_kind_is_read(kind, text, value):
         ("size", "256x256"),
         ("steps", "10"),
         ("class_weight", "heavy"),
+        ("object", "5"),
+        ("object", '{"a": NaN}'),
+        ("object", '{"a": 1, "a": 2}'),
     ],
 )
 def test_error_names_what_it_received_when_wrong(kind, text):

@@ -37,6 +37,8 @@ from training import quiet_import
 before = dict(os.environ)
 quiet_import.import_tensorflow()
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL")
+import tensorflow
+assert tensorflow.keras.Model.__module__.startswith("keras.src.")
 assert not {"matplotlib", "pandas", "sklearn"}.intersection(sys.modules)
 import keras
 names = ("backend", "epsilon", "floatx", "image_data_format")

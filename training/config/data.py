@@ -22,6 +22,9 @@ INTERPOLATIONS: tuple[Interpolation, ...] = typing.get_args(Interpolation)
 DATA = options.Group("Data", scope="shared")
 
 
+# Options of the builder that are flags, too.
+_IMAGE_OPTIONS = ("image_size", "color_mode", "interpolation", "class_names")
+
 # In the place of names of classes: the folders that are found.
 _AUTO = ("auto",)
 
@@ -115,6 +118,31 @@ class DataConfig:
                 f"images_dir={self.images_dir}"
             )
         options.check_fields(self)
+        self._check_builder_config()
+
+    def _check_builder_config(self) -> None:
+        """Raises ValueError where `builder_config` says what a flag says."""
+        declared = options.options_of(type(self))
+        for name, value in (self.builder_config or {}).items():
+            if name not in declared:
+                continue
+            if name not in _IMAGE_OPTIONS:
+                raise ValueError(
+                    f"`builder_config` must not have `{name}`, which is an "
+                    f"option of its own: --{name}={value}. Received: "
+                    f"builder_config={self.builder_config}"
+                )
+            given, check = getattr(self, name), declared[name].check
+            # `auto` leaves it to the other, which has the names that were found
+            # in a flag file.
+            if given is None or check is None or _is_auto(value):
+                continue
+            if check(name, value) != given:
+                raise ValueError(
+                    f"`{name}` must not be given twice, with two values. Leave "
+                    f"out --{name}, or {name} of --builder_config. Received: "
+                    f"{name}={given}, builder_config={self.builder_config}"
+                )
 
     @property
     def finds_classes(self) -> bool:
@@ -123,8 +151,7 @@ class DataConfig:
 
     def image_options(self) -> dict[str, Any]:
         """Returns the builder's options that were given, by name."""
-        names = ("image_size", "color_mode", "interpolation", "class_names")
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in _IMAGE_OPTIONS}
         given = {name: v for name, v in values.items() if v is not None}
         found = {**(self.builder_config or {}), **given}
         if self.dataset is not None and _is_auto(found.get("class_names")):

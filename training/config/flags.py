@@ -21,6 +21,9 @@ _HELP_FLAGS = {"-h", "-help", "--help", "-helpshort", "--helpshort", "-?"}
 # Option -> what is no path where a path is expected.
 _WORDS = {"weights": weight_files.IMAGENET}
 
+# What editors of Windows begin a file with.
+_BYTE_ORDER_MARK = "\ufeff"
+
 # Options that may name a bucket.
 _REMOTE = ("images_dir",)
 
@@ -73,10 +76,19 @@ def parse(
         print("\n--flagfile=FILE reads options from a file, one a line.")
         sys.exit(0)
     try:
-        return list(flags.FLAGS(argv))
+        left = list(flags.FLAGS(argv))
+        if any(text.startswith(_BYTE_ORDER_MARK) for text in left):
+            raise flags.Error(
+                "--flagfile begins with a byte order mark, which hides its "
+                "first option: save the file as UTF-8 without one."
+            )
+        return left
     except flags.Error as error:
-        print(f"{os.path.basename(argv[0])}: {error}", file=sys.stderr)
-        sys.exit(2)
+        reason = str(error)
+    except UnicodeDecodeError as error:
+        reason = f"--flagfile must be a text file in UTF-8: {error}"
+    print(f"{os.path.basename(argv[0])}: {reason}", file=sys.stderr)
+    sys.exit(2)
 
 
 def read_given(
@@ -105,6 +117,14 @@ def read_given(
 
 def _read_path(option: options_lib.Option, value: str) -> str:
     path: str = option.parse(value)
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"`{option.name}` must be a path in UTF-8, as TensorFlow needs it: "
+            "rename it, or set PYTHONUTF8=1 if it is one. "
+            f"Received: {option.name}={path!a}"
+        ) from error
     if paths.is_local(path):
         return os.path.abspath(path) if option.in_flagfile else path
     if option.name not in _REMOTE:

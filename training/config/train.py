@@ -33,7 +33,7 @@ RUN = options.Group("Run", scope="course")
 def _check_class_weight(name: str, value: Any) -> str | dict[str, float]:
     # The names are compared with the classes when those are known.
     if isinstance(value, dict):
-        return value
+        return {key: checks.positive(name, value[key]) for key in value}
     return checks.check_choice(name, value, ("none", "balanced"))
 
 

@@ -54,7 +54,8 @@ def build_strategy(
         )
     if num_virtual_devices and name != "mirrored":
         raise ValueError(
-            "`num_virtual_devices` needs strategy=mirrored. Received: "
+            "`num_virtual_devices` needs strategy=mirrored: add "
+            "--strategy=mirrored. Received: "
             f"num_virtual_devices={num_virtual_devices}, strategy={name}"
         )
     if name == "default":

@@ -87,8 +87,9 @@ def check_input_shape(name: str, input_shape: tuple[int, int, int]) -> None:
     if min(input_shape[:2]) < smallest:
         raise ValueError(
             f"The model `{name}` needs images of at least "
-            f"{smallest}x{smallest} pixels. Prepare them with a larger "
-            "`image_size`. Received: image_size="
+            f"{smallest}x{smallest} pixels. Prepare them with "
+            f"--image_size={smallest},{smallest} (`image_size`) or more. "
+            "Received: image_size="
             f"{input_shape[0]},{input_shape[1]}"
         )
 

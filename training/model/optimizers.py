@@ -39,8 +39,8 @@ def build_optimizer(
     if name == "adam":
         if weight_decay:
             raise ValueError(
-                "`weight_decay` needs the optimizer adamw or sgd. "
-                f"Received: weight_decay={weight_decay}, name=adam"
+                "`weight_decay` needs optimizer=adamw or sgd. "
+                f"Received: weight_decay={weight_decay}, optimizer=adam"
             )
         optimizer = keras.optimizers.Adam(learning_rate)
     elif name == "adamw":

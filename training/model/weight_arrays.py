@@ -22,6 +22,8 @@ import zlib
 import h5py
 import numpy as np
 
+from training import errors
+
 # Where Keras puts arrays in a `.keras` archive.
 _ARRAYS_IN_ARCHIVE = "model.weights.h5"
 
@@ -67,6 +69,7 @@ def open_arrays(path: pathlib.Path) -> Iterator[Arrays]:
     Raises:
         ValueError: If the file is damaged, an array is not stored in it, or
             far larger than it.
+        StorageError: If the system does not let it be read or copied.
     """
     size = os.path.getsize(path)
     with tempfile.TemporaryDirectory() as directory:
@@ -82,6 +85,13 @@ def open_arrays(path: pathlib.Path) -> Iterator[Arrays]:
                 f"Received: weights={path}"
             ) from error
         except UNREADABLE as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # Of the system: no room where it is copied to, as a rule.
+                raise errors.StorageError(
+                    f"{path} cannot be read by way of {directory}: "
+                    f"{error.strerror}. Make room or give access, or name "
+                    "another directory for temporary files: TMPDIR=DIR."
+                ) from error
             raise ValueError(
                 "`weights` must be a file that Keras can read, and this one is "
                 f"damaged or none: {error}. Received: weights={path}"

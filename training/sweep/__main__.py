@@ -21,6 +21,7 @@ import pathlib
 import sys
 
 from console import streams
+from console import warning_filters
 from training import command_line
 from training import config as config_lib
 
@@ -35,6 +36,7 @@ def main(
         script: Which Python program a trial runs; None for `train.py`.
     """
     streams.escape_unencodable()
+    warning_filters.keep_warnings()
     options = _parse(arguments)
     try:
         import optuna

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import datetime
+import os
 import pathlib
 from typing import Any
 from typing import IO
@@ -79,7 +80,8 @@ def check(path: str | pathlib.Path | None) -> None:
     with _usable(path):
         if path.exists() and not path.is_dir():
             raise ValueError(
-                f"`workdir` must be a directory. Received: workdir={path}"
+                "`workdir` must be a directory. Add --workdir=DIR with another "
+                f"name. Received: workdir={path}"
             )
         if holds_run(path):
             return
@@ -87,8 +89,8 @@ def check(path: str | pathlib.Path | None) -> None:
     if found:
         raise ValueError(
             f"`workdir` holds files of a run ({', '.join(found)}), but no "
-            f"{files.RUN_FILE} to resume it by. Name another directory. "
-            f"Received: workdir={path}"
+            f"{files.RUN_FILE} to resume it by. Name another directory: "
+            f"--workdir=DIR. Received: workdir={path}"
         )
 
 
@@ -193,7 +195,12 @@ def _check_checkpoints(path: pathlib.Path) -> None:
     """
     names = (files.METRICS_FILE, files.MODEL_FILE)
     results = [name for name in names if (path / name).exists()]
-    if results and not any(path.glob(f"{files.CHECKPOINTS_DIR}/checkpoint-*")):
+    found: list[str] = []
+    folder = path / files.CHECKPOINTS_DIR
+    # Not by `glob`, to which a folder that may not be read is empty.
+    with _usable(folder), contextlib.suppress(FileNotFoundError):
+        found = os.listdir(folder)
+    if results and not any(name.startswith("checkpoint-") for name in found):
         raise ValueError(
             f"`workdir` holds results of a run ({', '.join(results)}), but "
             "none of the checkpoints to resume it from: it would begin anew "
@@ -230,5 +237,6 @@ def _usable(path: pathlib.Path) -> Iterator[None]:
     except OSError as error:
         raise ValueError(
             "`workdir` must be a directory that can be written to: "
-            f"{error.strerror or error}. Received: workdir={path}"
+            f"{error.strerror or error}. Add --workdir=DIR with another. "
+            f"Received: workdir={path}"
         ) from error

@@ -26,11 +26,15 @@ def read(directory: str | pathlib.Path) -> dict[str, Any] | None:
         return None
     except format_version.NewerFormatError:
         raise
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise ValueError(
-            f"{path} is damaged or cannot be read: "
-            f"{getattr(error, 'strerror', None) or error}. Restore it, or "
-            "begin a new run in a new directory by --resume=never."
+            f"{path} cannot be read: {error.strerror or error}. Give access to "
+            "it, or name another directory: --workdir=DIR."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Restore it, or begin a new run in a "
+            "new directory by --resume=never."
         ) from error
     return run
 

@@ -11,6 +11,7 @@ import textwrap
 from etils import epath
 
 from console import streams
+from console import warning_filters
 from disk import cells
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
@@ -82,6 +83,7 @@ def _add_source_options(parser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     streams.escape_unencodable()
+    warning_filters.keep_warnings()
     options = _parse_arguments(arguments)
     try:
         folder = _output_dir(options)

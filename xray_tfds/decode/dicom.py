@@ -116,7 +116,8 @@ def decode(
             pixels = 255 - pixels
         patient_id = str(ds.get("PatientID") or "").strip("\0 ") or None
         photometric = str(ds.PhotometricInterpretation)
-    except (errors.BadFile, MemoryError):
+    except (errors.BadFile, MemoryError, Warning):
+        # With `-W error`, a warning of another module is no fault of the file.
         raise
     except Exception as error:
         limits.check_machine(error, num_pixels)

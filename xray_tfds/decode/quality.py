@@ -203,7 +203,8 @@ def _decode_with_pil(data, file_format, *, min_image_size, max_image_pixels):
         image.load()
         _check_depth(image, data)
         return *_to_8_bits(image), mode
-    except (BadFile, MemoryError):
+    except (BadFile, MemoryError, Warning):
+        # With `-W error`, a warning of another module is no fault of the file.
         raise
     except Exception as error:
         # PIL's decoders raise whatever a corrupt file leads them to: OSError,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Place = Union[spool_lib.Slot, earlier_records.Place]
 
 # Their import takes seconds, as decoding does. Only TFRecords need TensorFlow.
-TFRECORD_MODULES = ("matplotlib.backends.backend_svg", "tensorflow")
+TFRECORD_MODULES = ("pages.plotting", "tensorflow")
 
 
 class Examination:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import contextlib
+import json
 import os
 import sys
 
 from etils import epath
 
 from xray_tfds.source import errors
+
+# What TFDS writes of a dataset, beside its records.
+_INFO_FILES = ("dataset_info.json", "features.json", "metadata.json")
 
 
 @contextlib.contextmanager
@@ -36,6 +40,46 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
         if tf is None or not isinstance(error, tf.errors.OpError):
             raise
         raise _describe(os.fspath(directory), error.message) from error
+
+
+def describe_unopened(
+    directory: epath.PathLike, error: Exception
+) -> errors.StorageError:
+    """Returns the error about records that TFDS does not open.
+
+    It has many words for what it cannot read, and no error class. Damage is
+    what is found to be damaged; the rest, as a library of another version, is
+    no reason to remove records.
+
+    Args:
+        directory: Of the records.
+        error: What TFDS raised.
+    """
+    for name in _INFO_FILES:
+        path = epath.Path(directory) / name
+        try:
+            is_whole = isinstance(json.loads(path.read_text()), dict)
+        except FileNotFoundError:
+            continue
+        except OSError as reason:
+            return errors.StorageError(
+                f"{path} cannot be read: {reason.strerror or reason}. Give "
+                "access to it, and run the same command again."
+            )
+        except (ValueError, RecursionError):
+            is_whole = False
+        if not is_whole:
+            return errors.StorageError(
+                f"{directory} is damaged: {name} is no JSON object. Restore "
+                "it, or remove that directory and prepare the records again."
+            )
+    return errors.StorageError(
+        f"TensorFlow Datasets does not open the records in {directory} "
+        f"({type(error).__name__}: {str(error).strip()[:200]}). If none of "
+        "their files was changed, it is of a version that does not know them: "
+        "install the one that they were prepared with, or prepare them again "
+        "in another directory, --data_dir=DIR (`data_dir`)."
+    )
 
 
 def _describe(where: str, reason: str) -> errors.StorageError:

@@ -68,13 +68,9 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             super().__init__(config=config, **kwargs)
             _ = self.info.metadata  # TFDS reads it when it is first asked for.
         except Exception as error:
-            # TFDS has many words for what it cannot read, and no error class.
             if not self.is_prepared():
                 raise
-            raise errors.StorageError(
-                f"{self.data_path} is damaged: one of its JSON files cannot be "
-                "read. Restore it, or remove that directory and build again."
-            ) from error
+            raise storage.describe_unopened(self.data_path, error) from error
         self.intake = intake_lib.Intake(
             self.builder_config, [self.data_dir_root], rehash=rehash
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sys
 
 from console import streams
+from console import warning_filters
 from xray_tfds.report import writing
 
 
@@ -36,6 +37,7 @@ def _parse_arguments(arguments):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     streams.escape_unencodable()
+    warning_filters.keep_warnings()
     options = _parse_arguments(arguments)
     try:
         path = writing.write_report(

@@ -269,6 +269,13 @@ def explain_class_names(found: Iterable[str]) -> str:
             f"Rename {listed}: names of classes are printable, without spaces "
             "around them."
         )
+    counts = collections.Counter(map(names.fold, found))
+    alike = [name for name in found if counts[names.fold(name)] > 1]
+    if alike:
+        return (
+            f"Merge {' and '.join(map(ascii, alike))}, or rename one: "
+            "names of classes differ in more than case or form of Unicode."
+        )
     config = json.dumps({"class_names": found}, ensure_ascii=False)
     return (
         "To take these for the classes, set `class_names`: --class_names=auto "

@@ -18,6 +18,7 @@ import re
 from typing import Optional
 
 from xray_tfds.source import hash_key as hash_key_lib
+from xray_tfds.source import names
 from xray_tfds.source import source_files
 
 # Matched with whole stems; the group is the key, kind and number together.
@@ -82,7 +83,7 @@ def compile_pattern(pattern: str) -> Optional[re.Pattern[str]]:
     if not pattern:
         return None
     try:
-        compiled = re.compile(pattern)
+        compiled = re.compile(names.compose(pattern))
     except re.error as error:
         raise ValueError(
             f"`patient_pattern` must be a regular expression: {error}. "
@@ -154,7 +155,7 @@ def find_exports(files: Sequence[source_files.SourceFile]) -> set[int]:
                 of_rule[rule].append(index)
     exports: set[int] = set()
     for indices in of_rule.values():
-        names = collections.Counter(
+        same = collections.Counter(
             (
                 files[i].split,
                 files[i].label,
@@ -162,7 +163,7 @@ def find_exports(files: Sequence[source_files.SourceFile]) -> set[int]:
             )
             for i in indices
         )
-        if max(names.values()) > 1:
+        if max(same.values()) > 1:
             exports.update(indices)
     return exports
 
@@ -194,6 +195,7 @@ def pseudonym(
         hash_key: `None` for this user's, read anew.
     """
     key = (hash_key or hash_key_lib.HashKey()).read()
+    value = names.compose(value)
     digest = hashlib.blake2b(value.encode(), key=key, digest_size=8)
     return f"hash:{digest.hexdigest()}"
 
@@ -202,13 +204,19 @@ def _match_names(filename: str) -> tuple[str, str] | tuple[None, str]:
     stem = pathlib.PurePosixPath(filename).stem
     for rule, pattern in _NAME_RULES:
         if match := pattern.fullmatch(stem):
-            return match["patient"], rule
+            # As the set has it, however a file was renamed: "im-1" is "IM-1".
+            key = match["patient"]
+            return key.lower() if "_" in key else key.upper(), rule
     return None, NO_RULE
 
 
 def _search(pattern: re.Pattern[str], filename: str) -> Optional[str]:
-    found = {match["patient"] for match in pattern.finditer(filename)}
-    found.discard(None)
+    # The same letter on every system: macOS takes accents apart.
+    found = {
+        match["patient"]
+        for match in pattern.finditer(names.compose(filename))
+        if match["patient"] is not None
+    }
     if len(found) > 1:
         raise PatientError(
             f"`patient_pattern` finds {len(found)} patients in {filename}: "

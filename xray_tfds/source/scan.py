@@ -21,6 +21,7 @@ from xray_tfds.source import names
 from xray_tfds.source import other_folders
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
+from xray_tfds.source import table_doubts
 from xray_tfds.source import tables
 from xray_tfds.source import tree as tree_lib
 
@@ -89,6 +90,8 @@ def find(
     files = [file for file in judged if file]
     _check_not_empty(listed.values(), files)
     cautions += _doubt_unread_folders(tree)
+    if table is not None:
+        cautions += table_doubts.find_doubts(table, class_names)
     exports = patients.find_exports(files)
     return source_files.Source(
         root=root,

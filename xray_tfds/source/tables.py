@@ -3,9 +3,9 @@
     filename,patient,label,split
     NORMAL/a.png,p-17,normal,train
 
-`filename` is relative to the image folder, or absolute and below it; `label`
-and `split` are optional. A table with labels replaces the layout of the
-folders: the files that it names are the dataset, wherever they lie.
+`filename` is relative to the image folder, or absolute and below it; `label`,
+and with it `split`, are optional. A table with labels replaces the layout of
+the folders: the files that it names are the dataset, wherever they lie.
 """
 
 import collections
@@ -84,11 +84,13 @@ def read_table(path: str) -> Optional[Table]:
     """
     if not path:
         return None
-    file = files_lib.to_path(path).expanduser()
-    if not files_lib.is_file(file):
+    is_path = isinstance(path, (str, os.PathLike))
+    file = files_lib.to_path(path).expanduser() if is_path else None
+    if file is None or not files_lib.is_file(file):
+        given = os.fspath(path) if is_path else path
         raise ValueError(
             "`patients_csv` must be an existing file. Received: "
-            f"patients_csv={os.fspath(path)!r}"
+            f"patients_csv={given!r}"
         )
     try:
         data, _ = files_lib.read(file)
@@ -116,6 +118,12 @@ def read_table(path: str) -> Optional[Table]:
     if not rows:
         raise ValueError(
             f"`patients_csv` must name at least one file. Received: {path}"
+        )
+    if "label" not in columns and any(row.split for row in rows.values()):
+        raise ValueError(
+            "`patients_csv` must have the column label beside split: without "
+            "labels, the folders say class and split. Add the labels, or leave "
+            f"out the splits. Received: {path}"
         )
     return Table(
         path=str(path),
@@ -230,7 +238,13 @@ def _add_row(
             f" Received: {where}"
         )
     name = values["filename"].strip()
-    row = Row(**{k: values[k].strip() for k in columns if k != "filename"})
+    row = Row(
+        **{
+            column: names_lib.compose(values[column].strip())
+            for column in columns
+            if column != "filename"
+        }
+    )
     needed = [column for column in columns if column != "split"]
     if not name or not all(values[column].strip() for column in needed):
         raise ValueError(

@@ -19,6 +19,18 @@ from xray_tfds.decode import images
         ({"dataset": "x", "class_names": ("a",)}, "class_names=a"),
         ({"dataset": "x", "class_names": ("a", "a")}, "class_names=a,a"),
         ({"dataset": "x", "class_names": ("a", "")}, "class_names=a,"),
+        (
+            {
+                "dataset": "x",
+                "image_size": (64, 64),
+                "builder_config": {"image_size": [128, 128]},
+            },
+            r"`image_size` must not be given twice.*--image_size.*\(64, 64\)",
+        ),
+        (
+            {"dataset": "x", "builder_config": {"rehash": True}},
+            "`builder_config` must not have `rehash`.*: --rehash=True",
+        ),
     ],
 )
 def test_data_config_names_what_it_received_when_wrong(fields, message):
@@ -36,6 +48,20 @@ def test_data_config_adds_options_of_the_builder():
         dataset="x", color_mode="rgb", builder_config={"on_leak": "move"}
     )
     assert config.image_options() == {"color_mode": "rgb", "on_leak": "move"}
+
+
+def test_same_value_in_both_places_is_taken():
+    config = config_lib.DataConfig(
+        dataset="x",
+        image_size=(64, 64),
+        class_names=("a", "b"),
+        # As in the flag file of a run whose classes were found.
+        builder_config={"image_size": [64, 64], "class_names": "auto"},
+    )
+    assert config.image_options() == {
+        "image_size": (64, 64),
+        "class_names": ("a", "b"),
+    }
 
 
 @pytest.mark.parametrize(

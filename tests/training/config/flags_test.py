@@ -1,6 +1,7 @@
 """Flags: what is read of them, and what a flag file repeats."""
 
 import os
+import re
 
 from absl import flags as absl_flags
 import pytest
@@ -90,6 +91,34 @@ def parse():
         return values
 
     return parse_arguments
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"\xef\xbb\xbf--epochs=3\n", "byte order mark.*without one"),
+        ("--epochs=3\n".encode("utf-16"), "must be a text file in UTF-8"),
+    ],
+    ids=["UTF-8 with a mark", "UTF-16, as PowerShell writes"],
+)
+def test_flag_file_of_a_windows_editor_is_told_in_words(
+    content, message, tmp_path, capsys
+):
+    file = tmp_path / "flags"
+    file.write_bytes(content)
+    defining = flag_values.module_of(absl_flags.FlagValues())
+    defining.Error = absl_flags.Error
+    flags_lib.define(defining)
+    absl_flags.DEFINE_string("flagfile", None, "", flag_values=defining.FLAGS)
+    with pytest.raises(SystemExit, match="2"):
+        flags_lib.parse(["x.py", f"--flagfile={file}"], defining, about="")
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["images_dir", "workdir"])
+def test_path_that_is_no_utf8_is_refused(name, parse):
+    with pytest.raises(ValueError, match=f"`{name}` must be a path in UTF-8"):
+        flags_lib.read(parse(f"--{name}=x\udcff"))
 
 
 def test_flags_left_out_are_the_defaults_of_the_configuration(parse):

@@ -1,6 +1,7 @@
 """`TrainConfig`: what it takes, what it says when it does not."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ from training import config as config_lib
         ({"label_smoothing": 1.0}, "0 to below 1.*label_smoothing=1.0"),
         ({"clip_norm": -1}, "0 or more. Received: clip_norm=-1"),
         ({"class_weight": "even"}, "none, balanced. Received: class_weight"),
+        ({"class_weight": {"a": math.nan}}, "`class_weight`.*class_weight=nan"),
         ({"monitor": "auc"}, "one of val_loss, val_accuracy, val_auc, epoch"),
         (
             {"monitor": "epoch", "early_stopping_patience": 3},

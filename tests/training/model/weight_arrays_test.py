@@ -1,5 +1,7 @@
 """Files of weights that reach out of themselves, or unpack to far too much."""
 
+import errno
+import shutil
 import zipfile
 
 import h5py
@@ -7,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from training import errors
 from training import model
+from training.model import weight_arrays
 
 SUFFIXES = (".keras", ".weights.h5", "_notop.h5")
 FAR_TOO_MUCH = "would take [0-9,]{13,} bytes"
@@ -198,3 +202,17 @@ def test_file_that_ends_too_early_is_refused(tmp_path):
     for length in np.linspace(8, len(intact) - 1, 40).astype(int):
         path.write_bytes(intact[:length])
         assert_refused(net, path, "damaged or none")
+
+
+def test_full_disk_is_not_called_damage(tmp_path, monkeypatch):
+    path = tmp_path / "x.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", bytes(100))
+
+    def copy(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy)
+    with pytest.raises(errors.StorageError, match="No space.*TMPDIR=DIR"):
+        with weight_arrays.open_arrays(path):
+            pass

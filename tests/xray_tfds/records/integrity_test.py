@@ -105,6 +105,17 @@ def test_info_that_cannot_be_read_is_told_in_words(name, content, copy, built):
     assert str(copy.data_path) in str(info.value)
 
 
+def test_what_is_no_damage_is_not_called_damage(copy, monkeypatch):
+    def fail(*args):
+        raise TypeError("MergeFrom() takes exactly one argument")
+
+    monkeypatch.setattr(tfds.core.DatasetInfo, "read_from_directory", fail)
+    with pytest.raises(errors.StorageError, match="MergeFrom") as info:
+        _open(copy.data_dir_root)
+    assert "damaged" not in str(info.value)
+    assert str(copy.data_path) in str(info.value)
+
+
 def test_report_that_was_never_written_is_made_up_for(copy, built):
     images, _ = built
     (copy.data_path / "build_report" / "report.html").unlink()

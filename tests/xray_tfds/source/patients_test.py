@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import threading
+import unicodedata
 
 import pytest
 
@@ -33,6 +34,11 @@ def _file(name, **fields):
         ("BACTERIA-1008087-0001.jpeg", "BACTERIA-1008087"),
         ("a/VIRUS-25-3.png", "VIRUS-25"),
         ("NORMAL-28501-0001.jpeg", "NORMAL-28501"),
+        # As a camera or Windows has renamed them.
+        ("PNEUMONIA/PERSON1_Virus_7.JPEG", "person1_virus"),
+        ("NORMAL/im-0115-0002.jpeg", "IM-0115"),
+        ("normal2-im-0115-0002.jpeg", "NORMAL2-IM-0115"),
+        ("virus-25-4.png", "VIRUS-25"),
         ("person_1.jpeg", None),
         ("scan of person1_virus_6.jpeg", None),
         ("12.png", None),
@@ -176,6 +182,17 @@ def test_patient_of_most_files_is_doubted_with_the_rule_and_a_way_out(name):
         for i in range(30, 50)
     }
     assert not patient_doubts.find_doubts(_examined(same | many))
+
+
+def test_accent_taken_apart_makes_no_other_patient():
+    form = unicodedata.normalize
+    pattern = patients.compile_pattern("(?P<patient>.+)_")
+    for find in (
+        lambda name: patients.find_patient(_file("a.png", patient=name)),
+        lambda name: patients.find_patient(_file("a.png"), dicom_id=name),
+        lambda name: patients.find_patient(_file(f"{name}_"), pattern=pattern),
+    ):
+        assert find(form("NFD", "José")) == find(form("NFC", "José"))
 
 
 def test_pseudonym_depends_on_the_key_and_is_kept(tmp_path, monkeypatch):

@@ -118,7 +118,10 @@ def test_scan_fingerprint_follows_names_and_contents(tmp_path):
     [
         ([], "No folders in"),
         (_names("normal"), "No folder for the class 'pneumonia'"),
-        (_names("normal", "Normal", "pneumonia"), "Two folders for the class"),
+        (
+            _names("normal", "Normal", "pneumonia"),
+            "Two folders for the class.*Merge 'Normal' and 'normal', or rename",
+        ),
         (_names(*_CLASSES, "covid"), "Unknown class folder: .*covid"),
         (_names("cats", "dogs"), "Found in .*: cats, dogs. Expected"),
         (_names("a b", "c"), "--class_names='a b,c' of train.py, --config="),

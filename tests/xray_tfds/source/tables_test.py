@@ -80,6 +80,33 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "rows, doubt",
+    [
+        ("normal/1.png,a,Normal|normal/2.png,b,normal", ""),
+        ("normal/1.png,0,normal|normal/2.png,0,normal", ""),
+        ("normal/1.png,nan,normal|normal/2.png,b,normal", ""),
+        (
+            "normal/1.png,a,pneumonia|normal/2.png,b,normal",
+            "gives 1 of 3 files",
+        ),
+        (
+            "normal/1.png,NA,normal|normal/2.png,NA,normal",
+            "2 files of patients",
+        ),
+        ("normal/1.png,p1,normal|normal/2.png,P1,normal", "1 patients whose"),
+    ],
+)
+def test_what_a_table_may_mean_otherwise_is_a_caution(rows, doubt, tmp_path):
+    image_trees.write_images(
+        tmp_path / "images", ["normal/1.png", "normal/2.png", "pneumonia/3.png"]
+    )
+    text = "\n".join(["filename,patient,label", *rows.split("|"), ""])
+    table = _write(tmp_path / "t.csv", text + "pneumonia/3.png,c,pneumonia\n")
+    source = scan.scan(tmp_path / "images", _CLASSES, tables.read_table(table))
+    assert [doubt in c for c in source.cautions] == ([True] if doubt else [])
+
+
+@pytest.mark.parametrize(
     "text, message",
     [
         ("", "Received: .* with no columns"),
@@ -102,6 +129,7 @@ def test_build_by_table_hashes_its_patients(tmp_path, monkeypatch):
             "not there, .* missing.png",
         ),
         ("filename,patient,label\na.png,1,sick\n", "another label for a.png"),
+        ("filename,patient,split\na.png,1,train\n", "column label beside"),
         (
             "filename,patient,label,split\na.png,1,normal,dev\n",
             "another split for a.png",

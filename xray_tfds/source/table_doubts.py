@@ -1,0 +1,81 @@
+"""What a table says that may be meant otherwise."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from xray_tfds.source import names as names_lib
+from xray_tfds.source import patients
+from xray_tfds.source import tables
+
+
+def find_doubts(table: tables.Table, class_names: Sequence[str]) -> list[str]:
+    """Returns sentences about rows that name files which are there.
+
+    No value of the column `patient` is in them.
+
+    Args:
+        table: The `tables.Table`.
+        class_names: Names of the classes.
+    """
+    return [
+        *_doubt_labels(table, class_names),
+        *_doubt_missing(table),
+        *_doubt_case(table),
+    ]
+
+
+def _doubt_labels(
+    table: tables.Table, class_names: Sequence[str]
+) -> Iterator[str]:
+    """Doubts labels of files in folders of other classes: rows may be mixed."""
+    classes = {names_lib.fold(name) for name in class_names}
+    others = [
+        name
+        for name, row in table.rows.items()
+        if row.label
+        and names_lib.fold(row.label) not in (found := _folders(name) & classes)
+        and found
+    ]
+    if others:
+        yield (
+            f"patients_csv gives {len(others)} of {len(table.rows)} files "
+            "another class than the folder that they lie in is named after, "
+            f"for example {names_lib.printable(others[0])}. The table was "
+            "followed."
+        )
+
+
+def _folders(name: str) -> set[str]:
+    return {names_lib.fold(part) for part in name.replace("\\", "/").split("/")}
+
+
+def _doubt_missing(table: tables.Table) -> Iterator[str]:
+    """Doubts patients named like a value that is missing."""
+    counts = collections.Counter(
+        row.patient
+        for row in table.rows.values()
+        # Those of digits alone are numbers of patients here.
+        if patients.is_anonymous(row.patient) and not row.patient.isdigit()
+    )
+    total = sum(count for count in counts.values() if count > 1)
+    if total:
+        yield (
+            f"patients_csv has {total} files of patients who are named like a "
+            "missing value, as nan, NA or unknown, and taken for one person "
+            "each. If they are several, give each a name of their own."
+        )
+
+
+def _doubt_case(table: tables.Table) -> Iterator[str]:
+    """Doubts patients who differ in case alone."""
+    spellings = {row.patient for row in table.rows.values()}
+    twins = len(spellings) - len({name.casefold() for name in spellings})
+    if twins:
+        yield (
+            f"patients_csv has {twins} patients whose names differ from those "
+            "of others in case alone. They are taken for different people: if "
+            "they are not, write them alike."
+        )
