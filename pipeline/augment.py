@@ -90,12 +90,10 @@ def standardize(
     Returns:
         float32, the shape of `image`.
     """
-
-    def normalize(images: tf.Tensor) -> tf.Tensor:
-        images = intensity.normalize(images, config, statistics)
-        return intensity.whiten(images, config, statistics)
-
-    return _on_batch(normalize, image)
+    return _on_batch(
+        lambda images: intensity.apply_standardize(images, config, statistics),
+        image,
+    )
 
 
 @xla.without_autograph
@@ -132,7 +130,6 @@ def augment_features(
     """
     taps = _fetch(features, images, config, jit_compile)
     batch = _finish_batch(taps, features, config, statistics, jit_compile)
-    batch = intensity.whiten(batch, config, statistics)
     return tf.cast(batch, config.dtype)
 
 
@@ -236,10 +233,10 @@ def _finish(
     seeds: tf.Tensor | None = None,
     extremes: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
-    """Blends what was fetched, shifts grey levels, normalises."""
+    """Does all that follows the fetching: blend, colour, normalise."""
     images = _colour(taps, colour, config, extremes)
     images = _back(images, config)
-    return intensity.normalize(images, config, statistics, seeds)
+    return intensity.apply_standardize(images, config, statistics, seeds)
 
 
 @functools.lru_cache(maxsize=64)

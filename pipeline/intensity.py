@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 import warnings
 
-import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
@@ -76,6 +75,7 @@ def is_pointwise(
         config.samplewise_center
         or config.samplewise_std_normalization
         or config.local_contrast_normalization
+        or config.zca_whitening
         or ("channel_shift_intensity" in params and not has_extremes)
         or "sharpness" in params
     )
@@ -103,13 +103,13 @@ def column_extremes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     )
 
 
-def normalize(
+def apply_standardize(
     images: tf.Tensor,
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None = None,
     seeds: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Normalises images in Keras's fixed order, all but `whiten`.
+    """Normalises images in Keras's fixed order.
 
     Args:
         images: `[batch, height, width, channels]` in raw grey levels, or
@@ -142,43 +142,14 @@ def normalize(
         images -= _mean(images)
     if config.samplewise_std_normalization:
         images /= _std(images) + _EPSILON
-    mean = _statistic("featurewise_center", "mean", config, statistics)
+    mean, std, matrix = _statistics(config, statistics)
     if mean is not None:
         images -= tf.cast(mean, tf.float32)
-    std = _statistic("featurewise_std_normalization", "std", config, statistics)
     if std is not None:
         images /= tf.cast(std, tf.float32) + _EPSILON
+    if matrix is not None:
+        images = _whiten(images, matrix)
     return images
-
-
-def whiten(
-    images: tf.Tensor,
-    config: config_lib.AugmentConfig,
-    statistics: statistics_lib.Statistics | None = None,
-) -> tf.Tensor:
-    """Multiplies flattened images by the ZCA matrix, in its float64.
-
-    The last step. XLA takes a third longer for it, as does the product the
-    other way round: both rearrange the matrix.
-
-    Args:
-        images: float32 `[batch, ...]`, as `normalize` returns them.
-        config: Whether to.
-        statistics: Those of the data set, as for `normalize`.
-
-    Returns:
-        float32, the shape of `images`.
-    """
-    matrix = _statistic(
-        "zca_whitening", "zca_whitening_matrix", config, statistics
-    )
-    if matrix is None:
-        return images
-    shape = tf.shape(images)
-    flat = tf.cast(tf.reshape(images, [shape[0], -1]), tf.float64)
-    white = tf.linalg.matmul(np.transpose(matrix), tf.transpose(flat))
-    white = tf.cast(tf.transpose(white), tf.float32)
-    return tf.ensure_shape(tf.reshape(white, shape), images.shape)
 
 
 def _per_image(value: float | tf.Tensor) -> tf.Tensor:
@@ -268,22 +239,33 @@ def _std(images: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _statistic(
-    flag: str,
-    name: str,
+def _statistics(
     config: config_lib.AugmentConfig,
     statistics: statistics_lib.Statistics | None,
-) -> npt.NDArray[Any] | None:
-    """Returns a statistic if `flag` is on; None if it is off or missing."""
-    if not getattr(config, flag):
-        return None
-    value: npt.NDArray[Any] | None = getattr(
-        statistics or config.statistics, name, None
+) -> list[npt.NDArray[Any] | None]:
+    """Returns mean, std and ZCA matrix; None for what is off or missing."""
+    wanted = (
+        ("featurewise_center", "mean"),
+        ("featurewise_std_normalization", "std"),
+        ("zca_whitening", "zca_whitening_matrix"),
     )
-    if value is None:
-        warnings.warn(
-            f"`{flag}` is on but `statistics` has no `{name}`: the step is "
-            "skipped. Compute it with `pipeline.fit_statistics`.",
-            stacklevel=4,
-        )
-    return value
+    found = []
+    statistics = statistics or config.statistics
+    for flag, name in wanted:
+        value = getattr(statistics, name, None)
+        if getattr(config, flag) and value is None:
+            warnings.warn(
+                f"`{flag}` is on but `statistics` has no `{name}`: the step is "
+                "skipped. Compute it with `pipeline.fit_statistics`.",
+                stacklevel=4,
+            )
+        found.append(value if getattr(config, flag) else None)
+    return found
+
+
+def _whiten(images: tf.Tensor, matrix: npt.NDArray[Any]) -> tf.Tensor:
+    """Multiplies flattened images by the ZCA matrix, in its float64."""
+    shape = tf.shape(images)
+    flat = tf.reshape(images, [shape[0], -1])
+    white = tf.linalg.matmul(tf.cast(flat, tf.float64), matrix)
+    return tf.cast(tf.reshape(white, shape), tf.float32)
