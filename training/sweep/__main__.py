@@ -22,6 +22,7 @@ import sys
 
 from console import streams
 from console import warning_filters
+from disk import paths
 from training import command_line
 from training import config as config_lib
 
@@ -74,7 +75,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="end trials that are worse than the median at the same epoch",
     )
     options = command_line.parse(parser, arguments)
-    command_line.refuse_flags(parser, options.flags, ("workdir", "resume"))
+    tried = [text.partition("=")[0] for text in options.tries]
+    command_line.refuse_flags(
+        parser, options.flags, ("workdir", "resume", *tried)
+    )
+    _check_directory(parser, options)
     if options.seeds < 1 or not 0 <= options.seed < 2**32:
         parser.error(
             "--seeds must be at least 1, and --seed from 0 to 2**32 - 1. "
@@ -84,6 +89,24 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         given = options.flags + options.tries
         command_line.refuse_flags(parser, given, ("seed",))
     return options
+
+
+def _check_directory(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    """Ends the program where a sweep would be written among the images."""
+    if not options.sweep_dir:
+        parser.error("--sweep_dir must be a path. Received: sweep_dir=")
+    directory = pathlib.Path(options.sweep_dir).expanduser().resolve()
+    for flag in options.flags:
+        name, images = command_line.name_of(flag), flag.partition("=")[2]
+        if name == "images_dir" and images and paths.is_local(images):
+            root = pathlib.Path(images).expanduser().resolve()
+            if directory.is_relative_to(root):
+                parser.error(
+                    "--sweep_dir must be outside the folder of images, which "
+                    f"holds images alone. Received: sweep_dir={directory}"
+                )
 
 
 def _fail(error: Exception | str) -> int:

@@ -10,6 +10,7 @@ import collections
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from xray_tfds.curate import disjoint_sets
@@ -17,6 +18,7 @@ from xray_tfds.curate import duplicates
 from xray_tfds.curate import facts as facts_lib
 from xray_tfds.curate import leaks as leaks_lib
 from xray_tfds.curate import split_assignment
+from xray_tfds.source import errors
 from xray_tfds.source import scan
 
 if TYPE_CHECKING:
@@ -126,18 +128,21 @@ def _check_bad(examined, facts, config):
         raise scan.SourceError(
             f"Files that cannot be used: {len(bad)}\n"
             f"{_list_bad(examined, bad)}\nReplace or remove them, or leave "
-            "them out with on_bad='quarantine'."
+            "them out with on_bad='quarantine': "
+            f"{errors.spell_option('on_bad', 'quarantine')}."
         )
     totals = collections.Counter(facts.labels)
     counts = collections.Counter(facts.labels[i] for i in bad)
     for label, count in counts.items():
         if count > config.max_bad_fraction * totals[label]:
             of_label = [i for i in bad if facts.labels[i] == label]
+            enough = math.ceil(100 * count / totals[label]) / 100
             raise scan.SourceError(
                 f"{count} of the {totals[label]} files of {label!r} cannot be"
                 f" used, more than max_bad_fraction={config.max_bad_fraction}:"
                 f"\n{_list_bad(examined, of_label)}\nReplace or remove them, or"
-                " raise `max_bad_fraction`."
+                " raise `max_bad_fraction`: "
+                f"{errors.spell_option('max_bad_fraction', enough)}."
             )
 
 
@@ -153,7 +158,8 @@ def _check_duplicates(examined, facts, curation, config):
                 f"{cluster.kind}: {_names(examined, cluster.members)}"
                 for cluster in curation.clusters
             )
-            + "\nRemove them, or set on_duplicate='keep_one'."
+            + "\nRemove them, or set on_duplicate='keep_one': "
+            f"{errors.spell_option('on_duplicate', 'keep_one')}."
         )
 
 
@@ -188,7 +194,8 @@ def _settle_leaks(examined, facts, curation, groups, config):
                 for leak in curation.leaks
             )
             + "\nRemove them from one, or set on_leak='move' to move each to"
-            " the first of its splits, or on_leak='allow'."
+            " the first of its splits, or on_leak='allow': "
+            f"{errors.spell_option('on_leak', 'move')}."
         )
     if config.on_leak != "move":
         return

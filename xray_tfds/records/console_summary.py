@@ -58,6 +58,12 @@ def find_cautions(
             " At least one file of each is labelled wrongly."
         )
     chosen = findings.Chosen(examined, kept)
+    rules = {each.patient.rule for each in chosen if config.patient_pattern}
+    if rules - {patients.TABLE_RULE} and patients.PATTERN_RULE not in rules:
+        cautions.append(
+            "`patient_pattern` finds a patient in the name of no file. "
+            f"Received: patient_pattern={config.patient_pattern}"
+        )
     cautions += patient_doubts.find_doubts(chosen)
     cautions += _doubt_grey_scales(chosen)
     number = sum(curation.split[i] == "validation" for i in kept)

@@ -1,5 +1,16 @@
 """The errors of a build that its user can mend, whoever finds them."""
 
+import json
+
+
+def spell_option(name: str, value: object) -> str:
+    """Returns an option of a build as it stands on the command lines."""
+    config = json.dumps({name: value}, ensure_ascii=False)
+    return (
+        f"--builder_config='{config}' of train.py, --config='{config}' of tfds "
+        "build"
+    )
+
 
 class SourceError(ValueError):
     """A folder that cannot be turned into a dataset as it is.

@@ -51,6 +51,25 @@ def test_file_is_no_sweep_directory(script, capsys):
     assert "`--sweep_dir`" in error and str(script) in error
 
 
+@pytest.mark.parametrize(
+    "directory, flag, message",
+    [
+        ("", "--seed=1", "must be a path. Received: sweep_dir="),
+        ("images/sweep", "--images_dir=images", "must be outside the folder"),
+        ("sweep", "--epochs=2", "itself sets --epochs=2"),
+    ],
+)
+def test_what_would_be_written_or_set_elsewhere_is_refused(
+    directory, flag, message, script, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        sweeps.run(script, directory, "--try", "epochs=1", "--", flag)
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("study.db"))
+
+
 @pytest.mark.parametrize("name", ["~/a sweep", "50% of it? #1"])
 def test_directory_may_have_any_name(name, script, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,5 +1,6 @@
 """What a build doubts out loud."""
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -69,3 +70,23 @@ def test_small_given_validation_names_the_flags_that_carve_one(
     for flag in ("--config", "--builder_config"):
         told = f"""{flag}='{{"validation": "carve"}}'"""
         assert (told in caution) == is_told
+
+
+@pytest.mark.parametrize(
+    "pattern, rule, is_doubted",
+    [
+        ("(?P<patient>p[0-9]+)", patients.NO_RULE, True),
+        ("(?P<patient>p[0-9]+)", patients.PATTERN_RULE, False),
+        # What a table says comes first.
+        ("(?P<patient>p[0-9]+)", patients.TABLE_RULE, False),
+        ("", patients.NO_RULE, False),
+    ],
+)
+def test_pattern_that_finds_nobody_is_doubted(pattern, rule, is_doubted):
+    file = dataclasses.replace(
+        _examined("normal/1.png"), patient=patients.Patient("key", rule)
+    )
+    config = config_lib.XrayConfig(patient_pattern=pattern)
+    decided = curation.Curation(split=["train"], reason=[""], detail=[""])
+    cautions = console_summary.find_cautions([file], decided, config)
+    assert is_doubted == any("`patient_pattern` finds" in c for c in cautions)
