@@ -66,6 +66,12 @@ def find_cautions(
         )
     cautions += patient_doubts.find_doubts(chosen)
     cautions += _doubt_grey_scales(chosen)
+    given = {each.file.split for each in examined if each.file.split}
+    for split in sorted(given - {curation.split[i] for i in kept}):
+        cautions.append(
+            f"The split {split} of the folder has no image left: all were left"
+            " out, or moved to other splits."
+        )
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(

@@ -60,13 +60,14 @@ def test_parts_of_the_grey_scale_are_counted_with_an_example(partial):
 def test_small_given_validation_names_the_flags_that_carve_one(
     split, validation, is_told
 ):
-    files = [_examined(f"normal/{i}.png", split=split) for i in range(9)]
+    files = [_examined(f"normal/{i}.png", split=split) for i in range(10)]
     config = config_lib.XrayConfig(validation=validation)
     decided = curation.Curation(
-        split=["validation"] * 9, reason=[""] * 9, detail=[""] * 9
+        split=["validation"] * 9 + [split], reason=[""] * 10, detail=[""] * 10
     )
     (caution,) = console_summary.find_cautions(files, decided, config)
-    assert "has 9 images, too few to choose a model by." in caution
+    number = decided.split.count("validation")
+    assert f"has {number} images, too few to choose a model by." in caution
     for flag in ("--config", "--builder_config"):
         told = f"""{flag}='{{"validation": "carve"}}'"""
         assert (told in caution) == is_told
@@ -90,3 +91,18 @@ def test_pattern_that_finds_nobody_is_doubted(pattern, rule, is_doubted):
     decided = curation.Curation(split=["train"], reason=[""], detail=[""])
     cautions = console_summary.find_cautions([file], decided, config)
     assert is_doubted == any("`patient_pattern` finds" in c for c in cautions)
+
+
+@pytest.mark.parametrize("place, is_told", [("test", False), ("train", True)])
+def test_given_split_that_vanishes_is_told(place, is_told):
+    files = [
+        _examined("normal/a.dcm", split="train"),
+        _examined("normal/b.dcm", split="test"),
+    ]
+    decided = curation.Curation(
+        split=["train", place], reason=["", ""], detail=["", ""]
+    )
+    cautions = console_summary.find_cautions(
+        files, decided, config_lib.XrayConfig(on_leak="move")
+    )
+    assert any("The split test of" in each for each in cautions) == is_told
