@@ -10,10 +10,12 @@ import os
 import pathlib
 from typing import TypeAlias
 
+from etils import epath
 import tensorflow_datasets as tfds
 
 from disk import cells
 from inference import runs
+from xray_tfds.records import integrity
 from xray_tfds.records import manifest
 from xray_tfds.records import storage
 
@@ -90,11 +92,13 @@ def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
         directory: Of the records.
 
     Raises:
-        ValueError: If the table is damaged.
+        ValueError: If the table is damaged, or was changed since.
     """
     path = pathlib.Path(directory, manifest.FOLDER, manifest.FILES_FILE)
     if not path.exists():
         return []
+    if change := integrity.find_change(epath.Path(path)):
+        raise ValueError(f"{change}. Restore it, or prepare the records again.")
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))

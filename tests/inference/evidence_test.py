@@ -200,6 +200,9 @@ def test_test_split_without_a_class_is_told_before_it_is_opened(
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([columns, *rows])
     assert path.read_text() != text
+    with pytest.raises(ValueError, match="files.csv is not as it was written"):
+        evaluate(workdir, split="test", final="true", data_dir=str(data_dir))
+    (path.parent / "checksums.json").unlink()  # As of an earlier version.
     with pytest.raises(
         ValueError, match="split test has no image of the class pneumonia"
     ):

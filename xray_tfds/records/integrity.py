@@ -45,6 +45,9 @@ _TFRECORD_BYTES = 16
 
 _READ_BYTES = 2**20
 
+# What `_load` raises of a damaged file.
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError)
+
 # In the names of the files of the test split, as TFDS makes them.
 _TEST_SHARD = "-test."
 
@@ -87,11 +90,8 @@ def find_damage(directory: epath.Path) -> str:
     try:
         if not path.exists():
             return _check_promises(directory)
-        files = {
-            directory / str(name): (int(size), str(digest))
-            for name, (size, digest) in _load(path).items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError):
+        files = _load(directory)
+    except _DAMAGE:
         return f"{path} is damaged"
     faults = [_find_fault(directory / name, None) for name in _REWRITTEN]
     faults += [_find_fault(file, size) for file, (size, _) in files.items()]
@@ -112,11 +112,39 @@ def find_damage(directory: epath.Path) -> str:
     return ""
 
 
-def _load(path: epath.Path) -> dict[str, list]:
-    content = json.loads(path.read_text())
+def find_change(file: epath.Path) -> str:
+    """Returns why a file of a report is not as it was written; empty if it is.
+
+    It is read. What has no checksum, as in earlier versions, counts as whole.
+
+    Args:
+        file: In the folder of the report.
+    """
+    try:
+        known = _load(file.parent.parent)
+    except FileNotFoundError:
+        return ""
+    except _DAMAGE:
+        return f"{file.parent / _FILE} is damaged"
+    if file not in known or _digest(file) == known[file][1]:
+        return ""
+    return f"{file} is not as it was written"
+
+
+def _load(directory: epath.Path) -> dict[epath.Path, tuple[int, str]]:
+    """Returns size and digest of each file of a dataset.
+
+    Raises:
+        FileNotFoundError: If nobody noted them.
+        _DAMAGE: If they cannot be read.
+    """
+    content = json.loads((directory / manifest.FOLDER / _FILE).read_text())
     if content["version"] != _VERSION:
         raise ValueError("of a later version")
-    return content["files"]
+    return {
+        directory / str(name): (int(size), str(digest))
+        for name, (size, digest) in content["files"].items()
+    }
 
 
 def _check_promises(directory: epath.Path) -> str:
