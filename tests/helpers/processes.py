@@ -34,7 +34,7 @@ def is_alive(pid):
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=600):
     """Waits for a function to return something true, and returns it."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -4,7 +4,6 @@ import csv
 import pathlib
 import subprocess
 import sys
-import time
 
 from training.sweep import __main__ as sweep
 
@@ -45,7 +44,7 @@ seen = []
 for signum in (signal.SIGINT, signal.SIGTERM):
     signal.signal(signum, lambda signum, frame: seen.append(signum))
 (workdir / "pid").write_text(str(os.getpid()))
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 600
 while not seen and time.monotonic() < deadline:
     time.sleep(.01)
 (workdir / "checkpoint").write_text("x")
@@ -74,14 +73,6 @@ def start(script, directory, *arguments, before=()):
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def wait_for(condition):
-    """Returns when a condition holds, which it must within a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def read_rows(directory):

@@ -151,7 +151,7 @@ if is_last:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 temporary.rename(workdir / "metrics.jsonl")
 # Unless it is pruned, it ends well.
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 600
 while is_last and time.monotonic() < deadline:
     time.sleep(.01)
 """)

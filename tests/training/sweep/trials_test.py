@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.helpers import processes
 from tests.helpers import sweeps
 from training import children as children_lib
 from training.sweep import trials
@@ -32,7 +33,7 @@ def endless(tmp_path):
 def read_pid(directory):
     """Returns the process of the first trial, once it is there."""
     path = directory / "trial-001" / "run" / "pid"
-    sweeps.wait_for(lambda: path.exists() and path.read_text())
+    processes.wait_until(lambda: path.exists() and path.read_text())
     return int(path.read_text())
 
 
@@ -72,7 +73,7 @@ time.sleep(60)
     process = sweeps.start(script, directory, "--try", "epochs=1,2")
     pid = read_pid(directory)
     process.send_signal(signal.SIGINT)
-    sweeps.wait_for((directory / "trial-001" / "run" / "asked").exists)
+    processes.wait_until((directory / "trial-001" / "run" / "asked").exists)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=300)
     assert process.returncode == 130 and not is_alive(pid)
