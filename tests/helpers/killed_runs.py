@@ -38,7 +38,7 @@ def run(context, workdir, kill_at=None, kill_in=None):
         target=_run, args=(str(workdir), kill_at, kill_in)
     )
     process.start()
-    process.join(300)
+    process.join(1800)
     assert process.exitcode is not None, "the run hangs"
     return process.exitcode
 

@@ -79,7 +79,7 @@ def untouched(data, tmp_path_factory):
     """Directory of a run of two workers, and what they said."""
     workdir = tmp_path_factory.mktemp("workers") / "run"
     process = launch(data, workdir)
-    output, error = process.communicate(timeout=300)
+    output, error = process.communicate(timeout=1800)
     assert process.returncode == 0, error
     return workdir, output
 
@@ -96,7 +96,7 @@ def test_two_workers_give_the_numbers_of_one_process(untouched, data, tmp_path):
         cwd=processes.ROOT,
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=1800,
     )
     (one,), _ = read(tmp_path)
     first = read(workdir)[0][0]
@@ -127,11 +127,11 @@ def test_dead_worker_ends_the_other_and_a_restart_has_the_same_bits(
         wait_for(process, "Epoch 2/")
         os.kill(trainers_of(process)[1], signal.SIGKILL)
         # What is promised: within half a minute.
-        _, error = process.communicate(timeout=300)
+        _, error = process.communicate(timeout=1800)
     assert "Worker 1 has ended by SIGKILL" in error
     assert process.returncode == 137
     again = launch(data, tmp_path / "run")
-    output, error = again.communicate(timeout=300)
+    output, error = again.communicate(timeout=1800)
     assert again.returncode == 0, error
     assert "Resumed the run in" in output
     for ours, theirs in zip(
@@ -146,7 +146,7 @@ def test_death_while_the_network_is_built_ends_the_other(data, tmp_path):
     with processes.ended_after(process):
         wait_for(process, "Data:")
         os.kill(trainers_of(process)[0], signal.SIGKILL)
-        _, error = process.communicate(timeout=300)
+        _, error = process.communicate(timeout=1800)
     assert process.returncode == 137
     assert "Worker 0 has ended by SIGKILL" in error
     assert "Traceback" not in error
@@ -163,7 +163,7 @@ def test_paused_worker_ends_the_other_in_words(paused, data, tmp_path):
             lambda: not processes.is_alive(trainers[1 - paused])
         )
         os.kill(trainers[paused], signal.SIGCONT)
-        _, error = process.communicate(timeout=300)
+        _, error = process.communicate(timeout=1800)
     assert process.returncode == errors.WORKER_LOST_STATUS
     assert "Another worker does not answer any more" in error
     assert "Traceback" not in error
