@@ -21,6 +21,7 @@ import time
 from PIL import Image
 from absl import app
 from absl import flags
+import film_files
 import numpy as np
 
 from disk import columns as columns_lib
@@ -63,12 +64,7 @@ class _Files(Sequence):
 
 def _read_signatures():
     """Returns the perceptual hashes of the films of a folder."""
-    suffixes = (".jpeg", ".jpg", ".png")
-    paths = [
-        path
-        for path in sorted(pathlib.Path(_IMAGES_DIR.value).rglob("*"))
-        if path.suffix.lower() in suffixes
-    ][: _MAX_READ.value]
+    paths = film_files.find(_IMAGES_DIR.value, _MAX_READ.value)
 
     def sign(path):
         with Image.open(path) as film:

@@ -19,6 +19,7 @@ import time
 from PIL import Image
 from absl import app
 from absl import flags
+import film_files
 import numpy as np
 
 _IMAGES_DIR = flags.DEFINE_string(
@@ -41,14 +42,8 @@ _PREPARE = (
 
 def _read_films():
     """Returns uint8 `[num_films, height, width]` of a folder."""
-    suffixes = (".jpeg", ".jpg", ".png")
-    paths = [
-        path
-        for path in sorted(pathlib.Path(_IMAGES_DIR.value).rglob("*"))
-        if path.suffix.lower() in suffixes
-    ]
     films = []
-    for path in paths[:: max(1, len(paths) // _MAX_READ)]:
+    for path in film_files.find(_IMAGES_DIR.value, _MAX_READ):
         with Image.open(path) as film:
             films.append(np.asarray(film.convert("L").resize(_SIZE)))
     return np.stack(films)

@@ -36,12 +36,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
+import film_files  # noqa: E402
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
 
 from inference import predictor as predictor_lib  # noqa: E402
 from xray_tfds import sample  # noqa: E402
-from xray_tfds.decode import images  # noqa: E402
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -184,17 +184,6 @@ async def _ask(
     return int(head.split()[1]), content, "connection: close" in head
 
 
-def _find_films(directory: str) -> list[bytes]:
-    paths = sorted(
-        path
-        for path in pathlib.Path(directory).rglob("*")
-        if path.suffix.lower() in images.SUFFIXES
-    )
-    # Of all folders.
-    step = max(len(paths) // _MOST_FILMS, 1)
-    return [path.read_bytes() for path in paths[::step][:_MOST_FILMS]]
-
-
 def _measure_alone(
     predictor: predictor_lib.Predictor, films: list[bytes]
 ) -> list[list[float]]:
@@ -255,7 +244,8 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         if _FILMS_DIR.value is None:
             sample.main([directory])
-        films = _find_films(_FILMS_DIR.value or directory)
+        paths = film_files.find(_FILMS_DIR.value or directory, _MOST_FILMS)
+        films = [path.read_bytes() for path in paths]
     requests = _make_requests(films, _measure_alone(predictor, films))
     process, port = _start()
     try:

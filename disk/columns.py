@@ -22,7 +22,8 @@ ENDS, CHARACTERS = "_ends", "_characters"
 
 _HEADER = "header"
 
-# What `unpack`, and looking for what should be there, raise of a damaged file.
+# What `unpack`, and looking for what should be there, raise of a damaged file:
+# among others zipfile, of bits that say how a member is packed.
 DAMAGE = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError),
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),

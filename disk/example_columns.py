@@ -16,6 +16,9 @@ import numpy.typing as npt
 
 from disk import columns as columns_lib
 
+# Of all that a build leaves beside its records.
+FOLDER = "build_report"
+
 # To be raised when the columns change.
 _FORMAT = 1
 
@@ -44,7 +47,7 @@ def path_of(directory: epath.Path, split: str) -> epath.Path:
         directory: Directory of the records.
         split: Such as "train".
     """
-    return directory / "build_report" / f"columns-{split}.npz"
+    return directory / FOLDER / f"columns-{split}.npz"
 
 
 def write(

@@ -11,6 +11,7 @@ import pytest
 from inference import examples as examples_lib
 from inference import records
 import pipeline
+from tests.helpers import damaged_files
 from tests.helpers import trained_runs
 import xray_tfds
 
@@ -109,9 +110,7 @@ def test_other_records_are_refused(run, tmp_path):
 def test_damaged_records_are_named(run, trained, tmp_path):
     shutil.copytree(trained[0] / "records", tmp_path / "records")
     (shard,) = (tmp_path / "records").glob("**/*-test.tfrecord*")
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
+    damaged_files.flip_bit(shard)
     for opened in (run, streaming(run)):
         with pytest.raises(ValueError, match=str(shard)):
             examples = examples_lib.open_split(

@@ -11,6 +11,7 @@ import pytest
 from inference import model_files
 from inference import runs
 import pipeline
+from tests.helpers import damaged_files
 from tests.helpers import keras_files
 from training.config import flags as flags_lib
 from training.model import lesson
@@ -81,12 +82,6 @@ def _cut(path):
     path.write_bytes(path.read_bytes()[:-500])
 
 
-def _flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 255
-    path.write_bytes(data)
-
-
 def _name_one_class(path):
     info = json.loads(path.read_text())
     path.write_text(json.dumps({**info, "class_names": "ab"}))
@@ -96,7 +91,11 @@ def _name_one_class(path):
     "name, damage, message",
     [
         ("best.keras", _cut, "best.keras.*damaged.*--model=last"),
-        ("best.keras", _flip, "best.keras (is damaged|cannot be loaded)"),
+        (
+            "best.keras",
+            damaged_files.flip_bit,
+            "best.keras (is damaged|cannot be loaded)",
+        ),
         ("best.keras", lambda p: p.write_bytes(b""), "damaged.*0 bytes"),
         ("best.keras", lambda p: p.unlink(), "no best.keras.*--model=last"),
         ("model.json", lambda p: p.unlink(), "no model.json.*has not ended"),

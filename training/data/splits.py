@@ -90,7 +90,7 @@ def load_splits(
         return data
     if isinstance(data, (str, os.PathLike)):
         data = tfds.builder_from_directory(data)
-    check_prepared(data)
+    _check_prepared(data)
     for split in ("train", "validation"):
         if split not in data.info.splits:
             found = ", ".join(data.info.splits) or "none"
@@ -114,7 +114,7 @@ def load_splits(
     )
 
 
-def check_prepared(data: tfds.core.DatasetBuilder) -> None:
+def _check_prepared(data: tfds.core.DatasetBuilder) -> None:
     """Raises ValueError unless there are records; names others of the place."""
     if data.info.splits:
         return
@@ -148,7 +148,7 @@ def check_options(
         ValueError: If there are no images, or an option differs from what they
             were prepared with.
     """
-    check_prepared(data)
+    _check_prepared(data)
     metadata = data.info.metadata or {}
     for name, value in options.items():
         prepared = metadata.get(name, value)

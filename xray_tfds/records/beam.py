@@ -27,6 +27,7 @@ from tensorflow_datasets.core import writer as writer_lib
 from xray_tfds import parallel
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
+from xray_tfds.records import example_files
 from xray_tfds.records import staging
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
@@ -77,7 +78,7 @@ def examine(
     beam_options: BeamOptions,
     hash_key: hash_key_lib.HashKey,
     serializer: examples_lib.Serializer,
-) -> tuple[findings_lib.Findings, staging.Places]:
+) -> tuple[findings_lib.Findings, example_files.Places]:
     """Reads and decodes files on Beam's workers.
 
     Args:
@@ -120,7 +121,7 @@ def examine(
             lambda part: staging.read_findings(folder, part, config), parts
         )
     )
-    places = staging.Places(
+    places = example_files.Places(
         [path for _, path, _ in read], [n for *_, n in read]
     )
     columns = findings_lib.concatenate([columns for columns, *_ in read])

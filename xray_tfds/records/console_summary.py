@@ -58,12 +58,8 @@ def find_cautions(
             " At least one file of each is labelled wrongly."
         )
     chosen = findings.Chosen(examined, kept)
-    rules = {each.patient.rule for each in chosen if config.patient_pattern}
-    if rules - {patients.TABLE_RULE} and patients.PATTERN_RULE not in rules:
-        cautions.append(
-            "`patient_pattern` finds a patient in the name of no file. "
-            f"Received: patient_pattern={config.patient_pattern}"
-        )
+    if config.patient_pattern:
+        cautions += _doubt_pattern(chosen, config.patient_pattern)
     cautions += patient_doubts.find_doubts(chosen)
     cautions += _doubt_grey_scales(chosen)
     given = {each.file.split for each in examined if each.file.split}
@@ -72,18 +68,25 @@ def find_cautions(
             f"The split {split} of the folder has no image left: all were left"
             " out, or moved to other splits."
         )
+    is_given = config.validation == "given" and "validation" in given
     number = sum(curation.split[i] == "validation" for i in kept)
     if number < _MIN_VALIDATION_IMAGES:
         cautions.append(
             f"The validation split has {number} images, too few to choose a"
-            f" model by.{_CARVE if _is_given(examined, config) else ''}"
+            f" model by.{_CARVE if is_given else ''}"
         )
     return cautions
 
 
-def _is_given(examined, config):
-    splits = {each.file.split for each in examined}
-    return config.validation == "given" and "validation" in splits
+def _doubt_pattern(kept, pattern):
+    """Returns a sentence if it is of use for no file without a table's row."""
+    rules = {each.patient.rule for each in kept}
+    if patients.PATTERN_RULE in rules or rules <= {patients.TABLE_RULE}:
+        return []
+    return [
+        "`patient_pattern` finds a patient in the name of no file. "
+        f"Received: patient_pattern={pattern}"
+    ]
 
 
 def _doubt_grey_scales(kept):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import itertools
 import os
 import struct
-from typing import NamedTuple
 from typing import TYPE_CHECKING
 
 from etils import epath
@@ -14,6 +13,7 @@ from google.protobuf import message
 
 from xray_tfds import parallel
 from xray_tfds.curate import examine as examine_lib
+from xray_tfds.records import example_files
 from xray_tfds.records import examples
 from xray_tfds.records import findings_file
 from xray_tfds.records import manifest
@@ -31,14 +31,6 @@ _CHECKSUM_BYTES = 4
 
 # Records that a thread reads before it is given others.
 _AT_ONCE = 64
-
-
-class Place(NamedTuple):
-    """Where an example lies."""
-
-    path: str
-    start: int
-    length: int
 
 
 class EarlierRecords:
@@ -62,7 +54,7 @@ class EarlierRecords:
         """
         self._config = config
         self._known: findings_file.Known | None = None
-        self._places: dict[str, dict[bytes, Place]] = {}
+        self._places: dict[str, dict[bytes, example_files.Place]] = {}
         path = directory / manifest.FOLDER / findings_file.FILE
         found = findings_file.read(path, config)
         if found is None or not files_lib.is_local(directory):
@@ -92,7 +84,7 @@ class EarlierRecords:
 
     def find_example(
         self, file: examine_lib.ExaminedFile, serializer: examples.Serializer
-    ) -> Place | bytes:
+    ) -> example_files.Place | bytes:
         """Returns the example of a good file that was found.
 
         Args:
@@ -107,13 +99,13 @@ class EarlierRecords:
         _, facts = examples.split(serializer.serialize(file, b""))
         if facts in places:
             return places[facts]
-        png, _ = examples.split(read(next(iter(places.values()))))
+        png, _ = examples.split(example_files.read(next(iter(places.values()))))
         return serializer.serialize(file, png)
 
 
 def _find_examples(
     directory: epath.Path, wanted: set[str]
-) -> dict[str, dict[bytes, Place]]:
+) -> dict[str, dict[bytes, example_files.Place]]:
     """Returns digest of the PNG -> all else -> place of the sound examples."""
     paths = sorted(p for p in directory.iterdir() if ".tfrecord-" in p.name)
     places = [place for path in paths for place in _walk(os.fspath(path))]
@@ -124,14 +116,14 @@ def _find_examples(
     looked = itertools.chain.from_iterable(
         parallel.ordered_map(_look_at, chunks)
     )
-    found: dict[str, dict[bytes, Place]] = {}
+    found: dict[str, dict[bytes, example_files.Place]] = {}
     for (digest, facts), place in zip(looked, places):
         if digest in wanted:
             found.setdefault(digest, {})[facts] = place
     return found
 
 
-def _walk(path: str) -> Iterator[Place]:
+def _walk(path: str) -> Iterator[example_files.Place]:
     """Yields the places of the examples of a file, as far as it is whole."""
     size = os.path.getsize(path)
     start = 0
@@ -143,25 +135,18 @@ def _walk(path: str) -> Iterator[Place]:
             (length,) = _LENGTH.unpack(head)
             if start + length > size:
                 return
-            yield Place(path, start, length)
+            yield example_files.Place(path, start, length)
             start += length + _CHECKSUM_BYTES
             file.seek(start)
 
 
-def _look_at(places: list[Place]) -> list[tuple[str, bytes]]:
+def _look_at(places: list[example_files.Place]) -> list[tuple[str, bytes]]:
     """Returns digest of the PNG, and all else; nothing of what is damaged."""
     looked = []
     for place in places:
         try:
-            png, facts = examples.split(read(place))
+            png, facts = examples.split(example_files.read(place))
             looked.append((examine_lib.record_digest(png), facts))
         except (message.DecodeError, IndexError):
             looked.append(("", b""))
     return looked
-
-
-def read(place: Place) -> bytes:
-    """Returns the example at a place."""
-    with epath.Path(place.path).open("rb") as file:
-        file.seek(place.start)
-        return file.read(place.length)

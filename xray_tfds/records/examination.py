@@ -17,9 +17,9 @@ from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import beam
 from xray_tfds.records import earlier_records
+from xray_tfds.records import example_files
 from xray_tfds.records import examples
 from xray_tfds.records import spool as spool_lib
-from xray_tfds.records import staging
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patient_doubts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xray_tfds import config as config_lib
 
 # Where an example is: in the spool, or in a file.
-Place = Union[spool_lib.Slot, earlier_records.Place]
+Place = Union[spool_lib.Slot, example_files.Place]
 
 # Their import takes seconds, as decoding does. Only TFRecords need TensorFlow.
 TFRECORD_MODULES = ("pages.plotting", "tensorflow")
@@ -79,7 +79,7 @@ class Examination:
         place = self.place_of(index)
         if isinstance(place, spool_lib.Slot):
             return self._spool.read(place)
-        return earlier_records.read(place)
+        return example_files.read(place)
 
     def png_of(self, index: int) -> Optional[bytes]:
         """Returns the PNG of a file's record; `None` for a bad file."""
@@ -161,7 +161,9 @@ def examine(
             for i, file, place in zip(unknown, *found):
                 examined[i], places[i] = file, place
     if earlier and beam_options:
-        with staging.ExampleFile(beam_options.folder / "earlier") as shared:
+        with example_files.ExampleFile(
+            beam_options.folder / "earlier"
+        ) as shared:
             _take_examples(earlier, examined, places, shared.add, serializer)
     elif earlier:
         _take_examples(earlier, examined, places, spool.add, serializer)

@@ -4,7 +4,8 @@
 each file, and for what lies among them and is none of them (`ignored`);
 `splits.json`, the assignment of patients, by their hashes; `facts.json`,
 everything that is not a row for each file; and `findings.npz`, for the next
-build (`findings_file`).
+build (`findings_file`). What is told of the examples lies there already
+(`disk.example_columns`).
 """
 
 import collections
@@ -21,6 +22,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from disk import cells
+from disk import example_columns
 from xray_tfds import version
 from xray_tfds.curate import split_assignment as split_assignment_lib
 from xray_tfds.decode import errors as decode_errors
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from xray_tfds.curate import examine
     from xray_tfds.records import examination as examination_lib
 
-FOLDER = "build_report"
+FOLDER = example_columns.FOLDER
 FILES_FILE = "files.csv"
 SPLITS_FILE = "splits.json"
 

@@ -31,7 +31,7 @@ import numpy as np
 from disk import columns as columns_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
-from xray_tfds.records import earlier_records
+from xray_tfds.records import example_files
 from xray_tfds.records import examples as examples_lib
 from xray_tfds.records import findings_file
 from xray_tfds.source import errors
@@ -50,55 +50,6 @@ _SHARD_COLUMNS = ("path", "start", "length", "digest")
 
 # The patient that a table names is written nowhere before it is hashed.
 _FILE_FIELDS = ("filename", "label", "split", "digest", "is_export", "stamp")
-
-
-class ExampleFile:
-    """Examples end to end in a file that all workers can read."""
-
-    def __init__(self, path: epath.Path) -> None:
-        """Makes the file; its name must be new."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        self._file = path.open("wb")
-        self._size = 0
-
-    def add(self, example: bytes) -> earlier_records.Place:
-        """Returns where an example was put; to be read once all are there."""
-        self._file.write(example)
-        self._size += len(example)
-        start = self._size - len(example)
-        return earlier_records.Place(os.fspath(self._path), start, len(example))
-
-    def __enter__(self) -> ExampleFile:
-        """Returns the file."""
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        """Makes the examples readable."""
-        self._file.close()
-
-
-class Places(Sequence):
-    """Where examples are: 20 bytes for each of them."""
-
-    def __init__(self, paths: list[str], lengths: list[np.ndarray]) -> None:
-        """Takes files, and the lengths of what lies in each end to end."""
-        self._paths = paths
-        self._path_of = np.repeat(
-            np.arange(len(paths), dtype=np.int32), [len(n) for n in lengths]
-        )
-        self._lengths = np.concatenate(lengths)
-        self._starts = np.concatenate([np.cumsum(n) - n for n in lengths])
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __getitem__(self, index):
-        length = int(self._lengths[index])
-        if not length:
-            return None  # A bad file has no example.
-        path = self._paths[self._path_of[index]]
-        return earlier_records.Place(path, int(self._starts[index]), length)
 
 
 def write_files(
@@ -151,7 +102,7 @@ def write_findings(
     """
     name = f"examples-{number:06}-{uuid.uuid4().hex}"
     examined, lengths = [], []
-    with ExampleFile(folder / name) as file:
+    with example_files.ExampleFile(folder / name) as file:
         for each, example in found:
             examined.append(each)
             lengths.append(file.add(example).length if example else 0)
@@ -197,7 +148,7 @@ def read_findings(
 def write_shard(
     folder: epath.Path,
     number: int,
-    places: Sequence[earlier_records.Place],
+    places: Sequence[example_files.Place],
     digests: Iterable[str],
 ) -> None:
     """Writes which examples a shard holds.
@@ -229,10 +180,10 @@ def read_shard(folder: epath.Path, number: int) -> Iterator[bytes]:
     header, columns = _read(_shard_path(folder, number))
     rows = zip(*(columns[name] for name in _SHARD_COLUMNS))
     for path, start, length, digest in rows:
-        place = earlier_records.Place(
+        place = example_files.Place(
             header[_PATHS][path], int(start), int(length)
         )
-        example = earlier_records.read(place)
+        example = example_files.read(place)
         try:
             png, _ = examples_lib.split(example)
         except (message.DecodeError, IndexError):

@@ -13,6 +13,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from tests.helpers import damaged_files
 from training import errors
 from training.checkpoint import store as store_lib
 
@@ -98,13 +99,9 @@ def truncate(path):
     path.write_bytes(data[: len(data) // 2])
 
 
-def flip_bit(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("damage", [truncate, flip_bit, pathlib.Path.unlink])
+@pytest.mark.parametrize(
+    "damage", [truncate, damaged_files.flip_bit, pathlib.Path.unlink]
+)
 @pytest.mark.parametrize("file", ["arrays.npz", "state.json", "SHA256SUMS"])
 def test_damaged_newest_is_skipped_and_set_aside(file, damage, tmp_path):
     store = store_lib.CheckpointStore(tmp_path)
@@ -125,7 +122,7 @@ def test_damaged_newest_is_skipped_and_set_aside(file, damage, tmp_path):
 def test_no_whole_checkpoint_is_an_error_not_a_new_beginning(tmp_path):
     store = store_lib.CheckpointStore(tmp_path)
     store.save(make(1))
-    flip_bit(next(tmp_path.iterdir()) / "arrays.npz")
+    damaged_files.flip_bit(next(tmp_path.iterdir()) / "arrays.npz")
     with pytest.raises(errors.StorageError, match="is whole.*arrays.npz"):
         store.newest()
 

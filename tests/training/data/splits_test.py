@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import pipeline
+from tests.helpers import damaged_files
 from tests.helpers import loop_runs
 from training.data import splits as splits_lib
 import xray_tfds
@@ -21,9 +22,7 @@ def records(prepared, tmp_path):
 
 def _damage(records, split):
     (shard,) = records.glob(f"*-{split}.tfrecord*")
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
+    damaged_files.flip_bit(shard)
     return shard.name
 
 

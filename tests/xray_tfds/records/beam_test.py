@@ -17,6 +17,7 @@ import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import beam
+from xray_tfds.records import example_files
 from xray_tfds.records import examples
 from xray_tfds.records import staging
 from xray_tfds.source import errors
@@ -125,7 +126,7 @@ def test_workers_that_die_or_do_the_same_twice_change_nothing(
     images = trees[1]["flat"]
     options = {"seed": 1}
     local = _content(_build(images, tmp_path / "local", options))
-    add, calls = staging.ExampleFile.add, []
+    add, calls = example_files.ExampleFile.add, []
 
     def die_now_and_then(self, example):
         calls.append(example)
@@ -141,7 +142,7 @@ def test_workers_that_die_or_do_the_same_twice_change_nothing(
             except ConnectionError:
                 function(item)
 
-    monkeypatch.setattr(staging.ExampleFile, "add", die_now_and_then)
+    monkeypatch.setattr(example_files.ExampleFile, "add", die_now_and_then)
     monkeypatch.setattr(beam, "_run", run)
     records = _build(images, tmp_path / "beam", options, **_on_beam())
     assert len(calls) > 50
@@ -211,7 +212,7 @@ def test_what_is_read_back_is_what_was_found(staged):
     columns, path, lengths = staging.read_findings(folder, 0, _CONFIG)
     files = [dataclasses.replace(file, patient="") for file in files]
     findings = findings_lib.Findings(files, columns)
-    places = staging.Places([path], [lengths])
+    places = example_files.Places([path], [lengths])
     assert list(findings) == [each for each, _ in found]
     digests = [each.record_digest for each in findings]
     staging.write_shard(folder, 0, list(places)[::-1], digests[::-1])
@@ -266,7 +267,7 @@ def test_findings_that_no_worker_wrote_are_refused(damage, staged):
 def test_examples_that_no_worker_wrote_are_refused(damage, staged):
     folder, _, found = staged
     _, path, lengths = staging.read_findings(folder, 0, _CONFIG)
-    places = list(staging.Places([path], [lengths]))
+    places = list(example_files.Places([path], [lengths]))
     digests = [each.record_digest for each, _ in found]
     staging.write_shard(folder, 0, places, digests)
     damage(pathlib.Path(path))

@@ -10,6 +10,7 @@ from PIL import Image
 import numpy as np
 import pytest
 
+from tests.helpers import damaged_files
 from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
@@ -115,12 +116,6 @@ def test_renamed_film_is_read_and_not_decoded(grown, decoded):
     assert ",normal,IM-0077,kept," in row
 
 
-def _flip(path, at=0.5):
-    data = bytearray(path.read_bytes())
-    data[int(len(data) * at)] ^= 1
-    path.write_bytes(data)
-
-
 def _write_header(path, **changes):
     with np.load(path) as file:
         columns = dict(file)
@@ -141,7 +136,7 @@ def _write_objects(path):
 _DAMAGES = {
     "is damaged: empty": lambda path: path.write_bytes(b""),
     "is damaged: cut": lambda p: p.write_bytes(p.read_bytes()[:-99]),
-    "is damaged: flipped": _flip,
+    "is damaged: flipped": damaged_files.flip_bit,
     "is damaged: objects": _write_objects,
     "other versions": lambda path: _write_header(path, format=0),
     "other versions: Pillow": lambda p: _write_header(p, versions={}),
@@ -167,7 +162,7 @@ def test_damage_anywhere_in_findings_changes_no_record(
 ):
     images, records = grown
     anew = _build_anew(grown, tmp_path / "anew")
-    _flip(records / "build_report" / findings_file.FILE, at)
+    damaged_files.flip_bit(records / "build_report" / findings_file.FILE, at)
     contents = _contents(_prepare(images, records.parents[3]))
     assert "is damaged" in capsys.readouterr().out
     assert contents == anew

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from tests.helpers import damaged_files
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.records import integrity
@@ -56,17 +57,11 @@ def _examples(builder):
     }
 
 
-def _flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 _DAMAGES = {
     "missing": lambda path: path.unlink(),
     "is empty": lambda path: path.write_bytes(b""),
     "bytes instead of": lambda path: path.write_bytes(path.read_bytes()[:-9]),
-    "not as it was written": _flip,
+    "not as it was written": damaged_files.flip_bit,
 }
 
 
@@ -150,7 +145,7 @@ def test_copy_is_read_once_and_then_by_its_sizes(copy, monkeypatch):
 def test_change_that_hides_its_time_is_noticed(copy):
     path = pathlib.Path(copy.data_dir) / _TRAIN
     before = path.stat()
-    _flip(path)
+    damaged_files.flip_bit(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert "not as it was written" in integrity.find_damage(copy.data_path)
 

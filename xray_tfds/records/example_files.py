@@ -1,0 +1,74 @@
+"""Examples in files, end to end or in TFRecords, and where in them they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import os
+from typing import NamedTuple
+
+from etils import epath
+import numpy as np
+
+
+class Place(NamedTuple):
+    """Where an example lies."""
+
+    path: str
+    start: int
+    length: int
+
+
+def read(place: Place) -> bytes:
+    """Returns the example at a place."""
+    with epath.Path(place.path).open("rb") as file:
+        file.seek(place.start)
+        return file.read(place.length)
+
+
+class ExampleFile:
+    """Examples end to end in a file that all workers can read."""
+
+    def __init__(self, path: epath.Path) -> None:
+        """Makes the file; its name must be new."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("wb")
+        self._size = 0
+
+    def add(self, example: bytes) -> Place:
+        """Returns where an example was put; to be read once all are there."""
+        self._file.write(example)
+        self._size += len(example)
+        start = self._size - len(example)
+        return Place(os.fspath(self._path), start, len(example))
+
+    def __enter__(self) -> ExampleFile:
+        """Returns the file."""
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        """Makes the examples readable."""
+        self._file.close()
+
+
+class Places(Sequence):
+    """Where examples are: 20 bytes for each of them."""
+
+    def __init__(self, paths: list[str], lengths: list[np.ndarray]) -> None:
+        """Takes files, and the lengths of what lies in each end to end."""
+        self._paths = paths
+        self._path_of = np.repeat(
+            np.arange(len(paths), dtype=np.int32), [len(n) for n in lengths]
+        )
+        self._lengths = np.concatenate(lengths)
+        self._starts = np.concatenate([np.cumsum(n) - n for n in lengths])
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __getitem__(self, index):
+        length = int(self._lengths[index])
+        if not length:
+            return None  # A bad file has no example.
+        path = self._paths[self._path_of[index]]
+        return Place(path, int(self._starts[index]), length)
