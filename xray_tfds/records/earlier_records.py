@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 import itertools
 import os
-import struct
 from typing import TYPE_CHECKING
 
 from etils import epath
 from google.protobuf import message
 
+from disk import tfrecords
 from xray_tfds import parallel
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.records import example_files
@@ -23,11 +23,6 @@ from xray_tfds.source import hash_key as hash_key_lib
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
     from xray_tfds.source import source_files
-
-# A TFRecord: length, its checksum, the data, their checksum.
-# https://www.tensorflow.org/tutorials/load_data/tfrecord
-_LENGTH = struct.Struct("<Q")
-_CHECKSUM_BYTES = 4
 
 # Records that a thread reads before it is given others.
 _AT_ONCE = 64
@@ -71,20 +66,23 @@ class EarlierRecords:
     def find(
         self, file: source_files.SourceFile
     ) -> examine_lib.ExaminedFile | None:
-        """Returns what is known of a file with a digest.
-
-        `None` also of a good one that has no record: one that was left out.
-        """
+        """Returns what is known of a file with a digest."""
         if self._known is None:
             return None
-        found = self._known.find(file, self._config)
+        return self._known.find(file, self._config)
+
+    def find_whole(
+        self, file: source_files.SourceFile
+    ) -> examine_lib.ExaminedFile | None:
+        """As `find`, but `None` of a good one that has no sound record."""
+        found = self.find(file)
         if found is None or found.reason:
             return found
         return found if found.record_digest in self._places else None
 
     def find_example(
         self, file: examine_lib.ExaminedFile, serializer: examples.Serializer
-    ) -> example_files.Place | bytes:
+    ) -> example_files.Place | bytes | None:
         """Returns the example of a good file that was found.
 
         Args:
@@ -93,9 +91,11 @@ class EarlierRecords:
                 name or patient.
 
         Returns:
-            Where the example is, or the example.
+            Where the example is, or the example; `None` if it was left out.
         """
-        places = self._places[file.record_digest]
+        places = self._places.get(file.record_digest)
+        if places is None:
+            return None
         _, facts = examples.split(serializer.serialize(file, b""))
         if facts in places:
             return places[facts]
@@ -125,19 +125,9 @@ def _find_examples(
 
 def _walk(path: str) -> Iterator[example_files.Place]:
     """Yields the places of the examples of a file, as far as it is whole."""
-    size = os.path.getsize(path)
-    start = 0
     with open(path, "rb") as file:
-        while head := file.read(_LENGTH.size):
-            start += _LENGTH.size + _CHECKSUM_BYTES
-            if len(head) < _LENGTH.size:
-                return
-            (length,) = _LENGTH.unpack(head)
-            if start + length > size:
-                return
-            yield example_files.Place(path, start, length)
-            start += length + _CHECKSUM_BYTES
-            file.seek(start)
+        for place in tfrecords.walk(file, os.path.getsize(path)):
+            yield example_files.Place(path, *place)
 
 
 def _look_at(places: list[example_files.Place]) -> list[tuple[str, bytes]]:

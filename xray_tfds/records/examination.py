@@ -55,7 +55,10 @@ class Examination:
         hash_key: hash_key_lib.HashKey,
         config: "config_lib.XrayConfig",
     ) -> None:
-        """As the attributes; a good file's example is in the spool or not."""
+        """As the attributes; an example is in the spool or elsewhere.
+
+        A good file that earlier records left out has none yet.
+        """
         self.config = config
         self.files = files
         self.hash_key = hash_key
@@ -83,12 +86,26 @@ class Examination:
 
     def png_of(self, index: int) -> Optional[bytes]:
         """Returns the PNG of a file's record; `None` for a bad file."""
-        if self._places[index] is None:
-            return None
-        return examples.split(self.example_of(index))[0]
+        if self._places[index] is not None:
+            return examples.split(self.example_of(index))[0]
+        return None if self.files[index].reason else self._decode(index)
+
+    def _decode(self, index: int) -> bytes:
+        """Returns the PNG of a good file that has no example.
+
+        Raises:
+            SourceError: If it is not the file that was found.
+        """
+        known = self.files[index]
+        found, png = examine_lib.examine(known.file, self.config, self.hash_key)
+        if png is None or found.record_digest != known.record_digest:
+            raise source_files.changed(known.file)
+        return png
 
     def curate(self, earlier: dict[str, str]) -> curation_lib.Curation:
         """Returns which files are kept, and in which split.
+
+        Each of them has an example from then on.
 
         Args:
             earlier: Hashed patient -> split, of earlier records.
@@ -102,10 +119,30 @@ class Examination:
         else:
             self.files = examine_lib.compare_pixels(self.files, self.config)
         try:
-            return curation_lib.curate(self.files, self.config, earlier)
+            curation = curation_lib.curate(self.files, self.config, earlier)
         except ValueError as error:
             doubts = patient_doubts.find_strangers(self.files)
             raise errors.SourceError(" ".join([str(error), *doubts])) from error
+        self._add_examples(curation.kept())
+        return curation
+
+    def _add_examples(self, kept: Sequence[int]) -> None:
+        """Decodes what earlier records left out, or lost, and is kept now."""
+        if not isinstance(self._places, list):
+            return  # Beam's workers made the examples of all files.
+        missing = [index for index in kept if self._places[index] is None]
+        if not missing:
+            return
+        serializer = examples.Serializer(self.config)
+
+        def make_one(index):
+            return serializer.serialize(self.files[index], self._decode(index))
+
+        made = parallel.ordered_map(
+            make_one, missing, total=len(missing), desc="Decoding files"
+        )
+        for index, example in zip(missing, made):
+            self._places[index] = self._spool.add(example)
 
 
 def examine(
@@ -135,7 +172,11 @@ def examine(
     """
     files = source.files
     patients.check_pattern(files, config.patient_pattern)
-    examined: Any = [earlier and earlier.find(file) for file in files]
+    find: examine_lib.FindKnown = examine_lib.know_none
+    if earlier:
+        # Workers also make the examples of what earlier records left out.
+        find = earlier.find_whole if beam_options else earlier.find
+    examined: Any = [find(file) for file in files]
     unknown = [i for i, found in enumerate(examined) if found is None]
     wanted = [files[i] for i in unknown]
     places: Any = [None] * len(files)
@@ -148,7 +189,7 @@ def examine(
                 serializer,
                 config=config,
                 hash_key=hash_key,
-                find_known=earlier.find if earlier else examine_lib.know_none,
+                find_known=find,
             )
             for i, (file, example) in zip(unknown, results):
                 examined[i], places[i] = file, example and spool.add(example)
@@ -199,7 +240,7 @@ def _take_examples(
     add: Callable[[bytes], Place],
     serializer: examples.Serializer,
 ) -> None:
-    """Finds the examples of the good files that have none yet.
+    """Finds the examples of the good files that were not decoded.
 
     Args:
         earlier: Where they are found.

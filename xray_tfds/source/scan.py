@@ -263,7 +263,7 @@ def _judge(
     if entry.reason and not is_named:
         tree.ignore(file.path, entry.reason)
         return None
-    return dataclasses.replace(file, digest=entry.digest, stamp=stamp)
+    return file.read_as(entry.digest, stamp)
 
 
 def _is_named_like_image(name: str) -> bool:

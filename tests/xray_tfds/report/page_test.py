@@ -121,6 +121,11 @@ def _break(dataset, what):
     elif what == "line":
         with open(folder / "files.csv", "ab") as file:
             file.write(b"normal/a\rb.png,,train,normal\n")
+    elif what == "records":
+        (shard,) = dataset.glob("*-train.tfrecord-*")
+        data = bytearray(shard.read_bytes())
+        data[12:40] = b"\xff" * 28  # The head of the first example.
+        shard.write_bytes(data)
     elif what == "columns":
         (folder / "files.csv").write_text("filename,label\n")
     else:
@@ -135,6 +140,7 @@ def _break(dataset, what):
         ("no rows", "holds no files.csv"),
         ("line", "cannot be read near line 7"),
         ("columns", "lacks the columns patient, split, status"),
+        ("records", "is damaged: build again with --overwrite"),
         ("{", "is not valid JSON"),
         ("[]", "must hold a JSON object"),
     ],
