@@ -6,6 +6,7 @@ import contextlib
 import glob
 import importlib
 import os
+import re
 import sys
 import tempfile
 import types
@@ -17,6 +18,11 @@ from training import keras_settings
 # of the import. Metrics and curves import their own after the first step.
 _EXTRAS = ("matplotlib", "pandas", "sklearn")
 
+# TensorFlow aborts the process at a number below 0, and at more threads than
+# the system gives it.
+_THREADS = "TF_NUM_INTRAOP_THREADS"
+_MOST_THREADS = 4096
+
 _XLA_FLAGS = ("TF_XLA_FLAGS", "XLA_FLAGS")
 
 
@@ -27,7 +33,12 @@ def import_tensorflow() -> None:
     defaults. The search for GPUs, printed on every machine without one, is more
     than a run's own output. `TF_CPP_MIN_LOG_LEVEL`, where the user has set it,
     decides alone; and nothing is lost if the import fails.
+
+    Raises:
+        ValueError: If the environment has a number of threads that it cannot
+            start.
     """
+    _check_threads()
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         _import()
         return
@@ -42,6 +53,18 @@ def import_tensorflow() -> None:
     with contextlib.nullcontext() if with_flags else _stderr_held_back():
         tensorflow = _import()
     tensorflow.get_logger().setLevel("ERROR" if not has_gpu else "WARNING")
+
+
+def _check_threads() -> None:
+    text = os.environ.get(_THREADS, "")
+    # What is no number TensorFlow leaves alone.
+    is_number = re.fullmatch(r"\s*[-+]?\d+\s*", text, re.ASCII)
+    if is_number and not 0 <= int(text) <= _MOST_THREADS:
+        raise ValueError(
+            f"`{_THREADS}` must be from 0, one for each core, to "
+            f"{_MOST_THREADS}. Change it in the environment, or unset it. "
+            f"Received: {_THREADS}={text}"
+        )
 
 
 def _import() -> types.ModuleType:

@@ -124,12 +124,13 @@ def _parse_values(
         return _parse_range(option, *values.split(":"))
     comma = ";" if option.holds_commas else ","
     choices = [value.strip() for value in values.split(comma)]
+    parsed: list[Any] = []
     for choice in choices:
         try:
             # As train.py would: what is wrong is said before all training.
-            value = option.parse(choice)
+            parsed.append(option.parse(choice))
             if option.check is not None:
-                option.check(option.name, value)
+                option.check(option.name, parsed[-1])
         except ValueError as error:
             if not option.holds_commas:
                 raise
@@ -137,6 +138,11 @@ def _parse_values(
                 f"{error}. Its values may hold commas: separate them by "
                 f"semicolons, --try '{option.name}=VALUE;VALUE'"
             ) from error
+    if any(value in parsed[:index] for index, value in enumerate(parsed)):
+        raise ValueError(
+            "`--try` must name each value of an option once. Received: "
+            f"{option.name}={values}"
+        )
     suggest = optuna.Trial.suggest_categorical
     return functools.partial(suggest, name=option.name, choices=choices)
 

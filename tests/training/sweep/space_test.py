@@ -52,6 +52,12 @@ def test_values_with_commas_are_separated_by_semicolons():
         space_lib.parse(["class_weight=none,balanced"])
 
 
+@pytest.mark.parametrize("values", [".1,0.1", "1/255, 1/255", "2,3,2.0"])
+def test_value_that_stands_twice_is_refused(values):
+    with pytest.raises(ValueError, match=f"once. Received: rescale={values}"):
+        space_lib.parse([f"rescale={values}"])
+
+
 @pytest.mark.parametrize("search", ["random", "tpe"])
 def test_kind_of_a_range_is_its_options(search):
     texts = ["batch_size=2:4", "learning_rate=1:2", "rescale=1/255:1/127:log"]
