@@ -266,11 +266,12 @@ def _calibration(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """Returns the reliability before and after calibration."""
-    fitted = point.temperature
+    asked = point.temperature
+    fitted = asked if asked is not None and asked.is_fitted else None
     return {
-        "method": "none" if fitted is None else "temperature",
+        "method": "none" if asked is None else "temperature",
         "temperature": None if fitted is None else fitted.value,
-        "reason": None if fitted is None else fitted.reason or None,
+        "reason": None if asked is None else asked.reason or None,
         "fitted_on": None if fitted is None else "validation",
         "before": _reliability(scores, options),
         "after": None if fitted is None else _reliability(calibrated, options),

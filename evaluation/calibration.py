@@ -43,6 +43,11 @@ class Temperature:
     value: float
     reason: str = ""
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there was something to fit; else the reason says why not."""
+        return self.value != 1 or not self.reason
+
 
 def fit(scores: scores_lib.Scores) -> Temperature:
     """Returns the temperature that makes the labels likeliest.

@@ -16,6 +16,7 @@ from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
 from inference import null_features
+from inference import overlap as overlap_lib
 from inference import records
 from inference.exports import manifest as export_manifest
 from pipeline import options
@@ -74,13 +75,16 @@ def _describe_export(
 
 
 def describe_data(
-    examples: examples_lib.Examples, train: null_features.ImageFeatures
+    examples: examples_lib.Examples,
+    train: null_features.ImageFeatures,
+    overlap: overlap_lib.Overlap,
 ) -> dict[str, Any]:
     """Returns `data` of `metrics.json`.
 
     Args:
         examples: That are evaluated.
         train: That the network was trained on.
+        overlap: What training knows of them.
     """
     names = examples.class_names
     is_folder = examples.images_dir is not None
@@ -92,11 +96,7 @@ def describe_data(
         **_count(examples.labels, examples.patients, names),
         "train": _count(train.labels, train.patients, names),
         "excluded": _excluded(examples),
-        "overlap": {
-            "seen": len(examples.seen),
-            "images": examples.overlap_images,
-            "patients": examples.overlap_patients,
-        },
+        "overlap": overlap.as_json(examples.keys, examples.patients),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
@@ -18,12 +17,16 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from disk import example_columns
+from inference import overlap as overlap_lib
 from inference import records
 from inference import runs
 import pipeline
 from pipeline import data_source
 
 Split = Literal["train", "validation", "test"]
+
+# What a run has seen: it learned from the one and was chosen by the other.
+SEEN = ("train", "validation")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,10 +47,7 @@ class Examples:
         fingerprint: Of the films, however they were prepared.
         directory: Of the records.
         images_dir: The folder; None for a split of the run's own records.
-        seen: Key of each image that training or validation of the run holds,
-            and where, as a sentence.
-        overlap_patients: How many patients have the name of one in training.
-        overlap_images: How many of these images are theirs.
+        overlap: What they share with the training of the run.
         tested_images: How many of these images are in the test split of the
             run's own records, which to score them is to open.
     """
@@ -62,9 +62,7 @@ class Examples:
     fingerprint: str
     directory: str
     images_dir: str | None = None
-    seen: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    overlap_patients: int = 0
-    overlap_images: int = 0
+    overlap: overlap_lib.Overlap = overlap_lib.Overlap()
     tested_images: int = 0
 
     def __len__(self) -> int:
@@ -124,23 +122,27 @@ def open_split(
     source = open_source(run, builder, split)
     _check_fingerprint(run, builder, source)
     columns = read_columns(source)
-    keys = unique_keys(columns.filenames)
-    rows = [
-        row
-        for row in records.read_rows(builder.data_dir)
-        if row["split"] == split
-    ]
+    keys = np.array(unique_keys(columns.filenames), np.str_)
+    patients = np.array(columns.patients, np.str_)
+    all_rows = records.read_rows(builder.data_dir)
+    rows = [row for row in all_rows if row["split"] == split]
+    by_key = rows_by_key(keys.tolist(), rows)
+    # No split is apart from itself.
+    seen_in = [name for name in SEEN if name != split]
     return Examples(
         name=split,
-        keys=np.array(keys, np.str_),
-        patients=np.array(columns.patients, np.str_),
+        keys=keys,
+        patients=patients,
         labels=columns.labels,
         class_names=source.class_names,
         sources=(source,),
-        rows=rows_by_key(keys, rows),
+        rows=by_key,
         fingerprint=records.source_fingerprint(rows)
         or pipeline.fingerprint(source),
         directory=str(builder.data_dir),
+        overlap=overlap_lib.find(
+            keys, patients, by_key, all_rows, seen_in=seen_in
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
+import json
 import pathlib
 from typing import Any
 
@@ -20,18 +21,18 @@ from numpy import typing as npt
 import tensorflow_datasets as tfds
 
 from inference import examples as examples_lib
+from inference import overlap as overlap_lib
 from inference import records
 from inference import runs
 from pipeline import data_source
 import xray_tfds
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
+from xray_tfds.records import manifest
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
 _SPLITS = ("train", "validation", "test")
-# What a run has seen: it learned from the one and was chosen by the other.
-_SEEN = ("train", "validation")
 
 _SIGN_AT_ONCE = 64
 
@@ -42,7 +43,7 @@ class _Folder:
 
     builder: tfds.core.DatasetBuilder
     sources: tuple[data_source.DataSource, ...]
-    keys: list[str]
+    keys: npt.NDArray[np.str_]
     patients: npt.NDArray[np.str_]
     labels: npt.NDArray[np.int64]
     rows: dict[str, records.Row]
@@ -81,12 +82,9 @@ def open_folder(
             data_dir = data_dir.parent
     folder = _prepare(run, source_dir, data_dir)
     own_rows = records.read_rows(own.data_dir)
-    seen = _find_seen(run, own, own_rows, folder)
-    overlap = _find_overlap(folder.patients, own_rows)
-    num_patients = len(np.unique(folder.patients[overlap]))
     return examples_lib.Examples(
         name=pathlib.Path(source_dir).resolve().name,
-        keys=np.array(folder.keys, np.str_),
+        keys=folder.keys,
         patients=folder.patients,
         labels=folder.labels,
         class_names=run.class_names,
@@ -95,9 +93,7 @@ def open_folder(
         fingerprint=folder.fingerprint,
         directory=str(folder.builder.data_dir),
         images_dir=str(source_dir),
-        seen=seen,
-        overlap_patients=num_patients,
-        overlap_images=int(np.sum(overlap)),
+        overlap=_find_overlap(run, own, own_rows, folder),
         tested_images=_count_tested(folder, own_rows),
     )
 
@@ -165,7 +161,7 @@ def _prepare(
     return _Folder(
         builder=builder,
         sources=tuple(sources),
-        keys=keys,
+        keys=np.array(keys, np.str_),
         patients=np.array([p for c in columns for p in c.patients], np.str_),
         labels=np.concatenate([column.labels for column in columns]),
         rows=by_key,
@@ -176,30 +172,37 @@ def _prepare(
     )
 
 
-def _find_seen(
+def _find_overlap(
     run: runs.Run,
     own: tfds.core.DatasetBuilder,
     own_rows: Sequence[records.Row],
     folder: _Folder,
-) -> dict[str, str]:
-    """Returns the keys of films that a run has seen, with the reason."""
-    seen = {
-        row["digest"]: f"{row['split']} split ({row['filename']})"
-        for row in own_rows
-        if row["split"] in _SEEN and row["digest"]
+) -> overlap_lib.Overlap:
+    """Returns what a folder shares with a run, copies of films included."""
+    found = overlap_lib.find(
+        folder.keys,
+        folder.patients,
+        folder.rows,
+        own_rows,
+        seen_in=examples_lib.SEEN,
+        same_hash_key=_hash_key(own) == _hash_key(folder.builder),
+    )
+    if not examine.shows_film(xray_tfds.XrayConfig(**builder_options(run))):
+        return found
+    near = {
+        key: f"The film is nearly that of {of} in the run's records."
+        for key, of in _find_near(run, own, folder).items()
     }
-    reasons = {}
-    for key in folder.keys:
-        digest = folder.rows.get(key, {}).get("digest")
-        if digest in seen:
-            reasons[key] = f"The file is in the run's {seen[digest]}."
-    config = xray_tfds.XrayConfig(**builder_options(run))
-    if examine.shows_film(config):
-        for key, of in _find_near(run, own, folder).items():
-            reasons.setdefault(
-                key, f"The film is nearly that of {of} in the run's records."
-            )
-    return reasons
+    return dataclasses.replace(found, seen={**near, **found.seen})
+
+
+def _hash_key(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns the fingerprint of the key by which patients were hashed."""
+    path = pathlib.Path(builder.data_dir, manifest.FOLDER, manifest.SPLITS_FILE)
+    try:
+        return str(json.loads(path.read_bytes())["hash_key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # No build of ours, or an old one, whose key nobody knows.
 
 
 def _find_near(
@@ -208,7 +211,7 @@ def _find_near(
     """Returns the keys of films that are nearly ones of a run's, and which."""
     sources = [
         examples_lib.open_source(run, own, split)
-        for split in _SEEN
+        for split in examples_lib.SEEN
         if split in own.info.splits
     ]
     names = [
@@ -220,7 +223,8 @@ def _find_near(
     near: dict[str, str] = {}
     for first, second in duplicates.find_near_pairs(signatures).tolist():
         if first < len(names) <= second:
-            near.setdefault(folder.keys[second - len(names)], names[first])
+            key = str(folder.keys[second - len(names)])
+            near.setdefault(key, names[first])
     return near
 
 
@@ -235,15 +239,6 @@ def _sign(
     ]
     found: npt.NDArray[np.uint8] = np.frombuffer(b"".join(signed), np.uint8)
     return found.reshape(len(signed), duplicates.SIGNATURE_SIZE)
-
-
-def _find_overlap(
-    patients: npt.NDArray[np.str_], own_rows: Sequence[records.Row]
-) -> npt.NDArray[np.bool_]:
-    """Returns which examples have the name of a patient of the training."""
-    known = {row["patient"] for row in own_rows if row["split"] == "train"}
-    overlap: npt.NDArray[np.bool_] = np.isin(patients, sorted(known))
-    return overlap
 
 
 def _count_tested(folder: _Folder, own_rows: Sequence[records.Row]) -> int:

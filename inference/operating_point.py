@@ -77,9 +77,11 @@ def read(
         first = content["threshold"] or content["temperature"]
         if first is not None and first["model_sha256"] != model_sha256:
             raise _OtherWeightsError(file)
+        value, note = _read_temperature(content["temperature"])
         return StoredPoint(
             _read_threshold(content["threshold"]) if is_binary else None,
-            _read_temperature(content["temperature"]),
+            value,
+            note,
         )
     except _OtherWeightsError:
         raise
@@ -128,13 +130,16 @@ def _read_threshold(content: Any) -> float:
     ).value
 
 
-def _read_temperature(content: Any) -> float | None:
+def _read_temperature(content: Any) -> tuple[float | None, str]:
+    """Returns the temperature, if any, and why none was fitted."""
     if content is None:
-        return None
-    value = float(content["value"])
-    if not calibration.LOWEST <= value <= calibration.HIGHEST:
-        raise ValueError(f"the temperature is {value}")
-    return value
+        return None, ""
+    found = calibration.Temperature(
+        float(content["value"]), str(content["reason"])
+    )
+    if not calibration.LOWEST <= found.value <= calibration.HIGHEST:
+        raise ValueError(f"the temperature is {found.value}")
+    return (found.value, "") if found.is_fitted else (None, found.reason)
 
 
 def _damaged(file: pathlib.Path, reason: Exception) -> ValueError:

@@ -23,7 +23,8 @@ JSON, what was not measured is null):
               "excluded": [{"key", "reason"}],
               "overlap": {"seen": images that training or validation
                           holds, "patients" and "images" of patients with
-                          the names of patients in training: int}},
+                          the names of patients in training, "unknown":
+                          images whose patients cannot be compared: int}},
      "threshold": {"rule", "value", "low", "high", "chosen_on": "validation" or
                    "fixed", "table": [{"rule", "value", "low", "high",
                    "sensitivity": FIG, "specificity": FIG, "is_chosen"}]},
@@ -34,6 +35,7 @@ JSON, what was not measured is null):
      "confusion": {"counts": [[int]],              # rows true, columns decided
                    "cases": {"0,1": [key or {"key", "probability"}]}},
      "calibration": {"method": "none" or "temperature", "temperature",
+                     "reason": why there is none, or a doubtful one,
                      "fitted_on", "before": REL, "after": REL},
          # REL: {"calibration_error": FIG, "bins": [{"low", "high", "count",
          #       "mean_probability", "frequency", "freq_low", "freq_high"}]}

@@ -111,6 +111,12 @@ def _overlap(results: words.Results) -> list[str]:
             " with the names of patients in training. If these are the same"
             " people, the figures are too good."
         )
+    if overlap.get("unknown"):
+        found.append(
+            f"Of {overlap['unknown']:,} of these {number:,} images nobody knows"
+            " whether their patients are in training: no rule tells who they"
+            " are, or training names its patients in another way."
+        )
     return found
 
 

@@ -160,5 +160,11 @@ def disjoint(results: words.Results) -> tuple[str, str] | None:
         "data",
         f"By patient: {overlap['patients']:,} patients of this set have the"
         f" names of patients in training, and {overlap['seen']:,} of its images"
-        " were in training or validation.",
+        f" were in {_seen_in(results)}. Of {overlap['unknown']:,} images it is"
+        " not known whether their patients were.",
     )
+
+
+def _seen_in(results: words.Results) -> str:
+    is_validation = results["data"]["split"] == "validation"
+    return "training" if is_validation else "training or validation"

@@ -161,6 +161,16 @@ def test_saturated_probabilities_keep_their_auc(validation, scores):
     )
 
 
+def test_calibration_that_was_refused_is_not_called_one(scores):
+    perfect = dataclasses.replace(
+        scores, probabilities=np.eye(2)[scores.labels]
+    )
+    point = choose(perfect, calibrate="temperature")
+    found = assessment.assess(scores, point, **_FEW)["calibration"]
+    assert found["temperature"] is found["after"] is found["fitted_on"] is None
+    assert found["reason"].startswith("Not calibrated: no image")
+
+
 def test_surest_cases_of_each_cell_come_first(scores, validation):
     cases = assessment.assess(scores, choose(validation), **_FEW)["confusion"]
     counts = np.array(cases["counts"])

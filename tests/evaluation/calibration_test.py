@@ -129,7 +129,7 @@ def test_certain_error_weighs_as_much_as_a_float32_tells(rng):
 )
 def test_what_no_temperature_fits_is_left_as_it_is(labels, positive, reason):
     found = calibration.fit(synthetic_scores.of_positive(labels, positive))
-    assert found.value == 1.0
+    assert found.value == 1.0 and not found.is_fitted
     assert reason in found.reason
 
 
@@ -141,7 +141,7 @@ def test_what_no_temperature_fits_is_left_as_it_is(labels, positive, reason):
 def test_temperature_beyond_the_bounds_is_the_bound_and_told(positive, limit):
     labels = [0, 1, 1]
     found = calibration.fit(synthetic_scores.of_positive(labels, positive))
-    assert found.value == limit
+    assert found.value == limit and found.is_fitted
     assert f"beyond {limit:g}" in found.reason
 
 

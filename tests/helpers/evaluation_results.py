@@ -64,6 +64,7 @@ def make_binary(
         "calibration": {
             "method": "temperature",
             "temperature": 1.37,
+            "reason": None,
             "fitted_on": "validation",
             "before": parts.make_reliability(labels, scores**0.5, 0.082),
             "after": parts.make_reliability(labels, scores),

@@ -127,5 +127,5 @@ def make_data(names, labels, split):
         "classes": here,
         "train": {**totals[1], "classes": train},
         "excluded": [],
-        "overlap": {"seen": 0, "patients": 0, "images": 0},
+        "overlap": {"seen": 0, "patients": 0, "images": 0, "unknown": 0},
     }

@@ -32,7 +32,7 @@ def open_folder(run, folder):
 def test_folder_is_one_set_in_the_image_shape_of_the_run(run, folder):
     examples = open_folder(run, folder)
     scores = scoring.score(run, examples, batch_size=3)
-    assert len(scores.keys) == 8 and not examples.seen
+    assert len(scores.keys) == 8 and not examples.overlap.seen
     assert np.bincount(scores.labels).tolist() == [4, 4]
     images = np.concatenate(list(examples.batches(3)))
     for key, image in zip(examples.keys, images):
@@ -72,7 +72,7 @@ def test_films_that_the_run_has_seen_are_named(run, trained, folder):
         films / "test/normal/IM-3001-0001.png", folder / "normal/tested.png"
     )
     examples = open_folder(run, folder)
-    reasons = examples.seen
+    reasons = examples.overlap.seen
     assert set(reasons) == {"normal/copied.png", "pneumonia/again.jpeg"}
     assert "run's train split (normal/IM-1003" in reasons["normal/copied.png"]
     assert "nearly that of validation/pneumonia/person2004" in (
@@ -95,15 +95,17 @@ def test_patients_with_names_of_the_training_are_counted(run, tmp_path):
     names += [f"pneumonia/person900{i}_virus_{i}.png" for i in range(3)]
     trained_runs.write_films(tmp_path / "new", names, seed=12)
     examples = open_folder(run, tmp_path / "new")
-    assert (examples.overlap_patients, examples.overlap_images) == (1, 2)
+    assert examples.overlap.as_json(examples.keys, examples.patients) == {
+        **{"seen": 0, "images": 2, "patients": 1, "unknown": 0}
+    }
 
 
 def test_folder_may_hold_nothing_new(run, trained):
     films = trained[0] / "films" / "validation"
     place = trained[0] / "external"
     examples = external.open_folder(run, films, data_dir=place)
-    assert len(examples.seen) == 22
-    assert set(examples.seen) == set(examples.keys.tolist())
+    assert len(examples.overlap.seen) == 22
+    assert set(examples.overlap.seen) == set(examples.keys.tolist())
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,17 @@ def test_what_evaluate_writes_is_read(workdir):
     assert predictor.temperature == point.temperature.value
 
 
+def test_calibration_that_was_refused_is_no_temperature(workdir, run):
+    reason = "Not calibrated: no image of validation is classified wrongly."
+    refused = {"value": 1.0, "reason": reason, "model_sha256": run.sha256}
+    store(workdir, run, temperature=refused)
+    predictor = predictor_lib.open_predictor(workdir)
+    assert predictor.temperature is None and predictor.note == reason
+    assert predictor.threshold == 0.4
+    # The next evaluation tries again.
+    assert operating_point.read_rule(workdir) == ("youden", "temperature")
+
+
 def test_threshold_of_other_weights_is_refused(workdir, run):
     store(workdir, run)
     with pytest.raises(ValueError, match="for other weights.*--model"):

@@ -131,6 +131,18 @@ def find_patient(
     return Patient(f"file:{file.split or ''}/{file.filename}", NO_RULE)
 
 
+def kind_of(key: str) -> str:
+    """Returns by what a patient is known: name, hash, folder, or file alone.
+
+    The last two say nothing of who it is.
+
+    Args:
+        key: As of a `Patient`.
+    """
+    kind, colon, _ = key.partition(":")
+    return kind if colon and kind in ("hash", "folder", "file") else "name"
+
+
 def is_anonymous(dicom_id: str) -> bool:
     """Whether a PatientID is what an anonymiser gives to everybody."""
     text = re.sub(r"[\W_]+", "", dicom_id).lower()

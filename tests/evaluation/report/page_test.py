@@ -1,5 +1,6 @@
 """The page: every number is the results' own, harmless, read by a browser."""
 
+import copy
 import functools
 import html
 import json
@@ -8,6 +9,7 @@ import re
 import pytest
 
 from evaluation import report
+from evaluation.report import cautions
 from evaluation.report import page
 from evaluation.report import words
 from tests.helpers import browser
@@ -115,6 +117,28 @@ def test_choice_on_the_evaluated_images_is_admitted(split):
     flatters = "on these very images, which flatters it" in text
     assert flatters == (split == "validation")
     assert ("never on what is evaluated" in text) == (split == "test")
+
+
+def test_calibration_that_was_refused_says_why(results):
+    results = copy.deepcopy(results)
+    results["calibration"] |= {
+        **{"method": "temperature", "temperature": None, "after": None},
+        **{"fitted_on": None, "reason": "Not calibrated: for this reason."},
+    }
+    text = page.render(results)
+    assert "Not calibrated: for this reason." in text
+    assert "One temperature" not in text and "were left as" not in text
+
+
+@pytest.mark.parametrize("unknown, badge", [(0, "apart"), (3, "not known")])
+def test_patients_are_apart_only_where_somebody_looked(results, unknown, badge):
+    results = copy.deepcopy(results)
+    results["data"]["overlap"]["unknown"] = unknown
+    text = page.render(results)
+    for each in ("apart", "not known"):
+        assert (f">{each}</span>" in text) == (each == badge)
+    told = " ".join(cautions.find(results))
+    assert (f"Of {unknown} of these" in told) == bool(unknown)
 
 
 def test_cautions_come_before_the_verdict_and_all_is_said(results):

@@ -82,7 +82,10 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
     results["shift"] = evaluation_checks.make_shift(
         ("normal", "pneumonia"), (0.5, auc)
     )
-    results["data"]["overlap"] = {"seen": 2, "patients": 4, "images": 9}
+    results["data"]["overlap"] = {
+        **results["data"]["overlap"],
+        **{"seen": 2, "patients": 4, "images": 9},
+    }
     first = cautions.find(results)[0]
     assert ("class pneumonia" in first) == is_flagged
     assert "has seen 2 of these" in _said(results)
