@@ -39,7 +39,9 @@ def main(config: config_lib.ServeConfig, arguments: list[str]) -> int:
     # What takes seconds.
     from inference.serving import server
 
-    predictor = model_option.open_predictor(config.model, config.workdir)
+    predictor = model_option.open_predictor(
+        config.model, config.workdir, config.data_dir
+    )
     server.serve(sock, predictor, config)
     return 0
 

@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             channel.fail(str(error))
         return _fail(error, getattr(error, "status", 2))
     except KeyboardInterrupt:
-        return _fail("Interrupted before training began.", status=130)
+        return _fail("Interrupted.", status=130)
     # A process that a signal ends has this status in a shell.
     return 128 + result.signum if result.signum else 0
 

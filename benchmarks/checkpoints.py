@@ -92,14 +92,13 @@ def _measure(name):
         policy = policy_lib.CheckpointPolicy(
             config_lib.TrainConfig(), path, model, averages
         )
-        with _PeakMemory() as memory:
+        with _PeakMemory() as memory, policy:
             for _ in range(_REPEATS.value):
                 start = time.perf_counter()
                 policy.save(state)
                 waited.append(time.perf_counter() - start)
                 policy.wait()
                 written.append(time.perf_counter() - start)
-        policy.close()
         size = max(p.stat().st_size for p in path.glob("*/*/arrays.npz"))
     columns = [
         name,

@@ -70,6 +70,7 @@ def _describe_export(
     return {
         "directory": str(export.directory),
         "format": export.format,
+        "threshold": export.threshold,
         "sha256": hashing.hash_file(file),
     }
 

@@ -66,12 +66,14 @@ class Ensemble:
         workdirs: Sequence[str],
         *,
         model: str = "best",
+        option: str = "workdir",
     ) -> None:
         """Opens the runs.
 
         Args:
             workdirs: Directories of runs.
             model: As of `config.EvaluateConfig`.
+            option: That names them, for errors.
 
         Raises:
             ValueError: If one cannot be opened, is named twice, or has other
@@ -85,7 +87,8 @@ class Ensemble:
             self.export = manifest_lib.read(self._exported.name)
             weights = self.export.model.get("weights")
         self.runs = tuple(
-            runs_lib.open_run(path, weights=weights) for path in workdirs
+            runs_lib.open_run(path, weights=weights, option=option)
+            for path in workdirs
         )
         first = self.runs[0]
         for run in self.runs[1:]:

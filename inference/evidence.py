@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import dataclasses
 import datetime
 import pathlib
 import sys
@@ -17,6 +18,7 @@ import tensorflow_datasets as tfds
 
 from console import streams
 from evaluation import assessment
+from evaluation import calibration
 from evaluation import comparison
 from evaluation import figures
 from evaluation import score_table
@@ -38,6 +40,7 @@ from inference import output
 from inference import records
 from inference import run_files
 from inference import runs as runs_lib
+from inference.exports import manifest
 
 SCHEMA = 1
 
@@ -113,11 +116,17 @@ def _open_models(
     open_validation = _make_opener(config, "validation")
     validation = ensemble.score(open_validation)
     kept = operating_point.read_rule(ensemble.runs[0].workdir)
-    models = [(ensemble, _choose(config, kept, validation))]
+    if ensemble.export is None:
+        point = _choose(config, kept, validation)
+    else:
+        point = _choose_of_export(config, ensemble.export, validation)
+    models = [(ensemble, point)]
     if config.compare is not None:
         # With an export, what it was made of.
         weights = ensemble.runs[0].weights
-        other = ensemble_lib.Ensemble([config.compare], model=weights)
+        other = ensemble_lib.Ensemble(
+            [config.compare], model=weights, option="compare"
+        )
         scored = other.score(open_validation)
         pair = validation.scores, scored.scores
         if config.images_dir is not None:
@@ -141,6 +150,23 @@ def _choose(
             rule if config.threshold is None else config.threshold
         ),
         calibrate=config.calibrate or calibrate,
+    )
+
+
+def _choose_of_export(
+    config: config_lib.EvaluateConfig,
+    export: manifest.Manifest,
+    validation: ensemble_lib.Subject,
+) -> assessment.OperatingPoint:
+    """Returns how an export decides, unless the options say otherwise."""
+    own = thresholds.HALF
+    if export.threshold is not None:
+        own = thresholds.Rule("fixed", export.threshold)
+    point = _choose(config, (str(own), "none"), validation)
+    if config.calibrate is not None or export.temperature is None:
+        return point
+    return dataclasses.replace(
+        point, temperature=calibration.Temperature(export.temperature)
     )
 
 

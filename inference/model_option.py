@@ -16,6 +16,11 @@ HELP = (
     "instead of a run, what export.py has written (its directory)."
 )
 
+DATA_DIR_HELP = (
+    "Where the run's records are now, if they were moved: from them is learned "
+    "once what films look like."
+)
+
 _WEIGHTS = ("best", "last")
 
 
@@ -37,17 +42,18 @@ def is_export(model: str) -> bool:
     return model not in _WEIGHTS
 
 
-def check_workdir(model: str, workdir: str | None) -> None:
+def check_run(model: str, workdir: str | None, data_dir: str | None) -> None:
     """Raises ValueError where a run is named beside an export."""
-    if is_export(model) and workdir is not None:
-        raise ValueError(
-            "An export is used without its run. Leave out either --workdir or "
-            f"--model. Received: workdir={workdir}, model={model}"
-        )
+    for name, value in (("workdir", workdir), ("data_dir", data_dir)):
+        if is_export(model) and value is not None:
+            raise ValueError(
+                f"An export is used without its run. Leave out either --{name} "
+                f"or --model. Received: {name}={value}, model={model}"
+            )
 
 
 def open_predictor(
-    model: str, workdir: str | None = None
+    model: str, workdir: str | None = None, data_dir: str | None = None
 ) -> predictor_lib.Predictor:
     """Opens what is named; TensorFlow is loaded only where that needs it.
 
@@ -55,6 +61,7 @@ def open_predictor(
         model: As `check` returns it.
         workdir: Directory of a run; None for the one that was trained last, or
             with an export.
+        data_dir: Where its records are, if they were moved.
 
     Raises:
         ValueError: If it cannot be opened.
@@ -69,5 +76,7 @@ def open_predictor(
 
     weights: Any = model
     return predictor.open_predictor(
-        workdir or run_files.find_newest(), weights=weights
+        workdir or run_files.find_newest(),
+        weights=weights,
+        data_dir=data_dir,
     )

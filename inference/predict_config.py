@@ -33,6 +33,9 @@ class PredictConfig:
     model: str = MODEL.option(
         "best", model_option.HELP, check=model_option.check
     )
+    data_dir: str | None = MODEL.option(
+        None, model_option.DATA_DIR_HELP, kind="path"
+    )
     input_check: Literal["flag", "fail", "off"] = MODEL.option(
         "flag",
         "What becomes of a picture that is unlike the films that the model "
@@ -58,7 +61,7 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         options.check_fields(self)
-        model_option.check_workdir(self.model, self.workdir)
+        model_option.check_run(self.model, self.workdir, self.data_dir)
         if self.output is None:
             return
         path = pathlib.Path(self.output)

@@ -77,7 +77,9 @@ def predict(
 
 
 def _open(config: predict_config.PredictConfig) -> predictor_lib.Predictor:
-    predictor = model_option.open_predictor(config.model, config.workdir)
+    predictor = model_option.open_predictor(
+        config.model, config.workdir, config.data_dir
+    )
     if config.workdir is None and not model_option.is_export(config.model):
         _say(f"The run that was trained last: {predictor.name}")
     _say(predictor.note)

@@ -167,6 +167,7 @@ def open_predictor(
     *,
     weights: run_files.Weights = "best",
     batch_size: int | None = None,
+    data_dir: str | None = None,
 ) -> Predictor:
     """Opens the directory of a run, with the threshold that was stored there.
 
@@ -176,6 +177,7 @@ def open_predictor(
         batch_size: Images that the network is shown at a time; None for as
             many as in training, with which scores are those of `evaluate.py`
             bit for bit on the same device.
+        data_dir: As for `records.open_builder`.
 
     Raises:
         ValueError: If the run cannot be opened, another program than
@@ -185,10 +187,13 @@ def open_predictor(
     # What needs TensorFlow.
     from inference import runs as runs_lib
 
-    return of_run(runs_lib.open_run(workdir, weights=weights), batch_size)
+    run = runs_lib.open_run(workdir, weights=weights)
+    return of_run(run, batch_size, data_dir)
 
 
-def of_run(run: runs.Run, batch_size: int | None = None) -> Predictor:
+def of_run(
+    run: runs.Run, batch_size: int | None = None, data_dir: str | None = None
+) -> Predictor:
     """Returns the predictor of a run that is open; see `open_predictor`."""
     from inference import cases
     from inference import external
@@ -215,6 +220,8 @@ def of_run(run: runs.Run, batch_size: int | None = None) -> Predictor:
         batch_size=size,
         score=score,
         maps=functools.partial(cases.maps, run),
-        open_reference=functools.partial(reference_fit.open_reference, run),
+        open_reference=functools.partial(
+            reference_fit.open_reference, run, data_dir
+        ),
         note=point.note,
     )

@@ -20,8 +20,14 @@ from xray_tfds.audit import features as features_lib
 _QUANTILE = 0.99
 
 
-def open_reference(run: runs.Run) -> reference.Reference:
+def open_reference(
+    run: runs.Run, data_dir: str | None = None
+) -> reference.Reference:
     """Returns that of a run, learned from its records if it is not there.
+
+    Args:
+        run: The run.
+        data_dir: As for `records.open_builder`.
 
     Raises:
         ValueError: If it is not there, and the records are not, either.
@@ -32,7 +38,7 @@ def open_reference(run: runs.Run) -> reference.Reference:
     except FileNotFoundError:
         found = None
     if found is None or found.model_sha256 != run.sha256:
-        found = learn(run)
+        found = learn(run, data_dir)
         try:
             reference.write(path, found)
         except OSError:
@@ -41,10 +47,12 @@ def open_reference(run: runs.Run) -> reference.Reference:
     return found
 
 
-def learn(run: runs.Run) -> reference.Reference:
+def learn(run: runs.Run, data_dir: str | None = None) -> reference.Reference:
     """Learns from the training and validation images of a run's records."""
-    train = examples_lib.open_split(run, "train")
-    validation = examples_lib.open_split(run, "validation")
+    train, validation = (
+        examples_lib.open_split(run, "train", data_dir=data_dir),
+        examples_lib.open_split(run, "validation", data_dir=data_dir),
+    )
     total = np.zeros(features_lib.THUMBNAIL_SIZE**2)
     features = []
     bar = tqdm.auto.tqdm(

@@ -30,12 +30,17 @@ _FILES: dict[str, str] = {
 _MOST_LISTED = 3
 
 
-def read_record(path: pathlib.Path) -> dict[str, Any]:
-    """Returns `run.json`; raises ValueError where there is none."""
+def read_record(path: pathlib.Path, option: str = "workdir") -> dict[str, Any]:
+    """Returns `run.json`; raises ValueError where there is none.
+
+    Args:
+        path: Directory of a run.
+        option: That names it.
+    """
     if not path.is_dir():
         raise ValueError(
-            "`workdir` must be the directory of a run of train.py. There is no "
-            f"such directory. Add --workdir=DIR. Received: workdir={path}"
+            f"`{option}` must be the directory of a run of train.py. There is "
+            f"no such directory. Add --{option}=DIR. Received: {option}={path}"
         )
     record = run_record.read(path)
     if record is not None:
@@ -46,8 +51,8 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
         listed = ", ".join(map(str, found[-_MOST_LISTED:]))
         hint = f"Did you mean {listed}? "
     raise ValueError(
-        "`workdir` must be the directory of a run of train.py, and this one "
-        f"holds no {files.RUN_FILE}. {hint}Received: workdir={path}"
+        f"`{option}` must be the directory of a run of train.py, and this one "
+        f"holds no {files.RUN_FILE}. {hint}Received: {option}={path}"
     )
 
 
@@ -173,12 +178,15 @@ def find_epoch(
     """Returns of which epoch a model is, from 1.
 
     That of the best comes from the metrics: a run that goes on and is killed
-    has a later best model than its last summary says.
+    has a later best model than its last summary says. Epochs before a forced
+    change of what is compared are marked there, and were not compared.
     """
     if weights == "last":
         return int(info["epochs"])
     best = early_stopping.EarlyStopping(settings.get("monitor", "val_auc"))
     for index, record in enumerate(epochs):
+        if not record.get("compared", True):
+            continue
         value = record.get(best.monitor)
         best.update(index, {best.monitor: math.nan if value is None else value})
     if best.best_epoch is None:

@@ -134,7 +134,10 @@ def _read_class_names(names: Any) -> tuple[str, ...]:
 
 
 def open_run(
-    workdir: str | pathlib.Path, *, weights: run_files.Weights = "best"
+    workdir: str | pathlib.Path,
+    *,
+    weights: run_files.Weights = "best",
+    option: str = "workdir",
 ) -> Run:
     """Opens the directory of a run; no code in it is run, nothing is written.
 
@@ -142,13 +145,14 @@ def open_run(
         workdir: As of `train.py`.
         weights: "best" for the model of the best epoch, "last" for that of the
             last.
+        option: That names the directory, for errors.
 
     Raises:
         ValueError: If it is no directory of a run, the run has no such model,
             or a file is damaged or not of this run.
     """
     path = pathlib.Path(workdir).expanduser()
-    record = run_files.read_record(path)
+    record = run_files.read_record(path, option)
     model_path = run_files.find_model(path, weights)
     info = run_files.read_info(path)
     try:

@@ -30,7 +30,15 @@ def find(results: words.Results) -> list[str]:
     Returns:
         Sentences, none where there is no doubt. A shift of a class comes first.
     """
-    parts = (_shift, _openings, _overlap, _missing, _few_patients, _nulls)
+    parts = (
+        _shift,
+        _openings,
+        _export,
+        _overlap,
+        _missing,
+        _few_patients,
+        _nulls,
+    )
     later = (_robustness, _calibration, _wide)
     return [text for part in (*parts, *later) for text in part(results)]
 
@@ -93,6 +101,20 @@ def _openings(results: words.Results) -> list[str]:
             " models by it reports the luckiest of them."
         )
     return found
+
+
+def _export(results: words.Results) -> list[str]:
+    export = results["model"]["runs"][0].get("export")
+    threshold = results["threshold"]
+    if not export or not threshold:
+        return []
+    if threshold["value"] == export["threshold"]:
+        return []
+    return [
+        f"The export itself decides from {words.number(export['threshold'])}"
+        f" on, not from {words.number(threshold['value'])}, for which the"
+        " figures here are."
+    ]
 
 
 def _overlap(results: words.Results) -> list[str]:

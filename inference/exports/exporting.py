@@ -75,7 +75,11 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
     examples = examples_lib.open_split(
         members[0], "validation", data_dir=config.data_dir
     )
-    unfinished = directory.with_name(f".{directory.name}.{os.getpid()}")
+    # What is there already may be another disk's, or where a shell stands.
+    is_there = directory.exists()
+    unfinished = (directory if is_there else directory.parent) / (
+        f".{directory.name}.{os.getpid()}"
+    )
     try:
         unfinished.mkdir(parents=True)
         write(config.format, members, own, unfinished)
@@ -84,9 +88,10 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
         manifest = manifest_lib.read(unfinished)
         verified = verification.verify(manifest, own, members, examples)
         manifest_lib.write(unfinished, {**content, "verified": verified})
-        if directory.exists():
-            directory.rmdir()
-        unfinished.rename(directory)
+        if is_there:
+            _move_files(unfinished, directory)
+        else:
+            unfinished.rename(directory)
     except OSError as error:
         raise ValueError(
             f"The export cannot be written to {directory}: "
@@ -98,7 +103,8 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
 
 
 def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
-    directory = pathlib.Path(out).expanduser()
+    # Absolute, since . has no name.
+    directory = pathlib.Path(os.path.abspath(os.path.expanduser(out)))
     if directory.exists() and (
         not directory.is_dir() or any(directory.iterdir())
     ):
@@ -107,6 +113,13 @@ def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
             f"Received: {directory}"
         )
     return directory
+
+
+def _move_files(source: pathlib.Path, directory: pathlib.Path) -> None:
+    """Moves an export; without its manifest, which comes last, it is none."""
+    paths = sorted(source.iterdir())
+    for path in sorted(paths, key=lambda path: path.name == manifest_lib.FILE):
+        path.rename(directory / path.name)
 
 
 def check(

@@ -54,6 +54,9 @@ class ServeConfig:
         kind="path",
     )
     model: str = RUN.option("best", model_option.HELP, check=model_option.check)
+    data_dir: str | None = RUN.option(
+        None, model_option.DATA_DIR_HELP, kind="path"
+    )
     input_check: Literal["flag", "off"] = RUN.option(
         "flag",
         "Whether films are flagged that are unlike those the network knows.",
@@ -103,7 +106,7 @@ class ServeConfig:
         if self.token is None and TOKEN_VARIABLE in os.environ:
             object.__setattr__(self, "token", os.environ[TOKEN_VARIABLE])
         options.check_fields(self)
-        model_option.check_workdir(self.model, self.workdir)
+        model_option.check_run(self.model, self.workdir, self.data_dir)
         if not is_loopback(self.host) and self.token is None:
             raise ValueError(
                 f"Who can reach {self.host} could have films scored here. Set "

@@ -159,6 +159,8 @@ def test_other_classes_and_other_films_are_not_compared(workdir, three):
         evaluate(workdir, compare=str(three[0]), split="test", final="true")
     with pytest.raises(ValueError, match="`compare` must name.*same classes"):
         evaluate(three[0], compare=str(workdir))
+    with pytest.raises(ValueError, match="`compare` must be .*no run.json"):
+        evaluate(workdir, compare=str(workdir.parent))
     assert not (workdir / ledger_file.FILE).exists()
 
 

@@ -1,6 +1,7 @@
 """What is flagged, and what is not."""
 
 import io
+import json
 
 from PIL import Image
 import numpy as np
@@ -9,6 +10,8 @@ from scipy.spatial import distance
 
 from evaluation import feature_distance
 from inference import input_check
+from inference import model_option
+from inference import predict_config
 from inference import predictor as predictor_lib
 from inference import reference as reference_lib
 from inference import reference_fit
@@ -126,7 +129,7 @@ def test_reference_is_learned_once_and_kept(workdir, monkeypatch):
     assert (workdir / reference_lib.FILE).is_file()
     assert first.model_sha256 == predictor.sha256
 
-    def refuse(run):
+    def refuse(run, data_dir):
         raise AssertionError
 
     monkeypatch.setattr(reference_fit, "learn", refuse)
@@ -138,6 +141,27 @@ def test_reference_is_learned_once_and_kept(workdir, monkeypatch):
     # That of another model is of no use.
     with pytest.raises(AssertionError):
         predictor_lib.open_predictor(workdir, weights="last").open_reference()
+
+
+def test_reference_is_learned_from_records_that_were_moved(
+    workdir, data_dir, tmp_path
+):
+    info = json.loads((workdir / "model.json").read_text())
+    info["records"] = str(tmp_path / "nowhere")
+    (workdir / "model.json").write_text(json.dumps(info))
+    with pytest.raises(ValueError, match="nowhere.*Add --data_dir=DIR"):
+        predictor_lib.open_predictor(workdir).open_reference()
+    config = predict_config.PredictConfig(
+        workdir=str(workdir), data_dir=str(data_dir)
+    )
+    predictor = model_option.open_predictor(
+        config.model, config.workdir, config.data_dir
+    )
+    assert predictor.open_reference().model_sha256 == predictor.sha256
+    with pytest.raises(ValueError, match="without its run.*--data_dir or --mo"):
+        predict_config.PredictConfig(
+            model=str(tmp_path), data_dir=str(data_dir)
+        )
 
 
 def test_one_of_a_hundred_validation_images_is_beyond(workdir, trained):

@@ -10,6 +10,7 @@ import time
 import keras
 
 from training import config as config_lib
+from training import errors
 from training.checkpoint import state as state_lib
 from training.checkpoint import store
 from training.model import averaging
@@ -118,9 +119,21 @@ class CheckpointPolicy:
         if when_written is not None:
             when_written()
 
-    def close(self) -> None:
-        """Waits, however the run ends; raises what `wait` does."""
+    def __enter__(self) -> CheckpointPolicy:
+        """Returns itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, *unused: object
+    ) -> None:
+        """Waits, however the run ends; raises what `wait` does.
+
+        Of two errors the one that ended the run is told.
+        """
         try:
             self.wait()
+        except (errors.StorageError, OSError):
+            if kind is None:
+                raise
         finally:
             self._executor.shutdown()

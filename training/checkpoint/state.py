@@ -94,4 +94,6 @@ def make_train_state(
     # Nor is what was best by another measure, or on other images.
     if not {"monitor", resume.DATA}.intersection(start.changed):
         early_stopping.restore(saved["selection"])
+    else:
+        state.records = [{**r, "compared": False} for r in state.records]
     return state

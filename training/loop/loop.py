@@ -112,7 +112,8 @@ def train_and_evaluate(
     with contextlib.ExitStack() as stack:
         if start.directory:
             stack.enter_context(_writing_to(start.directory))
-            _write_flags(flagfile, start.directory.path)
+            if not start.is_finished:
+                _write_flags(flagfile, start.directory.path)
             console.print_data(splits)
         parts = building.build_parts(
             config,

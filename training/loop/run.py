@@ -107,7 +107,7 @@ class Run:
         self._files.begin(self.state.records)
         with (
             contextlib.closing(self._callbacks),
-            contextlib.closing(self._checkpoints),
+            self._checkpoints,
         ):
             try:
                 signum = self._run_epochs(stop)
@@ -178,7 +178,8 @@ class Run:
             return None, True
         trained = state.progress.result()
         with averaging.swapped_in(self._parts.averages):
-            validation = self._evaluate(stop_requested)
+            # What `stop_training` ends is the training, as in `fit`.
+            validation = self._evaluate(lambda: bool(stop))
             if not validation.is_complete:
                 return None, True
             logs = trained.logs | _as_validation(validation.logs)

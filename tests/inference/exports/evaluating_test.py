@@ -77,7 +77,9 @@ def test_report_says_which_export_and_the_run_is_used_as_before(
     assert found["comparison"]["auc_difference"]["value"] == 0
     digest = hashing.hash_file(keras_export / manifest_lib.FILE)
     assert own["model"]["runs"][0]["export"] is None
+    threshold = manifest_lib.read(keras_export).threshold
     assert found["model"]["runs"][0]["export"] == {
+        "threshold": threshold,
         "directory": str(keras_export),
         "format": "keras",
         "sha256": digest,
@@ -86,6 +88,20 @@ def test_report_says_which_export_and_the_run_is_used_as_before(
     for name in ("report.html", "model_card.md"):
         text = (path.parent / name).read_text()
         assert digest in text and "keras" in text
+
+
+def test_export_is_measured_as_it_decides(keras_export, workdir):
+    """Whatever was chosen for its run since."""
+    _evaluate(workdir, threshold="sensitivity>=1", calibrate="temperature")
+    _, found, _ = _evaluate(workdir, model=str(keras_export))
+    export = manifest_lib.read(keras_export)
+    assert found["threshold"]["value"] == export.threshold == 0.5
+    assert found["calibration"]["method"] == "none"
+    assert "The export itself" not in " ".join(found["cautions"])
+    _, found, _ = _evaluate(
+        workdir, model=str(keras_export), threshold="sensitivity>=1"
+    )
+    assert "The export itself decides from 0.5" in " ".join(found["cautions"])
 
 
 def test_export_of_another_run_is_refused(keras_export, second):

@@ -5,6 +5,7 @@ import json
 import keras
 import pytest
 
+from inference import run_files
 import pipeline
 from tests.helpers import loop_runs
 from training import config as config_lib
@@ -82,6 +83,11 @@ def test_best_epoch_on_other_images_is_forgotten(tmp_path):
     )
     info = json.loads((path / "model.json").read_text())
     assert info["best_epoch"] == 1 and len(result.records) == 2
+    # Whoever opens the run finds the same, also where the first was better.
+    records = loop_runs.read_metrics(path)
+    records[0]["val_auc"] = 2.0
+    settings = {"monitor": "val_auc"}
+    assert run_files.find_epoch("best", info, settings, records) == 2
 
 
 @pytest.mark.parametrize(

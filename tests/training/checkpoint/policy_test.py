@@ -83,6 +83,25 @@ def test_epoch_is_reported_once_it_is_saved_also_when_the_run_fails(
     assert "Epoch 1/2" in capsys.readouterr().out
 
 
+def test_what_ended_a_run_is_told_where_its_disk_fails_too(
+    tmp_path, monkeypatch
+):
+    def full(self, checkpoint):
+        raise errors.StorageError("No space left")
+
+    def fail(batch, logs):
+        raise RuntimeError("of a callback")
+
+    monkeypatch.setattr(store_lib.CheckpointStore, "save", full)
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=fail)
+    with pytest.raises(RuntimeError, match="of a callback"):
+        loop_runs.run(
+            tmp_path,
+            callbacks=[callback],
+            checkpoint_every_steps=loop_runs.STEPS_PER_EPOCH,
+        )
+
+
 def test_epoch_that_cannot_be_saved_is_not_reported(
     tmp_path, monkeypatch, capsys
 ):

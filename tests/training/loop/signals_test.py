@@ -22,6 +22,21 @@ def test_first_signal_asks_to_stop(signum):
     assert signal.getsignal(signum) == before
 
 
+def test_callback_that_stops_training_ends_the_epoch_and_the_run(tmp_path):
+    """As in `fit`, which validates then."""
+
+    def stop(batch, logs):
+        callback.model.stop_training = batch == 1
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+    result = loop_runs.run(tmp_path, callbacks=[callback], batch_size=4)
+    assert result.signum is None
+    (record,) = result.records  # Three batches of validation.
+    assert record["partial"] and "val_auc" in record
+    assert json.loads((tmp_path / "run.json").read_text())["finished"]
+    assert (tmp_path / "best.keras").exists()
+
+
 @pytest.fixture
 def python_sigint():
     """Python's own Ctrl-C, also where the tests run in the background."""
