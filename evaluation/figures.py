@@ -255,7 +255,8 @@ def _all_figures(
         positives = int(np.sum(labels == 1))
         counts = (len(labels) - positives, positives)
         for name, one in resampled.items():
-            if one.method == "none":
+            # A closed interval stands anyway, and is not the bootstrap's.
+            if one.method == "none" and name not in closed:
                 resampled[name] = shares_lib.from_ends(one, closed, counts)
     return [
         (
