@@ -109,6 +109,12 @@ def test_method_of_each_interval_is_marked_with_its_reason(results, text):
         assert f"<dt>{title}</dt><dd>{reason}</dd>" in reasons
 
 
+def test_test_of_decisions_is_named_with_its_patients(results, text):
+    read = report_inputs.Page(text).text
+    test = results["comparison"]["mcnemar"]["test"]
+    assert "17 patients of whom one" in read and test in read
+
+
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_choice_on_the_evaluated_images_is_admitted(split):
     text = page.render(evaluation_results.make_binary(40, split=split))
