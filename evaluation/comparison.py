@@ -168,6 +168,7 @@ def align(
 def mcnemar(
     this_right: npt.NDArray[np.bool_],
     other_right: npt.NDArray[np.bool_],
+    *,
     patients: npt.NDArray[Any],
 ) -> McNemar:
     """Tests whether one model decides rightly more often.

@@ -86,7 +86,7 @@ def test_paired_interval_is_narrower_than_two_side_by_side(rng):
 @pytest.mark.parametrize("shares", [(0.8, 0.6), (0.9, 0.2)])
 def test_mcnemar_is_the_binomial_test_of_one_image_a_patient(rng, shares):
     this, other = rng.random((2, 200)) < np.array(shares)[:, np.newaxis]
-    result = comparison.mcnemar(this, other, np.arange(200))
+    result = comparison.mcnemar(this, other, patients=np.arange(200))
     assert result.only_this == sum(a and not b for a, b in zip(this, other))
     assert result.only_other == sum(b and not a for a, b in zip(this, other))
     number = result.only_this + result.only_other
@@ -98,7 +98,7 @@ def test_mcnemar_is_the_binomial_test_of_one_image_a_patient(rng, shares):
 def test_mcnemar_of_patients_is_scipys_permutation_test(rng):
     patients = rng.integers(0, 11, 80)
     this, other = rng.random((2, 80)) < [[0.7], [0.45]]
-    result = comparison.mcnemar(this, other, patients)
+    result = comparison.mcnemar(this, other, patients=patients)
     counts = [np.bincount(patients, right) for right in (this, other)]
     assert len(set(np.abs(counts[0] - counts[1]))) > 3
     expected = stats.permutation_test(
@@ -113,17 +113,17 @@ def test_mcnemar_of_patients_is_scipys_permutation_test(rng):
 
 def test_copies_of_the_films_make_no_difference_surer(rng):
     this, other = rng.random((2, 30)) < [[0.9], [0.4]]
-    once = comparison.mcnemar(this, other, np.arange(30))
+    once = comparison.mcnemar(this, other, patients=np.arange(30))
     assert 0 < once.p_value < 1
     copies = comparison.mcnemar(
-        this.repeat(9), other.repeat(9), np.arange(30).repeat(9)
+        this.repeat(9), other.repeat(9), patients=np.arange(30).repeat(9)
     )
     assert copies.only_this == 9 * once.only_this
     assert copies.num_patients == once.num_patients
     assert copies.p_value == pytest.approx(once.p_value, rel=1e-12)
     # One patient says nothing, however many films there are of them.
     alone = comparison.mcnemar(
-        np.ones(20, bool), np.zeros(20, bool), np.zeros(20)
+        np.ones(20, bool), np.zeros(20, bool), patients=np.zeros(20)
     )
     assert (alone.only_this, alone.num_patients) == (20, 1)
     assert alone.p_value == 1

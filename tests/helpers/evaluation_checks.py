@@ -56,6 +56,7 @@ def make_robustness(figures):
     worst = min(rows, key=lambda row: row["auc"]["value"])
     return {
         "measured_on": "originals",
+        "reason": None,
         "rows": rows,
         "worst": {"name": worst["name"], "auc": worst["auc"]},
     }
