@@ -27,9 +27,6 @@ from evaluation.scores import Scores
 
 Calibration = Literal["none", "temperature"]
 
-# Figures of the probabilities themselves, not of their order or a decision.
-_OF_CALIBRATED = ("brier", "log_loss", "calibration_error")
-
 
 @dataclasses.dataclass(frozen=True)
 class OperatingPoint:
@@ -220,7 +217,9 @@ def _as_json(
 ) -> list[dict[str, Any]]:
     """Returns figures, some of them those of calibrated probabilities."""
     return [
-        (second if second.name in _OF_CALIBRATED else first).as_json()
+        (
+            second if second.name in figure_lib.OF_PROBABILITIES else first
+        ).as_json()
         for first, second in zip(found, judged)
     ]
 

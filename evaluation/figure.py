@@ -28,6 +28,10 @@ NAMES = (
     "calibration_error",
 )
 
+# Those of the probabilities themselves, not of their order or a decision: of
+# calibrated ones, if they are calibrated.
+OF_PROBABILITIES = ("brier", "log_loss", "calibration_error")
+
 Method = Literal["delong", "wilson", "bootstrap", "none"]
 
 

@@ -11,7 +11,8 @@ which and why (`benchmarks/interval_coverage.py` has the coverage of each):
   from the data, for instance without an error, it would be a point; then the
   figure is computed from the ends of Wilson's intervals, if it can be.
 
-What the bootstrap says stands in the reason of the others as well.
+What the bootstrap says, if it says anything, stands in the reason of the others
+as well.
 """
 
 from __future__ import annotations
@@ -255,7 +256,8 @@ def _all_figures(
         positives = int(np.sum(labels == 1))
         counts = (len(labels) - positives, positives)
         for name, one in resampled.items():
-            if one.method == "none":
+            # A closed interval stands anyway, and is not the bootstrap's.
+            if one.method == "none" and name not in closed:
                 resampled[name] = shares_lib.from_ends(one, closed, counts)
     return [
         (

@@ -252,9 +252,15 @@ def _compare(
     if len(models) == 1:
         return None
     (_, point), (other, other_point) = models
+    scores, other_scores = subject.scores, other.score(open_examples).scores
     found = comparison.compare(
-        subject.scores,
-        other.score(open_examples).scores,
+        scores,
+        other_scores,
         thresholds=(point.threshold, other_point.threshold),
+        # As the figures of either report are.
+        calibrated=(
+            point.calibrate(scores.probabilities),
+            other_point.calibrate(other_scores.probabilities),
+        ),
     )
     return {"other": str(other.runs[0].workdir), **found.as_json()}

@@ -75,13 +75,20 @@ def training(results: words.Results) -> tuple[str, str] | None:
 
 def final_model(results: words.Results) -> tuple[str, str]:
     """Says which epoch was kept, and by what."""
-    run = results["model"]["runs"][0]
-    monitor = words.settings(results).get("monitor")
-    if run["weights"] == "best" and monitor:
-        how = f"the best by {monitor} on validation"
-    else:
-        how = f"the {run['weights']} weights"
-    return ("setup", f"Epoch {run['epoch']}: {how}.")
+    told = [
+        f"Epoch {run['epoch']}: {_how_kept(run)}."
+        for run in results["model"]["runs"]
+    ]
+    return ("setup", " ".join(told))
+
+
+def _how_kept(run: Mapping[str, Any]) -> str:
+    monitor = (run["settings"] or {}).get("monitor")
+    if run["weights"] != "best" or not monitor:
+        return f"the {run['weights']} weights"
+    if words.is_last_epoch(run):
+        return "the last, which --monitor=epoch keeps"
+    return f"the best by {monitor} on validation"
 
 
 def ensembling(results: words.Results) -> tuple[str, str]:
@@ -134,7 +141,8 @@ def explanation(results: words.Results) -> tuple[str, str] | None:
     ]
     if not maps:
         return None
-    return ("cases", f"Class-activation maps of {len(maps)} images.")
+    whose = ", by the first network" if results["model"]["is_ensemble"] else ""
+    return ("cases", f"Class-activation maps of {len(maps)} images{whose}.")
 
 
 def external(results: words.Results) -> tuple[str, str] | None:

@@ -135,9 +135,10 @@ def _comparison(results: words.Results) -> list[str]:
         *_wrap(
             f"  AUC differs by {difference}, DeLong's p"
             f" {words.p_value(comparison['p_value'])}; right alone:"
-            f" {mcnemar['only_this']} images by this model,"
-            f" {mcnemar['only_other']} by the other, McNemar's p"
-            f" {words.p_value(mcnemar['p_value'])}",
+            f" {words.count(mcnemar['only_this'], 'image')} by this model,"
+            f" {mcnemar['only_other']:,} by the other; one is right more often"
+            f" in {words.count(mcnemar['num_patients'], 'patient')}, p"
+            f" {words.p_value(mcnemar['p_value'])} ({mcnemar['test']})",
             "  ",
         ),
     ]

@@ -14,7 +14,7 @@ _ALWAYS = (
     " measured.",
     "Intervals say what other patients of the same source would change. They do"
     " not say what another hospital would.",
-    "A class-activation map shows where the network looked, not why, and not"
+    "A class-activation map shows where a network looked, not why, and not"
     " whether that was right.",
 )
 
@@ -29,8 +29,8 @@ def find(results: words.Results) -> list[str]:
     limits = []
     if split == "validation":
         limits.append(
-            "Validation images are not new to the model, which was chosen on"
-            " them. --split=test --final measures what they cannot."
+            "Validation images are those that models and options are chosen by."
+            " --split=test --final measures what they cannot."
         )
     if split != "external":
         limits.append(

@@ -110,12 +110,16 @@ def _independence(results: words.Results) -> str:
     """Says how far the images were out of the model's reach."""
     split, ledger = results["data"]["split"], results["ledger"]
     if split == "validation":
-        chosen = "the model was"
-        if results["threshold"]:
-            chosen = "model and threshold were"
+        chosen = words.chosen_on_validation(results)
+        if not chosen:
+            return (
+                "nothing was chosen on these images, unless the options of the"
+                " run, or when it ended, were"
+            )
+        verb = "were" if len(chosen) > 1 else "was"
         return (
-            f"since {chosen} chosen on these very images, expect less of new"
-            " ones"
+            f"since the {words.join(chosen)} {verb} chosen on these very"
+            " images, expect less of new ones"
         )
     kind = "test" if split == "test" else "external"
     if ledger is None:

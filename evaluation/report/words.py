@@ -168,3 +168,26 @@ def settings(results: Results) -> Mapping[str, Any]:
     """Returns the options of the run, of an ensemble those of its first."""
     found: Mapping[str, Any] = results["model"]["runs"][0]["settings"] or {}
     return found
+
+
+def chosen_on_validation(results: Results) -> list[str]:
+    """Returns what was chosen by the figures of validation.
+
+    Returns:
+        Of "model" and "threshold" those that were. A model was not if it is
+        that of the last epoch, nor a threshold if it was given as a number.
+    """
+    threshold = results["threshold"]
+    choices = {
+        "model": any(
+            run["weights"] == "best" and not is_last_epoch(run)
+            for run in results["model"]["runs"]
+        ),
+        "threshold": threshold and threshold["chosen_on"] == "validation",
+    }
+    return [name for name, was_chosen in choices.items() if was_chosen]
+
+
+def is_last_epoch(run: Mapping[str, Any]) -> bool:
+    """Whether the best model of a run is the last one, whatever its figures."""
+    return (run["settings"] or {}).get("monitor") == "epoch"

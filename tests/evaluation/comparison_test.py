@@ -9,7 +9,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
+from evaluation import assessment
 from evaluation import comparison
+from evaluation import thresholds
 from tests.helpers import synthetic_scores
 
 
@@ -32,7 +34,7 @@ def test_model_does_not_differ_from_itself_in_any_order(rng):
     )
     assert result.auc_difference.value == 0
     assert result.p_value == 1
-    assert result.mcnemar == comparison.McNemar(0, 0, 1.0)
+    assert result.mcnemar == comparison.McNemar(0, 0, 0, 1.0)
     assert {figure.value for figure in result.figures} == {0.0}
 
 
@@ -81,14 +83,87 @@ def test_paired_interval_is_narrower_than_two_side_by_side(rng):
     assert brier.high - brier.low == pytest.approx(2 * 1.96 * paired, rel=0.15)
 
 
-def test_mcnemar_is_the_sign_test_of_what_differs(rng):
-    this, other = rng.random((2, 60)) < [[0.8], [0.6]]
-    result = comparison.mcnemar(this, other)
+@pytest.mark.parametrize("shares", [(0.8, 0.6), (0.9, 0.2)])
+def test_mcnemar_is_the_binomial_test_of_one_image_a_patient(rng, shares):
+    this, other = rng.random((2, 200)) < np.array(shares)[:, np.newaxis]
+    result = comparison.mcnemar(this, other, patients=np.arange(200))
     assert result.only_this == sum(a and not b for a, b in zip(this, other))
+    assert result.only_other == sum(b and not a for a, b in zip(this, other))
     number = result.only_this + result.only_other
-    fewer = min(result.only_this, result.only_other)
-    expected = min(1, 2 * stats.binom.cdf(fewer, number, 0.5))
+    assert result.num_patients == number
+    expected = stats.binomtest(result.only_this, number).pvalue
+    assert result.p_value == pytest.approx(expected, rel=1e-10)
+
+
+def test_mcnemar_of_patients_is_scipys_permutation_test(rng):
+    patients = rng.integers(0, 11, 80)
+    this, other = rng.random((2, 80)) < [[0.7], [0.45]]
+    result = comparison.mcnemar(this, other, patients=patients)
+    counts = [np.bincount(patients, right) for right in (this, other)]
+    assert len(set(np.abs(counts[0] - counts[1]))) > 3
+    expected = stats.permutation_test(
+        counts,
+        lambda x, y, axis: np.sum(x - y, axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+    ).pvalue
+    assert 0 < expected < 1
     assert result.p_value == pytest.approx(expected, rel=1e-12)
+
+
+def test_copies_of_the_films_make_no_difference_surer(rng):
+    this, other = rng.random((2, 30)) < [[0.9], [0.4]]
+    once = comparison.mcnemar(this, other, patients=np.arange(30))
+    assert 0 < once.p_value < 1
+    copies = comparison.mcnemar(
+        this.repeat(9), other.repeat(9), patients=np.arange(30).repeat(9)
+    )
+    assert copies.only_this == 9 * once.only_this
+    assert copies.num_patients == once.num_patients
+    assert copies.p_value == pytest.approx(once.p_value, rel=1e-12)
+    # One patient says nothing, however many films there are of them.
+    alone = comparison.mcnemar(
+        np.ones(20, bool), np.zeros(20, bool), patients=np.zeros(20)
+    )
+    assert (alone.only_this, alone.num_patients) == (20, 1)
+    assert alone.p_value == 1
+
+
+def test_calibrated_probabilities_are_judged_and_do_not_decide(rng):
+    this, other = _pair(rng, num_patients=80)
+    other = other.take(rng.permutation(len(other.keys)))
+    options = {"num_rounds": 50}
+    points = [
+        assessment.choose(
+            scores, rule=thresholds.YOUDEN, calibrate="temperature", **options
+        )
+        for scores in (this, other)
+    ]
+    result = comparison.compare(
+        this,
+        other,
+        thresholds=tuple(point.threshold for point in points),
+        calibrated=tuple(
+            point.calibrate(scores.probabilities)
+            for point, scores in zip(points, (this, other))
+        ),
+        **options,
+    )
+    reports = [
+        {
+            figure["name"]: figure["value"]
+            for figure in assessment.assess(scores, point, **options)["figures"]
+        }
+        for point, scores in zip(points, (this, other))
+    ]
+    assert min(abs(point.temperature.value - 1) for point in points) > 0.05
+    found = {figure.name: figure.value for figure in result.figures}
+    assert found == pytest.approx(
+        {name: reports[0][name] - reports[1][name] for name in reports[0]},
+        abs=1e-12,
+    )
+    for figure in result.figures:
+        assert figure.low <= figure.value <= figure.high
 
 
 def test_more_than_two_classes_are_compared(rng):

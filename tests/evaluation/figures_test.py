@@ -192,6 +192,21 @@ def test_perfect_scores_are_not_certain():
     assert found["auc"].low == pytest.approx(0.025 ** (1 / 5))
 
 
+def test_bootstrap_is_quoted_only_where_it_says_something():
+    """No error in class 1: no resample has one, and Wilson's is not it."""
+    scores = _scores(
+        [0, 0, 0, 1, 1, 1],
+        [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8], [0.1, 0.9], [0, 1]],
+        patients=np.arange(6),
+    )
+    found = _by_name(figures.headline(scores, threshold=0.5, num_rounds=50))
+    for name in ("sensitivity", "npv"):
+        assert (found[name].value, found[name].method) == (1, "wilson")
+        assert "bootstrap" not in found[name].reason.lower()
+    for name in ("specificity", "accuracy"):
+        assert "The bootstrap of patients says" in found[name].reason
+
+
 def test_figures_without_a_class_say_which():
     found = _by_name(
         figures.headline(_EDGES["one class"], threshold=0.5, num_rounds=50)

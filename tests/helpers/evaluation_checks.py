@@ -56,6 +56,7 @@ def make_robustness(figures):
     worst = min(rows, key=lambda row: row["auc"]["value"])
     return {
         "measured_on": "originals",
+        "reason": None,
         "rows": rows,
         "worst": {"name": worst["name"], "auc": worst["auc"]},
     }
@@ -109,7 +110,10 @@ def make_comparison(figures):
             "auc_difference", 0.012, "delong", width=0.02, limits=(-1, 1)
         ),
         "p_value": 0.0834,
-        "mcnemar": {"only_this": 12, "only_other": 7, "p_value": 0.359},
+        "mcnemar": {
+            **{"only_this": 12, "only_other": 7, "num_patients": 17},
+            **{"p_value": 0.4545, "test": "a test of patients"},
+        },
         "figures": [
             parts.make_figure(each["name"], 0.01, limits=(-1, 1))
             for each in figures[1:6]

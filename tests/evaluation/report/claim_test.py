@@ -14,6 +14,10 @@ def _answered(results):
     }
 
 
+def _answers(results):
+    return {item["item"]: item["answer"] for item in claim.answer(results)}
+
+
 def test_there_are_42_items_in_order():
     items = claim.answer(evaluation_results.make_binary())
     assert [item["number"] for item in items] == list(range(1, 43))
@@ -66,3 +70,33 @@ def test_external_test_is_answered_by_an_external_set_only():
     assert 32 not in _answered(evaluation_results.make_binary(split="test"))
     results = evaluation_results.make_binary(split="external")
     assert 32 in _answered(results)
+
+
+@pytest.mark.parametrize(
+    "weights, monitor, said",
+    [
+        ("best", "val_loss", "Epoch 9: the best by val_loss on validation."),
+        ("best", "epoch", "Epoch 9: the last, which --monitor=epoch keeps."),
+        ("last", "val_loss", "Epoch 9: the last weights."),
+        ("last", "epoch", "Epoch 9: the last weights."),
+    ],
+)
+def test_choice_of_the_final_model_is_told(weights, monitor, said):
+    results = evaluation_results.make_binary(20)
+    (run,) = results["model"]["runs"]
+    run.update(weights=weights, settings={"monitor": monitor})
+    assert _answers(results)["Choice of the final model"] == said
+
+
+def test_ensemble_tells_each_epoch_and_whose_the_maps_are():
+    results = evaluation_results.make_binary(20)
+    (run,) = results["model"]["runs"]
+    alone = _answers(results)["Explanation of decisions"]
+    assert "first network" not in alone
+    runs = [run, {**run, "weights": "last", "epoch": 12}]
+    results["model"] = {"runs": runs, "is_ensemble": True}
+    answers = _answers(results)
+    assert answers["Choice of the final model"].endswith(
+        "on validation. Epoch 12: the last weights."
+    )
+    assert answers["Explanation of decisions"].endswith("by the first network.")

@@ -43,6 +43,7 @@ def test_all_that_matters_is_said():
     comparison = results["comparison"]
     assert words.with_interval(comparison["auc_difference"]) in flat
     assert words.p_value(comparison["mcnemar"]["p_value"]) in flat
+    assert "in 17 patients" in flat and comparison["mcnemar"]["test"] in flat
     assert results["robustness"]["worst"]["name"] in text
 
 

@@ -111,6 +111,12 @@ def test_method_of_each_interval_is_marked_with_its_reason(results, text):
         assert f"<dt>{title}</dt><dd>{reason}</dd>" in reasons
 
 
+def test_test_of_decisions_is_named_with_its_patients(results, text):
+    read = report_inputs.Page(text).text
+    test = results["comparison"]["mcnemar"]["test"]
+    assert "right more often in 17 patients" in read and test in read
+
+
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_choice_on_the_evaluated_images_is_admitted(split):
     text = page.render(evaluation_results.make_binary(40, split=split))
@@ -139,6 +145,38 @@ def test_patients_are_apart_only_where_somebody_looked(results, unknown, badge):
         assert (f">{each}</span>" in text) == (each == badge)
     told = " ".join(cautions.find(results))
     assert (f"Of {unknown} of these" in told) == bool(unknown)
+
+
+@pytest.mark.parametrize("make", ["binary", "multiclass"])
+def test_what_a_temperature_changes_is_told(make):
+    results, text = _rendered(make)
+    assert results["calibration"]["method"] == "temperature"
+    assert ("It changes no order" in text) == (make == "binary")
+    assert ("may change the order" in text) == (make == "multiclass")
+
+
+def test_maps_of_an_ensemble_are_those_of_its_first_network():
+    results = evaluation_results.make_binary(20)
+    alone = report_inputs.Page(page.render(results)).text
+    assert "where the network looked for its decision" in alone
+    (run,) = results["model"]["runs"]
+    runs = [run, {**run, "workdir": "runs/residual"}]
+    ensemble = {"runs": runs, "is_ensemble": True}
+    read = report_inputs.Page(page.render({**results, "model": ensemble})).text
+    assert "where the first of the 2 networks ( runs/lesson ) alone" in read
+    assert "where the network looked for its decision" not in read
+
+
+def test_why_the_originals_were_not_degraded_is_told(results, text):
+    assert "as decoded from its file" in report_inputs.Page(text).text
+    reason = "Films were changed as the records hold them: 2 of 9 <are> gone."
+    robustness = {
+        **results["robustness"],
+        **{"measured_on": "records", "reason": reason},
+    }
+    other = page.render({**results, "robustness": robustness})
+    read = report_inputs.Page(other).text
+    assert reason in read and "as decoded from its file" not in read
 
 
 def test_cautions_come_before_the_verdict_and_all_is_said(results):

@@ -50,6 +50,43 @@ def test_second_sentence_says_on_what_was_chosen(results):
     assert "does not hold" in verdict.sentences(results)[1]
 
 
+@pytest.mark.parametrize(
+    "weights, monitor, chosen_on, said",
+    [
+        ("best", "val_loss", "validation", "model and threshold were chosen"),
+        ("best", "val_loss", "fixed", "since the model was chosen"),
+        ("best", "epoch", "validation", "since the threshold was chosen"),
+        ("last", "val_auc", "validation", "since the threshold was chosen"),
+        ("best", "epoch", "fixed", "nothing was chosen on these images"),
+        ("last", "val_auc", "fixed", "nothing was chosen on these images"),
+        # Of a run from before there were monitors: by validation.
+        ("best", None, "fixed", "since the model was chosen"),
+    ],
+)
+def test_second_sentence_says_what_was_chosen(
+    results, weights, monitor, chosen_on, said
+):
+    (run,) = results["model"]["runs"]
+    settings = {**run["settings"], "monitor": monitor}
+    if monitor is None:
+        del settings["monitor"]
+    run.update(weights=weights, settings=settings)
+    results["threshold"]["chosen_on"] = chosen_on
+    second = verdict.sentences(results)[1]
+    assert said in second
+    assert ("on these very images" in second) == ("nothing" not in said)
+
+
+def test_one_chosen_model_of_an_ensemble_is_a_choice(results):
+    (run,) = results["model"]["runs"]
+    last = {**run, "settings": {"monitor": "epoch"}}
+    results["threshold"] = None
+    for runs, was_chosen in (([last, run], True), ([last, last], False)):
+        results["model"] = {"runs": runs, "is_ensemble": True}
+        second = verdict.sentences(results)[1]
+        assert ("the model was chosen" in second) == was_chosen
+
+
 def test_third_sentence_has_the_strongest_null_and_the_worst_film(results):
     third = verdict.sentences(results)[2]
     assert "8x8 thumbnail" in third
