@@ -21,7 +21,6 @@ from inference import description
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
 from inference import null_features
-from inference import overlap as overlap_lib
 from inference import robustness
 from inference import runs as runs_lib
 from inference import shift
@@ -43,10 +42,9 @@ def measure(
     """
     scores = subject.scores
     train, evaluated = _features(ensemble.runs[0], subject, config.data_dir)
-    overlap = overlap_lib.union(each.overlap for each in subject.members)
-    columns = _columns(config, subject, overlap)
+    columns = _columns(config, subject)
     return {
-        "data": description.describe_data(subject.first, train, overlap),
+        "data": description.describe_data(subject, train),
         "nulls": [
             nulls.measure(null, scores)
             for null in null_features.make_nulls(train, evaluated)
@@ -81,9 +79,7 @@ def _features(
 
 
 def _columns(
-    config: config_lib.EvaluateConfig,
-    subject: ensemble_lib.Subject,
-    overlap: overlap_lib.Overlap,
+    config: config_lib.EvaluateConfig, subject: ensemble_lib.Subject
 ) -> list[slices.Column]:
     """Returns what the examples are sliced by, in the order of the scores."""
     keys = subject.scores.keys.tolist()
@@ -95,8 +91,9 @@ def _columns(
     found = [slices.kinds(keys), slices.folders(keys, subject.scores.labels)]
     columns = [column for column in found if column is not None]
     columns += slices.sizes(widths, heights)
-    if overlap.seen:
-        texts = ["yes" if key in overlap.seen else "no" for key in keys]
+    seen = subject.overlap.seen
+    if seen:
+        texts = ["yes" if key in seen else "no" for key in keys]
         columns.append(slices.column_of("seen in training", texts))
     if config.slices is not None:
         columns += slice_table.read(config.slices, keys)

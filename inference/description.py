@@ -16,7 +16,6 @@ from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
 from inference import null_features
-from inference import overlap as overlap_lib
 from inference import records
 from inference.exports import manifest as export_manifest
 from pipeline import options
@@ -76,17 +75,15 @@ def _describe_export(
 
 
 def describe_data(
-    examples: examples_lib.Examples,
-    train: null_features.ImageFeatures,
-    overlap: overlap_lib.Overlap,
+    subject: ensemble_lib.Subject, train: null_features.ImageFeatures
 ) -> dict[str, Any]:
     """Returns `data` of `metrics.json`.
 
     Args:
-        examples: That are evaluated.
+        subject: What is evaluated.
         train: That the network was trained on.
-        overlap: What training knows of them.
     """
+    examples = subject.first
     names = examples.class_names
     is_folder = examples.images_dir is not None
     return {
@@ -97,8 +94,13 @@ def describe_data(
         **_count(examples.labels, examples.patients, names),
         "train": _count(train.labels, train.patients, names),
         "excluded": _excluded(examples),
-        "overlap": overlap.as_json(examples.keys, examples.patients),
+        "overlap": describe_overlap(subject),
     }
+
+
+def describe_overlap(subject: ensemble_lib.Subject) -> dict[str, int]:
+    """Returns `overlap` of `metrics.json`."""
+    return subject.overlap.as_json(subject.first.keys, subject.first.patients)
 
 
 def _dataset_name(examples: examples_lib.Examples) -> str:

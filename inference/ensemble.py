@@ -16,6 +16,7 @@ from console import streams
 from evaluation import scores as scores_lib
 from inference import examples as examples_lib
 from inference import model_option
+from inference import overlap as overlap_lib
 from inference import predictor as predictor_lib
 from inference import runs as runs_lib
 from inference import scoring
@@ -33,11 +34,13 @@ class Subject:
         members: The examples of each network; the same object where two of
             them were trained on the same records.
         scores: Of the ensemble, in the order of the keys.
+        overlap: What the training of any network knows of them.
     """
 
     name: str
     members: tuple[examples_lib.Examples, ...]
     scores: scores_lib.Scores
+    overlap: overlap_lib.Overlap
 
     @property
     def first(self) -> examples_lib.Examples:
@@ -129,13 +132,19 @@ class Ensemble:
                 these are damaged.
         """
         members: list[examples_lib.Examples] = []
-        scores = []
+        scores, overlaps = [], []
         for run in self.runs:
             opened = open_examples(run)
+            overlaps.append(opened.overlap)
             known = [m for m in members if m.directory == opened.directory]
             members.append(known[0] if known else opened)
             scores.append(_score(run, members[-1], self._exported))
-        return Subject(members[0].name, tuple(members), scoring.mean(scores))
+        return Subject(
+            members[0].name,
+            tuple(members),
+            scoring.mean(scores),
+            overlap_lib.union(overlaps),
+        )
 
     def predict(
         self, indices: Sequence[int], images: npt.NDArray[np.uint8]

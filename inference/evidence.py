@@ -252,7 +252,8 @@ def _compare(
     if len(models) == 1:
         return None
     (_, point), (other, other_point) = models
-    scores, other_scores = subject.scores, other.score(open_examples).scores
+    other_subject = other.score(open_examples)
+    scores, other_scores = subject.scores, other_subject.scores
     found = comparison.compare(
         scores,
         other_scores,
@@ -263,4 +264,8 @@ def _compare(
             other_point.calibrate(other_scores.probabilities),
         ),
     )
-    return {"other": str(other.runs[0].workdir), **found.as_json()}
+    return {
+        "other": str(other.runs[0].workdir),
+        "overlap": description.describe_overlap(other_subject),
+        **found.as_json(),
+    }

@@ -35,6 +35,7 @@ def find(results: words.Results) -> list[str]:
         _openings,
         _export,
         _overlap,
+        _overlap_of_other,
         _missing,
         _few_patients,
         _nulls,
@@ -140,6 +141,18 @@ def _overlap(results: words.Results) -> list[str]:
             " are, or training names its patients in another way."
         )
     return found
+
+
+def _overlap_of_other(results: words.Results) -> list[str]:
+    """Says what the model that is compared with knows of these images."""
+    overlap = (results["comparison"] or {}).get("overlap") or {}
+    if not overlap.get("seen") and not overlap.get("images"):
+        return []
+    return [
+        f"The model compared with has seen {overlap['seen']:,} of these images,"
+        f" and {overlap['images']:,} are of patients with the names of patients"
+        " in its training: the comparison favours it there."
+    ]
 
 
 def _missing(results: words.Results) -> list[str]:

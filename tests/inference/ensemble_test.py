@@ -7,6 +7,7 @@ import pytest
 
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
+from inference import overlap as overlap_lib
 from inference import runs as runs_lib
 
 
@@ -41,6 +42,17 @@ def test_same_records_are_shown_once(pair):
     assert indices == [0, 1] and examples.name == "validation"
 
 
+def test_what_any_network_has_seen_counts(pair, second):
+    """Also where both are shown the same records of a folder."""
+
+    def open_examples(run):
+        examples = open_validation(run)
+        seen = {examples.keys[0]: "seen"} if run.workdir == second else {}
+        return dataclasses.replace(examples, overlap=overlap_lib.Overlap(seen))
+
+    assert len(pair.score(open_examples).overlap.seen) == 1
+
+
 def test_predictions_of_images_add_up_to_the_scores(pair):
     subject = pair.score(open_validation)
     (images,) = subject.first.batches(64)
@@ -62,8 +74,8 @@ def test_other_classes_are_refused(trained, second, monkeypatch):
     root, _ = trained
     opened = runs_lib.open_run
 
-    def open_run(path, *, weights):
-        run = opened(path, weights=weights)
+    def open_run(path, **options):
+        run = opened(path, **options)
         if "second" not in str(path):
             return run
         return dataclasses.replace(run, class_names=("normal", "covid"))

@@ -129,6 +129,14 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
     assert "9 of these" in _said(results)
 
 
+def test_what_the_compared_model_has_seen_is_said(results):
+    none = {"seen": 0, "images": 0, "patients": 0, "unknown": 0}
+    for overlap, is_said in ((none, False), (none | {"seen": 3}, True)):
+        results["comparison"] = {"overlap": overlap}
+        said = " ".join(cautions.find(results))
+        assert ("compared with has seen 3 of" in said) == is_said
+
+
 def test_openings_and_tampering_are_told(results):
     results["ledger"] = study_parts.make_ledger(1)
     assert "opened" not in _said(results)
