@@ -99,12 +99,7 @@ def write(
         "cautions": list(cautions),
     }
     (folder / "facts.json").write_text(_to_json(facts))
-    findings_file.write(
-        folder,
-        examined,
-        examination.config,
-        hash_key,
-    )
+    findings_file.write(folder, examined, examination.config, hash_key)
 
 
 def lists_files(
@@ -121,10 +116,12 @@ def lists_files(
         return False
     listed: dict[tuple[str, str], str] = {}
     text = path.read_bytes().decode("utf-8", "surrogateescape")
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        if row["status"] != "ignored" and row["digest"]:
-            name = (row["given_split"], row["filename"])
-            listed[name] = row["num_bytes"]
+    try:
+        for row in csv.DictReader(io.StringIO(text, newline="")):
+            if row["status"] != "ignored" and row["digest"]:
+                listed[row["given_split"], row["filename"]] = row["num_bytes"]
+    except (csv.Error, KeyError):
+        return False  # A spreadsheet has saved it in a form of its own.
     named = {
         (file.split or "", cells.to_cell(file.filename)): file for file in files
     }
