@@ -110,7 +110,7 @@ def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
         for row in listed:
             if any(row[name] is None for name in needed):
                 raise ValueError("a row is cut off")
-            for name in ("filename", "label"):
+            for name in ("filename", "label", "patient"):
                 row[name] = cells.from_cell(row[name])
     except (csv.Error, KeyError, ValueError) as error:
         raise ValueError(
