@@ -15,7 +15,6 @@ from tests.helpers import image_trees
 from xray_tfds.audit import __main__ as command
 from xray_tfds.audit import auditing
 from xray_tfds.audit import features
-from xray_tfds.audit import metadata
 from xray_tfds.audit import words
 
 _METADATA = image_trees.REAL_IMAGES / "container_metadata.csv"
@@ -184,17 +183,6 @@ def test_source_files_of_records_are_not_flagged(prepared, tmp_path):
     assert not source["source files: aspect"]["flagged"]
     assert source["source files: aspect"]["verdict"] == words.SOURCE_ONLY
     assert not any("JPEG" in name for name in source)
-
-
-def test_names_that_a_table_quotes_are_those_of_the_classes(tmp_path):
-    path = tmp_path / "files.csv"
-    path.write_text(
-        "status,label,patient,split,format,mode,num_bytes,width,height\n"
-        "kept,'+ve,p1,train,PNG,L,9,9,9\n"
-        "kept,'-ve,p2,train,PNG,L,9,9,9\n"
-    )
-    samples = metadata.read_source_files(path, ("+ve", "-ve"))
-    assert samples.labels.tolist() == [0, 1]
 
 
 @image_trees.needs_real_images

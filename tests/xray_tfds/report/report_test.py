@@ -6,19 +6,15 @@ import io
 import json
 
 from PIL import Image
-from etils import epath
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from disk import cells as cells_lib
 from tests.helpers import image_trees
 from tests.helpers import report_inputs
 import xray_tfds
-from xray_tfds.report import content as content_lib
 from xray_tfds.report import distributions
 from xray_tfds.report import page
-from xray_tfds.report import reading
 from xray_tfds.report import samples
 
 
@@ -284,30 +280,3 @@ def test_audit_is_shown_and_what_it_flags_is_a_caution(dataset, rows):
     assert "source files: source files" not in said
     assert "train and test – – not measured One patient only." in said
     assert "xray_tfds.audit" not in said
-
-
-def test_names_that_a_table_quotes_are_those_of_the_classes(tmp_path):
-    names = ["+ve", "-ve", "=x", "'@x"]
-    films = [report_inputs.make_excluded(f"{n}/a.png", label=n) for n in names]
-    films += [{**film, "status": "kept", "split": "train"} for film in films]
-    quoted = [
-        {k: cells_lib.to_cell(v) for k, v in film.items()} for film in films
-    ]
-    facts = report_inputs.make_facts()
-    facts["dataset"]["class_names"] = names
-    facts["exclusions"] = [
-        {"filename": "+ve/a.png", "split": "train", "thumbnail": "a picture"}
-    ]
-    report_inputs.write_inputs(tmp_path, facts, quoted)
-    path = epath.Path(tmp_path) / "build_report" / "files.csv"
-    tally = reading.tally_files(path)
-    found = content_lib.assemble(facts, tally, None, {"train": 4})
-    assert found["counts"]["classes"] == names
-    assert {
-        row["label"]: row["images"] for row in found["counts"]["cells"]
-    } == {name: 1 for name in names}
-    files = found["exclusions"]["files"]
-    assert {file["filename"]: file["thumbnail"] for file in files} == {
-        **{f"{name}/a.png": None for name in names},
-        "+ve/a.png": "a picture",
-    }
