@@ -69,7 +69,7 @@ def write(
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
     examined, source = examination.files, examination.source
-    fingerprint = split_assignment_lib.fingerprint(curation.assignment)
+    fingerprint = split_assignment_lib.fingerprint(curation.assignment.items())
     # A name may hold bytes that are no UTF-8; it is written back as it was.
     (folder / FILES_FILE).write_bytes(
         _to_csv(examination, curation).encode("utf-8", "surrogateescape")
@@ -223,7 +223,7 @@ def _describe_dataset(info, source):
         "options": {
             name: value
             for name, value in dict(info.metadata).items()
-            if name not in ("fingerprint", "num_files")
+            if name not in ("fingerprint", "num_files", "splits_fingerprint")
         },
         "versions": {
             "xray_tfds": version.__version__,
