@@ -211,7 +211,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         with integrity.adding_checksums(incoming):
             self._write_manifest(incoming, self.info)
             report.write_report(incoming)
-        replacing.exchange(path)
+        replacing.exchange(path, incoming)
         self.info.update_data_dir(self.data_dir)
         print(f"The records are in {path}")
 
