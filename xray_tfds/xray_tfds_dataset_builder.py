@@ -69,7 +69,7 @@ class Builder(whole_records.WholeRecordsBuilder):
         ]
         console_summary.show(source, examined, curation, cautions)
         films = (
-            (curation.split[i], file.split or "", file.filename)
+            (curation.split[i] or "", file.split or "", file.filename)
             for i, file in enumerate(source.files)
             if not curation.reason[i]
         )
