@@ -54,11 +54,11 @@ def open_builder(
         )
     try:
         builder = tfds.builder_from_directory(place)
-        found = (builder.info.metadata or {}).get("fingerprint")
+        metadata = builder.info.metadata or {}
         full_name = builder.info.full_name
     except Exception as error:
         raise storage.describe_unopened(place, error) from error
-    expected = run.dataset.get("fingerprint")
+    found, expected = (m.get("fingerprint") for m in (metadata, run.dataset))
     if full_name != run.dataset["name"] or found != expected:
         raise ValueError(
             f"The records in {place} ({full_name}, fingerprint "
@@ -66,6 +66,14 @@ def open_builder(
             f"was trained on ({run.dataset['name']}, fingerprint "
             f"{str(expected)[:12]}). Add --data_dir=DIR with the directory of "
             "those."
+        )
+    now, then = (m.get("splits_fingerprint") for m in (metadata, run.dataset))
+    if now and then and now != then:  # Those of older versions do not say it.
+        raise ValueError(
+            f"The records in {place} hold other films in their splits than "
+            f"those that the run in {run.workdir} was trained on: it may have "
+            "learnt from films of their test split. Add --data_dir=DIR with "
+            "the directory of its own."
         )
     return builder
 
@@ -110,7 +118,7 @@ def read_rows(directory: str | os.PathLike[str]) -> list[Row]:
         for row in listed:
             if any(row[name] is None for name in needed):
                 raise ValueError("a row is cut off")
-            for name in ("filename", "label"):
+            for name in ("filename", "label", "patient"):
                 row[name] = cells.from_cell(row[name])
     except (csv.Error, KeyError, ValueError) as error:
         raise ValueError(

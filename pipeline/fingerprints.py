@@ -60,13 +60,18 @@ def of_source(builder: tfds.core.DatasetBuilder) -> str:
     return str((builder.info.metadata or {}).get("fingerprint", ""))
 
 
+def of_splits(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns the digest of which file is in which split, like `of_source`."""
+    return str((builder.info.metadata or {}).get("splits_fingerprint", ""))
+
+
 def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
     """Returns the fingerprint of a prepared split, wherever its files are.
 
     It covers what the builder says of it: dataset, configuration and version,
-    features, the sizes of the shards in examples; and the digest of all source
-    files that `xray_tfds` keeps, or, of other datasets, that of the records,
-    which are read for it.
+    features, the sizes of the shards in examples; and the digests that
+    `xray_tfds` keeps of all source files, and of which is in which split, or,
+    of other datasets, that of the records, which are read for it.
 
     Args:
         builder: Prepared TFDS builder.
@@ -85,6 +90,9 @@ def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
         name,
         split.shard_lengths,
     ]
+    # Records of earlier versions do not say it, and stay what they were.
+    if splits := of_splits(builder):
+        described.append(splits)
     text = json.dumps(described, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -29,14 +29,21 @@ class ArrayRecords:
         self._ends = np.cumsum(info.shard_lengths)
 
     def read(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
-        """Returns the examples of the given numbers, `[n]` of bytes."""
+        """Returns the examples of the given numbers, `[n]` of bytes.
+
+        Raises:
+            DataLossError: As of TFRecords, if a file is damaged.
+        """
         found = np.empty(len(index), object)
         shards = np.searchsorted(self._ends, index, side="right")
         for shard in np.unique(shards):
             places = np.flatnonzero(shards == shard)
             start = self._ends[shard - 1] if shard else 0
             numbers = (index[places] - start).tolist()
-            found[places] = self._readers[shard].read(numbers)
+            try:
+                found[places] = self._readers[shard].read(numbers)
+            except RuntimeError as error:
+                raise tf.errors.DataLossError(None, None, str(error)) from error
         return found
 
 

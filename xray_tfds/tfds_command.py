@@ -20,6 +20,9 @@ from xray_tfds.source import class_names
 # scripts/cli/build.py. TFDS offers no public way to amend it.
 _BUILD = "tensorflow_datasets.scripts.cli.build"
 
+# What these packages raise of a folder or a table is in words.
+_OURS = (__package__, "disk")
+
 
 def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     """Amends `tfds build` for a dataset, where it is what runs.
@@ -105,6 +108,8 @@ def _prepare(
                 "`class_names` auto needs a folder to find classes in: add "
                 "--manual_dir=DIR. Received: class_names=auto without one"
             )
+        if paths.add_name_to_manual_dir:
+            directory /= builder.name
         builder = make(
             type(builder),
             overwrite=debug.overwrite,
@@ -151,8 +156,8 @@ def _show(
 
 
 def _is_ours(trace: Optional[TracebackType]) -> bool:
-    """Whether the error was raised in this package, not below it."""
+    """Whether the error was raised in our packages, not below them."""
     frames = [frame for frame, _ in traceback.walk_tb(trace)]
     if not frames:
         return False
-    return frames[-1].f_globals["__name__"].partition(".")[0] == __package__
+    return frames[-1].f_globals["__name__"].partition(".")[0] in _OURS

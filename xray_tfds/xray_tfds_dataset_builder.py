@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
+from xray_tfds.curate import split_assignment
 from xray_tfds.records import console_summary
 from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import examples
@@ -67,8 +68,17 @@ class Builder(whole_records.WholeRecordsBuilder):
             *console_summary.find_cautions(examined, curation, config),
         ]
         console_summary.show(source, examined, curation, cautions)
+        films = (
+            (curation.split[i] or "", file.split or "", file.filename)
+            for i, file in enumerate(source.files)
+            if not curation.reason[i]
+        )
         self.info.metadata.update(
-            fingerprint=source.fingerprint, num_files=len(source.files)
+            fingerprint=source.fingerprint,
+            num_files=len(source.files),
+            # Equal files may be divided otherwise: by another key, or after
+            # other earlier records.
+            splits_fingerprint=split_assignment.fingerprint(films),
         )
         self._write_manifest = functools.partial(
             manifest.write,

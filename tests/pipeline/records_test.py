@@ -83,6 +83,17 @@ def test_streamed_split_names_the_file(shards, damage):
         source.check_records()
 
 
+def test_damage_that_python_reads_is_tensorflows_error(array_record, tmp_path):
+    """As of TFRecords: whoever reads knows no more than one kind of damage."""
+    copy = shutil.copytree(array_record.data_dir, tmp_path / "records")
+    source = loading.open_split(
+        copy, "train", memory_budget_bytes=conftest.BUDGET
+    )
+    _flip(sorted(copy.glob("*train.*record*")))
+    with pytest.raises(tf.errors.DataLossError):
+        list(source.read_in_order())
+
+
 def test_whole_records_pass(builder):
     source = loading.open_split(
         builder, "train", memory_budget_bytes=conftest.BUDGET

@@ -247,6 +247,17 @@ def test_records_hashed_with_another_key_are_not_forgotten_silently(
     assert after == before
 
 
+def test_records_whose_table_was_saved_otherwise_are_replaced(images, tmp_path):
+    builder = _prepare(images, tmp_path / "data")
+    path = pathlib.Path(builder.data_dir) / "build_report" / "files.csv"
+    table = path.read_bytes()
+    path.write_bytes(table.replace(b",", b";"))
+    (index,) = (tmp_path / "data").glob("*/index-*.json")
+    index.unlink()  # Else the table is not looked at.
+    _prepare(images, tmp_path / "data")
+    assert path.read_bytes() == table
+
+
 @pytest.mark.parametrize("inner", [".", "records", "normal/records"])
 def test_records_among_the_images_are_refused(inner, images):
     with pytest.raises(scan.SourceError, match="--data_dir=DIR"):

@@ -30,7 +30,10 @@ def _make_builder(builder_cls, overwrite, fail_if_exists, **kwargs):
 
 def _prepare(args, builder):
     """As in TFDS."""
-    config = tfds.download.DownloadConfig(manual_dir=args.paths.manual_dir)
+    manual_dir = args.paths.manual_dir
+    if args.paths.add_name_to_manual_dir:
+        manual_dir /= builder.name
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
     builder.download_and_prepare(download_config=config)
     print(repr(builder.info))
 
@@ -70,6 +73,21 @@ def test_wrong_options_are_told_in_words(options, words, shown, capsys):
     fail(xray_tfds.XrayConfig, **options)
     error = capsys.readouterr().err
     assert re.match(f"tfds build: .*{words}", error)
+    assert not shown
+
+
+@pytest.mark.parametrize(
+    "table, words",
+    [
+        (b"filename;patient\na.png;1\n", "separated by semicolons"),
+        (b"filename,patient\na\xff.png,1\n", "must be UTF-8"),
+    ],
+)
+def test_wrong_tables_are_told_in_words(table, words, shown, capsys, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(table)
+    fail(xray_tfds.XrayConfig, patients_csv=str(path))
+    assert re.match(f"tfds build: .*{words}", capsys.readouterr().err)
     assert not shown
 
 
@@ -142,12 +160,14 @@ def test_command_prints_of_our_dataset_a_line(shown, prepared):
     )
 
 
-def _build(images, data_dir, **options):
+def _build(images, data_dir, add_name=False, **options):
     """Builds as the command does."""
     build = sys.modules[_BUILD]
     flags = {"overwrite": False, "fail_if_exists": False}
     args = types.SimpleNamespace(
-        paths=types.SimpleNamespace(manual_dir=images),
+        paths=types.SimpleNamespace(
+            manual_dir=images, add_name_to_manual_dir=add_name
+        ),
         debug=types.SimpleNamespace(**flags),
     )
     builder = build._make_builder(
@@ -162,8 +182,8 @@ def _build(images, data_dir, **options):
 
 def test_command_finds_the_classes_of_the_folder(shown, tmp_path, capsys):
     names = [f"{c}/{i}.png" for c in ("virus", "b", "a") for i in range(6)]
-    image_trees.write_images(tmp_path / "images", names)
-    _build(tmp_path / "images", tmp_path / "data", class_names="auto")
+    image_trees.write_images(tmp_path / "xray_tfds", names)
+    _build(tmp_path, tmp_path / "data", add_name=True, class_names="auto")
     out = capsys.readouterr().out
     assert "3 classes, with their images: a (6), b (6), virus (6)." in out
     (info,) = (tmp_path / "data").rglob("dataset_info.json")

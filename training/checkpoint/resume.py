@@ -27,7 +27,7 @@ if typing.TYPE_CHECKING:
     from training.cluster import channel as channel_lib
 
 # What has changed where the fingerprint of the images has.
-DATA = "the images or labels of the dataset"
+DATA = "the images, labels or splits of the dataset"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -115,6 +115,8 @@ def train_and_evaluate(
             if not start.is_finished:
                 _write_flags(flagfile, start.directory.path)
             console.print_data(splits)
+        # Records are read for class weights, before the first step.
+        stack.enter_context(splits.naming_damage())
         parts = building.build_parts(
             config,
             strategy,
@@ -126,7 +128,6 @@ def train_and_evaluate(
         if start.directory:
             _print_start(config, strategy, parts, start, run)
         stop = stack.enter_context(signals.stop_on_signals())
-        stack.enter_context(splits.naming_damage())
         signum = run.train(stop, _first_step_printer(started, start))
     workdir = start.directory.path if start.directory else None
     return TrainResult(workdir, parts.model, run.state.records, signum)

@@ -8,6 +8,7 @@ import io
 
 from etils import epath
 
+from disk import cells
 from xray_tfds.audit import features
 from xray_tfds.audit import samples
 
@@ -86,7 +87,10 @@ def read_source_files(
         patient = values["patient"] or f"line:{line}"
         found.append(
             samples.Sample(
-                values["label"], patient, values["split"], measurement
+                cells.from_cell(values["label"]),
+                patient,
+                values["split"],
+                measurement,
             )
         )
     return samples.collect(class_names, found)

@@ -90,13 +90,13 @@ def _deal(patients, counts, fractions, assigned):
     return dealt
 
 
-def fingerprint(assignment: Mapping[str, str]) -> str:
-    """Returns a hexadecimal SHA-256 of who is in which split.
+def fingerprint(members: Iterable[tuple[str, ...]]) -> str:
+    """Returns a hexadecimal SHA-256 of who, or what, is in which split.
 
     Args:
-        assignment: Dict of (hashed) patient key to split name.
+        members: Split and names of each, in any order.
     """
-    text = json.dumps(sorted(assignment.items()))
+    text = json.dumps(sorted(members))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

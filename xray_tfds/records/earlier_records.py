@@ -92,6 +92,9 @@ class EarlierRecords:
 
         Returns:
             Where the example is, or the example; `None` if it was left out.
+
+        Raises:
+            SourceError: If earlier records were changed meanwhile.
         """
         places = self._places.get(file.record_digest)
         if places is None:
@@ -99,8 +102,10 @@ class EarlierRecords:
         _, facts = examples.split(serializer.serialize(file, b""))
         if facts in places:
             return places[facts]
-        png, _ = examples.split(example_files.read(next(iter(places.values()))))
-        return serializer.serialize(file, png)
+        earlier = example_files.read_checked(
+            next(iter(places.values())), file.record_digest
+        )
+        return serializer.serialize(file, examples.split(earlier)[0])
 
 
 def _find_examples(

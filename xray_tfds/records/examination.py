@@ -78,11 +78,16 @@ class Examination:
         return place
 
     def example_of(self, index: int) -> bytes:
-        """Returns the example of a good file, serialized, to any thread."""
+        """Returns the example of a good file, serialized, to any thread.
+
+        Raises:
+            SourceError: If the file that it lies in was changed meanwhile.
+        """
         place = self.place_of(index)
         if isinstance(place, spool_lib.Slot):
             return self._spool.read(place)
-        return example_files.read(place)
+        digest = self.files[index].record_digest
+        return example_files.read_checked(place, digest)
 
     def png_of(self, index: int) -> Optional[bytes]:
         """Returns the PNG of a file's record; `None` for a bad file."""

@@ -8,9 +8,13 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 from etils import epath
+from google.protobuf import message
 import numpy as np
 
 from disk import paths
+from xray_tfds.curate import examine
+from xray_tfds.records import examples
+from xray_tfds.source import errors
 
 
 class Place(NamedTuple):
@@ -31,6 +35,33 @@ def read(place: Place) -> bytes:
     with opened as file:
         file.seek(place.start)
         return file.read(place.length)
+
+
+def read_checked(place: Place, digest: str) -> bytes:
+    """Returns the example at a place.
+
+    Args:
+        place: Where it lies.
+        digest: `examine.record_digest` of the PNG in it.
+
+    Raises:
+        SourceError: If it is not what it was.
+    """
+    example = read(place)
+    try:
+        png, _ = examples.split(example)
+    except (message.DecodeError, IndexError):
+        png = b""
+    if examine.record_digest(png) != digest:
+        raise changed(place.path)
+    return example
+
+
+def changed(path: epath.PathLike) -> errors.SourceError:
+    """Returns the error about a file of which more was expected."""
+    return errors.SourceError(
+        f"{path} was changed while the dataset was built. Build again."
+    )
 
 
 class ExampleFile:

@@ -69,7 +69,7 @@ def write(
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
     examined, source = examination.files, examination.source
-    fingerprint = split_assignment_lib.fingerprint(curation.assignment)
+    fingerprint = split_assignment_lib.fingerprint(curation.assignment.items())
     # A name may hold bytes that are no UTF-8; it is written back as it was.
     (folder / FILES_FILE).write_bytes(
         _to_csv(examination, curation).encode("utf-8", "surrogateescape")
@@ -99,12 +99,7 @@ def write(
         "cautions": list(cautions),
     }
     (folder / "facts.json").write_text(_to_json(facts))
-    findings_file.write(
-        folder,
-        examined,
-        examination.config,
-        hash_key,
-    )
+    findings_file.write(folder, examined, examination.config, hash_key)
 
 
 def lists_files(
@@ -121,10 +116,12 @@ def lists_files(
         return False
     listed: dict[tuple[str, str], str] = {}
     text = path.read_bytes().decode("utf-8", "surrogateescape")
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        if row["status"] != "ignored" and row["digest"]:
-            name = (row["given_split"], row["filename"])
-            listed[name] = row["num_bytes"]
+    try:
+        for row in csv.DictReader(io.StringIO(text, newline="")):
+            if row["status"] != "ignored" and row["digest"]:
+                listed[row["given_split"], row["filename"]] = row["num_bytes"]
+    except (csv.Error, KeyError):
+        return False  # A spreadsheet has saved it in a form of its own.
     named = {
         (file.split or "", cells.to_cell(file.filename)): file for file in files
     }
@@ -226,7 +223,7 @@ def _describe_dataset(info, source):
         "options": {
             name: value
             for name, value in dict(info.metadata).items()
-            if name not in ("fingerprint", "num_files")
+            if name not in ("fingerprint", "num_files", "splits_fingerprint")
         },
         "versions": {
             "xray_tfds": version.__version__,

@@ -1,8 +1,8 @@
 """Records are built beside those they replace, and change places with them.
 
-Beside `1.0.0` lie, while a build runs, `incoming.1.0.0` and TFDS's own
-`incomplete.<letters>_incoming.1.0.0`, from which that is renamed; on Beam also
-`incomplete.<letters>_1.0.0`, with what its workers leave; between two
+Beside `1.0.0` lie, while a build runs, `incoming.<letters>_1.0.0`, and TFDS's
+`incomplete.<letters>_incoming.<letters>_1.0.0`, from which that is renamed; on
+Beam also `incomplete.<letters>_1.0.0`, with what its workers leave; between two
 renamings, for a moment, `replaced.1.0.0`, the old records. None of these is a
 version to TFDS. A killed build leaves them, and the next clears them away.
 """
@@ -18,8 +18,11 @@ from xray_tfds.source import files as files_lib
 
 
 def incoming(path: epath.Path) -> epath.Path:
-    """Returns where the records of a directory are built."""
-    return path.with_name(f"incoming.{path.name}")
+    """Returns a new name for the records that are to take a directory's place.
+
+    Builds that cannot wait for each other do not meet there.
+    """
+    return path.with_name(f"incoming.{uuid.uuid4().hex}_{path.name}")
 
 
 def staging(path: epath.Path) -> epath.Path:
@@ -72,25 +75,29 @@ def recover(path: epath.Path, is_alone: bool) -> None:
             _replaced(path).rmtree()  # Their replacement is complete.
         else:
             _replaced(path).rename(path)
-    if incoming(path).exists():
-        incoming(path).rmtree()
     if not is_alone or not path.parent.exists():
         return
     # No glob: brackets in the path would be taken for a pattern.
-    ends = (f"_{path.name}", f"_{incoming(path).name}")
+    starts = ("incomplete.", "incoming.")
     for left in path.parent.iterdir():
-        if left.name.startswith("incomplete.") and left.name.endswith(ends):
+        if left.name.startswith(starts) and left.name.endswith(f"_{path.name}"):
             left.rmtree()
 
 
-def exchange(path: epath.Path) -> None:
-    """Puts complete records in the place of the old, if there are any."""
+def exchange(path: epath.Path, new: epath.Path) -> None:
+    """Puts complete records in the place of the old, if there are any.
+
+    Args:
+        path: Directory of the records.
+        new: Where they are, as `incoming` named it.
+    """
     if path.exists():
         path.rename(_replaced(path))
     try:
-        incoming(path).rename(path)
+        new.rename(path)
     except OSError:
-        _replaced(path).rename(path)
+        if _replaced(path).exists():
+            _replaced(path).rename(path)
         raise
     if _replaced(path).exists():
         _replaced(path).rmtree()

@@ -1,9 +1,9 @@
 """The shards of all splits, written by several threads, or on Beam.
 
-The files are those of TFDS's own writer, to the byte. That one takes examples
-from one thread, sorts them in up to a gigabyte of memory or by way of a
-thousand files, and writes from the same thread. Here they lie on disk,
-serialized, and their keys alone say which is written where.
+The files are those that TFDS's own writer makes of these examples, to the byte.
+That one takes them from one thread, sorts them in up to a gigabyte of memory or
+by way of a thousand files, and writes from the same thread. Here they lie on
+disk, serialized, and their keys alone say which is written where.
 """
 
 from collections.abc import Callable

@@ -25,14 +25,12 @@ from typing import TYPE_CHECKING
 import uuid
 
 from etils import epath
-from google.protobuf import message
 import numpy as np
 
 from disk import columns as columns_lib
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.records import example_files
-from xray_tfds.records import examples as examples_lib
 from xray_tfds.records import findings_file
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
@@ -135,7 +133,7 @@ def read_findings(
         if same and lengths.shape != (findings_lib.check(columns),):
             raise ValueError(_LENGTHS)
     except columns_lib.DAMAGE as error:
-        raise _changed(path) from error
+        raise example_files.changed(path) from error
     if not same:
         raise errors.SourceError(
             "Beam's workers decode with other versions than this machine: "
@@ -183,14 +181,7 @@ def read_shard(folder: epath.Path, number: int) -> Iterator[bytes]:
         place = example_files.Place(
             header[_PATHS][path], int(start), int(length)
         )
-        example = example_files.read(place)
-        try:
-            png, _ = examples_lib.split(example)
-        except (message.DecodeError, IndexError):
-            png = b""
-        if examine_lib.record_digest(png) != digest.tobytes().hex():
-            raise _changed(place.path)
-        yield example
+        yield example_files.read_checked(place, digest.tobytes().hex())
 
 
 def write_error(folder: epath.Path, error: errors.SourceError) -> None:
@@ -221,13 +212,7 @@ def _read(path):
     try:
         return columns_lib.unpack(path.read_bytes())
     except columns_lib.DAMAGE as error:
-        raise _changed(path) from error
-
-
-def _changed(path):
-    return errors.SourceError(
-        f"{path} was changed while the dataset was built. Build again."
-    )
+        raise example_files.changed(path) from error
 
 
 def _files_path(folder, number):

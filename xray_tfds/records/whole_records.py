@@ -3,7 +3,9 @@
 from collections.abc import Callable
 import contextlib
 import functools
+import json
 import os
+import shlex
 from typing import Any
 from typing import Optional
 from typing import Union
@@ -172,10 +174,26 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             # Without it the public data set would take their place.
             raise errors.StorageError(
                 f"The records are damaged: {damage}. Build them again from "
-                "their images: tfds build xray_tfds --manual_dir=DIR "
-                f"--data_dir={self.data_dir_root} --overwrite"
+                f"their images: {self._spell_command()} --overwrite"
             )
         return False
+
+    def _spell_command(self) -> str:
+        """Returns the command that builds these records, of a folder DIR."""
+        config, file_format = self.builder_config, self.info.file_format
+        chosen = {
+            name: getattr(config, name)
+            for name in config.options()
+            if getattr(config, name) != getattr(config_lib.XrayConfig, name)
+        }
+        flags = {"data_dir": os.fspath(self.data_dir_root)}
+        if chosen:
+            flags["config"] = json.dumps(chosen, ensure_ascii=False)
+        if file_format != tfds.core.FileFormat.TFRECORD:
+            flags["file_format"] = file_format.value
+        return "tfds build xray_tfds --manual_dir=DIR " + " ".join(
+            f"--{name}={shlex.quote(value)}" for name, value in flags.items()
+        )
 
     def _take_turn(self, build: Callable[[], None], overwrite: bool) -> None:
         """Builds, unless another process did so meanwhile."""
@@ -211,7 +229,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         with integrity.adding_checksums(incoming):
             self._write_manifest(incoming, self.info)
             report.write_report(incoming)
-        replacing.exchange(path)
+        replacing.exchange(path, incoming)
         self.info.update_data_dir(self.data_dir)
         print(f"The records are in {path}")
 

@@ -11,6 +11,8 @@ import math
 from typing import Any
 from typing import TYPE_CHECKING
 
+from disk import cells
+
 if TYPE_CHECKING:
     from etils import epath
 
@@ -131,22 +133,24 @@ def tally_files(path: epath.Path) -> Tally:
 
 
 def _count(tally, row):
+    filename = cells.from_cell(row["filename"])
     if row["status"] == "ignored":
         reason = row.get("reason") or "not said"
-        tally.ignored.append({"filename": row["filename"], "reason": reason})
+        tally.ignored.append({"filename": filename, "reason": reason})
         return
     tally.num_rows += 1
-    label = row["label"]
+    label = cells.from_cell(row["label"])
     if row["status"] != "kept":
         given = row.get("given_split") or row["split"]
-        entry = {"filename": row["filename"], "split": given or None}
+        entry = {"filename": filename, "split": given or None}
         entry["label"] = label
         entry["reason"] = row.get("reason") or "not said"
-        entry["detail"] = row.get("detail") or ""
+        entry["detail"] = cells.from_cell(row.get("detail") or "")
         tally.excluded.append(entry)
         return
     tally.kept[row["split"], label] += 1
-    tally.people[row["patient"], row["split"], label] += 1
+    patient = cells.from_cell(row["patient"])
+    tally.people[patient, row["split"], label] += 1
     tally.containers[row.get("format"), row.get("mode"), label] += 1
     for (quantity, _), value in zip(QUANTITIES, _measure(row)):
         if math.isfinite(value):

@@ -71,7 +71,7 @@ def _examples(builder, split):
     """Yields the examples of a split; images are encoded bytes."""
     decoders = {"image": tfds.decode.SkipDecoding()}
     if builder.info.file_format == tfds.core.FileFormat.TFRECORD:
-        yield from _parse(builder.info.splits[split].filepaths)
+        yield from _parse(builder.info.splits[split])
         return
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         # TFDS reads this format in Python only.
@@ -90,19 +90,23 @@ def _examples(builder, split):
     yield from ds.as_numpy_iterator()
 
 
-def _parse(paths):
-    """Yields the examples of TFRecords, in order.
+def _parse(info):
+    """Yields the examples of a split's TFRecords, in order.
 
     To make a pipeline of them takes TensorFlow longer than to read them here.
 
     Raises:
-        ReportError: If one is damaged.
+        ReportError: If one is damaged, or ends early.
     """
-    for path in paths:
+    for path, expected in zip(info.filepaths, info.shard_lengths):
+        count = 0
         with path.open("rb") as file:
             for start, length in tfrecords.walk(file, path.stat().length):
                 file.seek(start)
                 yield _parse_example(file.read(length), path)
+                count += 1
+        if count != expected:
+            raise _damaged(path)
 
 
 def _parse_example(data, path):
@@ -114,6 +118,10 @@ def _parse_example(data, path):
             "filename": features["filename"].bytes_list.value[0],
         }
     except (message.DecodeError, IndexError) as error:
-        raise reading.ReportError(
-            f"{path} is damaged: build again with --overwrite."
-        ) from error
+        raise _damaged(path) from error
+
+
+def _damaged(path):
+    return reading.ReportError(
+        f"{path} is damaged: build again with --overwrite."
+    )

@@ -120,7 +120,7 @@ def test_never_begins_in_a_new_directory_and_leaves_the_old(tmp_path):
 def test_changed_data_are_refused(tmp_path):
     path = tmp_path / "run"
     loop_runs.run(path, callbacks=[loop_runs.stop_at(2)])
-    with pytest.raises(ValueError, match="the images or labels"):
+    with pytest.raises(ValueError, match="the images, labels or splits"):
         loop_runs.run(path, splits=loop_runs.make_splits(contrast=30))
 
 

@@ -51,6 +51,22 @@ def test_damaged_records_are_named_while_statistics_are_fitted(
         )
 
 
+def test_damaged_records_are_named_while_class_weights_are_counted(
+    records, tmp_path
+):
+    # As of a version that left no columns beside records.
+    (records / "build_report" / "columns-train.npz").unlink()
+    splits = splits_lib.load_splits(records, **_STREAMED)
+    shard = _damage(records, "train")
+    with pytest.raises(ValueError, match=f"{shard} cannot be read"):
+        loop_runs.run(
+            tmp_path / "run",
+            splits=splits,
+            class_weight="balanced",
+            model="residual",
+        )
+
+
 def test_other_errors_of_tensorflow_pass_as_they_are(records):
     splits = splits_lib.load_splits(records, **_STREAMED)
     with pytest.raises(tf.errors.ResourceExhaustedError):

@@ -14,8 +14,10 @@ from tests.helpers import damaged_files
 from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
+from xray_tfds.records import earlier_records
 from xray_tfds.records import findings_file
 from xray_tfds.source import digest_index
+from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
 _OPTIONS = {"image_size": (32, 24), "max_bad_fraction": 0.5}
@@ -200,6 +202,30 @@ def test_films_of_damaged_records_are_decoded_anew(grown, tmp_path, decoded):
     contents = _contents(_prepare(images, records.parents[3]))
     assert 6 < len(decoded) < 30
     assert contents == anew
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_records_that_change_once_they_were_looked_at_are_not_taken(
+    renamed, grown, monkeypatch
+):
+    images, records = grown
+    if renamed:  # Its example is made anew, of the PNG of the earlier one.
+        old = images / "normal" / "IM-0001-0003.png"
+        old.rename(old.with_name("IM-0077-0001.png"))
+    find_examples = earlier_records._find_examples
+
+    def find_and_damage(directory, wanted):
+        found = find_examples(directory, wanted)
+        for shard in records.glob("*.tfrecord-*"):
+            data = shard.read_bytes()
+            shard.write_bytes(data.replace(b"IDAT", b"IDAU"))
+        return found
+
+    monkeypatch.setattr(earlier_records, "_find_examples", find_and_damage)
+    with pytest.raises(
+        errors.SourceError, match="tfrecord-.* was changed while the dataset"
+    ):
+        _prepare(images, records.parents[3])
 
 
 def test_file_whose_change_does_not_show_is_found_by_rehash(grown):

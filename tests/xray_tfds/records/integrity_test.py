@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import shutil
 
 import numpy as np
@@ -183,3 +184,24 @@ def test_classes_that_are_copies_of_one_another_make_no_empty_dataset(tmp_path):
     shutil.copytree(images / "normal", images / "pneumonia")
     with pytest.raises(scan.SourceError, match="No files are left.*copies"):
         xray_tfds.prepare(images, tmp_path / "data", **_OPTIONS)
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_command_that_is_advised_builds_the_same_records(file_format, tmp_path):
+    table = tmp_path / "who's who.csv"
+    table.write_text("filename,patient\nnormal/a.png,1\n")
+    options = {"patients_csv": str(table), "class_names": ("normal", "Käfer")}
+    config = xray_tfds.XrayConfig(image_size=(32, 24), **options)
+    builder = xray_tfds.Builder(
+        data_dir=tmp_path / "my data", config=config, file_format=file_format
+    )
+    words = shlex.split(builder._spell_command())
+    assert words[:3] == ["tfds", "build", "xray_tfds"]
+    flags = dict(word[2:].split("=", 1) for word in words[3:])
+    again = xray_tfds.Builder(
+        data_dir=flags["data_dir"],
+        config=xray_tfds.XrayConfig(**json.loads(flags["config"])),
+        file_format=flags.get("file_format"),
+    )
+    assert again.data_dir == builder.data_dir
+    assert again.info.file_format == builder.info.file_format

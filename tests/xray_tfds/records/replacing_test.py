@@ -88,8 +88,8 @@ def _make_unfinished(path, name="incomplete.ABC123_1.0.0"):
 def test_next_build_removes_what_a_killed_one_left(tmp_path):
     images = image_trees.write_flat_tree(tmp_path / "images")
     place = _open(tmp_path / "data").data_path.parent
-    names = [f"incomplete.ABC123_{n}1.0.0" for n in ("", "incoming.")]
-    left = [_make_unfinished(place, n) for n in (*names, "incoming.1.0.0")]
+    names = ["incomplete.A_1.0.0", "incomplete.A_incoming.b_1.0.0"]
+    left = [_make_unfinished(place, n) for n in (*names, "incoming.b_1.0.0")]
     assert _build(images, tmp_path / "data").is_prepared()
     assert not any(directory.exists() for directory in left)
     assert sorted(os.listdir(place)) == [".1.0.0.lock", "1.0.0"]
@@ -102,8 +102,9 @@ def test_nothing_else_is_removed(tmp_path, name):
     assert (directory / "bucket_000.tmp").exists()
 
 
-def test_what_may_be_of_a_running_build_is_kept(tmp_path):
-    directory = _make_unfinished(tmp_path)
+@pytest.mark.parametrize("kind", ["incomplete", "incoming"])
+def test_what_may_be_of_a_running_build_is_kept(kind, tmp_path):
+    directory = _make_unfinished(tmp_path, f"{kind}.ABC123_1.0.0")
     replacing.recover(epath.Path(tmp_path / "1.0.0"), is_alone=False)
     assert directory.exists()
 
@@ -120,9 +121,15 @@ def test_builds_where_no_lock_can_be_do_not_wait(path, tmp_path):
 def test_old_records_come_back_if_new_ones_cannot_take_their_place(tmp_path):
     path = epath.Path(tmp_path / "1.0.0")
     _make_unfinished(tmp_path, "1.0.0")
-    with pytest.raises(OSError):
-        replacing.exchange(path)
+    with pytest.raises(OSError, match="incoming.b_1.0.0"):
+        replacing.exchange(path, path.with_name("incoming.b_1.0.0"))
     assert (path / "bucket_000.tmp").exists()
+
+
+def test_first_build_says_why_its_records_cannot_take_their_place(tmp_path):
+    path = epath.Path(tmp_path / "1.0.0")
+    with pytest.raises(OSError, match="incoming.b_1.0.0"):
+        replacing.exchange(path, path.with_name("incoming.b_1.0.0"))
 
 
 @pytest.mark.parametrize("is_complete", [False, True])

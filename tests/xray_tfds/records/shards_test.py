@@ -1,4 +1,4 @@
-"""Shards and examples are those of TFDS's own writer, to the byte."""
+"""Examples hold what TFDS's do; shards of them are TFDS's, to the byte."""
 
 import pathlib
 import types
@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer
 from tensorflow_datasets.core import writer as writer_lib
+from tensorflow_datasets.proto import tf_example_pb2
 
 import xray_tfds
 from xray_tfds.curate import examine
@@ -53,8 +54,21 @@ def test_examples_are_those_of_tfds():
     (file, _), *_ = films
     for file, png in [*films, (file, b"")]:
         example = ours.serialize(file, png)
-        assert example == theirs.serialize(file, png)
+        parsed = tf_example_pb2.Example.FromString(example)
+        # TFDS lists the features in an order that no two processes share.
+        assert parsed == tf_example_pb2.Example.FromString(
+            theirs.serialize(file, png)
+        )
         assert examples.split(example)[0] == png
+
+
+def test_features_are_listed_by_their_names_in_every_process():
+    (film,) = _films(1, 99)
+    example = examples.Serializer(_CONFIG).serialize(*film)
+    names = [b"filename", b"image", b"label", b"patient"]
+    # A name follows the number of its field and its own length.
+    places = [example.index(bytes((10, len(name))) + name) for name in names]
+    assert places == sorted(places)
 
 
 def test_all_but_the_png_tells_examples_apart():

@@ -126,6 +126,12 @@ def _break(dataset, what):
         data = bytearray(shard.read_bytes())
         data[12:40] = b"\xff" * 28  # The head of the first example.
         shard.write_bytes(data)
+    elif what == "end":
+        (shard,) = dataset.glob("*-test.tfrecord-*")
+        shard.write_bytes(shard.read_bytes()[:-9])
+    elif what == "zeros":
+        (shard,) = dataset.glob("*-test.tfrecord-*")
+        shard.write_bytes(bytes(shard.stat().st_size))
     elif what == "columns":
         (folder / "files.csv").write_text("filename,label\n")
     else:
@@ -141,6 +147,8 @@ def _break(dataset, what):
         ("line", "cannot be read near line 7"),
         ("columns", "lacks the columns patient, split, status"),
         ("records", "is damaged: build again with --overwrite"),
+        ("end", "is damaged: build again with --overwrite"),
+        ("zeros", "is damaged: build again with --overwrite"),
         ("{", "is not valid JSON"),
         ("[]", "must hold a JSON object"),
     ],
