@@ -51,7 +51,7 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    images_dir = files_lib.to_path(images_dir).expanduser()
+    images_dir = files_lib.to_folder(images_dir)
     places.check_writable(data_dir)
     given = _make_config(options)
     config = given.find_classes(images_dir)
