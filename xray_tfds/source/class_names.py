@@ -169,8 +169,8 @@ def _refuse_patients(
     raise errors.SourceError(
         f"`class_names` auto finds {len(found)} classes in {place}, of which "
         f"{len(few)} have fewer than {_MIN_IMAGES} images{example}. "
-        "Are they patients? Then put each below its class, DIR/CLASS/PATIENT/..., or "
-        "give the labels of the files in a table: "
+        "Are they patients? Then put each below its class, "
+        "DIR/CLASS/PATIENT/..., or give the labels of the files in a table: "
         f"--builder_config='{_TABLE}' of train.py, --config='{_TABLE}' "
         "of tfds build. If they are classes, name all of them: "
         f"--class_names={spelled},..."
