@@ -239,8 +239,7 @@ def _divide(facts, curation, groups, config, earlier):
         for index in curation.kept()
         if curation.split[index] in (None, split_assignment.TRAIN)
     ]
-    # What is given by now, as a test split, takes none of the patients here.
-    open_to = (split_assignment.TRAIN, *fractions)
+    open_to = (split_assignment.TRAIN, *fractions)  # No test that is given.
     earlier = {p: s for p, s in (earlier or {}).items() if s in open_to}
     hashes = {
         i: split_assignment.hash_patient(facts.patients[i]) for i in divided
@@ -271,7 +270,8 @@ def _check_classes(facts, curation, config):
             if not counts[split, label]:
                 raise scan.SourceError(
                     f"No files of the class {label!r} are left for the split"
-                    f" {split}: all are bad, duplicates or moved. Add images.",
+                    f" {split}: all are bad, duplicates, moved, or kept where "
+                    "earlier records have their patients. Add images.",
                     "Or change `on_bad`, `on_duplicate` or `on_leak`.",
                 )
 
@@ -295,6 +295,6 @@ def _list_bad(examined, bad):
 
 def _list(lines):
     lines = list(lines)
-    rest = len(lines) - _MAX_LISTED
-    shown = lines[:_MAX_LISTED] + [f"and {rest} more"] * (rest > 0)
-    return "\n".join(f"  {line}" for line in shown)
+    if rest := lines[_MAX_LISTED:]:
+        lines[_MAX_LISTED:] = [f"and {len(rest)} more"]
+    return "\n".join(f"  {line}" for line in lines)
