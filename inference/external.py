@@ -137,11 +137,13 @@ def _prepare(
         # A library for files of the folder, which it names.
         raise ValueError(str(error)) from error
     except errors.SourceError as error:
-        remedy = " Name its folders like the run's classes."
+        # The options are the run's: of the builder's flags none is one here.
+        is_named = "class_names" in error.remedy
+        remedy = " Name its folders like the run's classes." if is_named else ""
         raise ValueError(
             "`images_dir` must be a folder that can be prepared as the run's "
             f"own images were, with its classes {', '.join(run.class_names)}: "
-            f"{error.problem}{remedy if error.remedy else ''}"
+            f"{error.problem}{remedy}"
         ) from error
     splits = [name for name in _SPLITS if name in builder.info.splits]
     sources = [examples_lib.open_source(run, builder, name) for name in splits]

@@ -179,7 +179,7 @@ def locate(
         images_dir: As in `find`.
         class_names: Of the records.
     """
-    root = files_lib.to_path(images_dir).expanduser()
+    root = files_lib.to_folder(images_dir)
     try:
         splits = layouts.find_splits(tree_lib.Tree(root), class_names)
     except (source_errors.SourceError, OSError):

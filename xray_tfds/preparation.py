@@ -29,7 +29,8 @@ def prepare(
 
     The directory of the records carries the fingerprint of the images, so that
     changed images make new records and never reuse the old. Patients who were
-    in the newest records of the same folder and options keep their splits.
+    in the newest records of the same folder and options keep their splits; a
+    table of patients may have other rows by then.
 
     Every file is read once, and decoded once. An index beside the records
     tells by sizes and times which files are as they were; it may be deleted at
@@ -51,7 +52,7 @@ def prepare(
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
     """
-    images_dir = files_lib.to_path(images_dir).expanduser()
+    images_dir = files_lib.to_folder(images_dir)
     places.check_writable(data_dir)
     given = _make_config(options)
     config = given.find_classes(images_dir)
@@ -80,11 +81,16 @@ def prepare(
             if (now := earlier.find_states(data_dir, name)) != states:
                 # Another process has prepared it meanwhile.
                 intake = intake_lib.Intake(config, now, rehash=config.rehash)
+            digest = digest_index.path_digest(images_dir)
             intake.earlier_dir = newest = earlier.find_newest(
-                data_dir, name, place, digest_index.path_digest(images_dir)
+                data_dir, name, place, config, digest
             )
         source = _read(intake, images_dir, data_dir, place)
         builder = make_builder(source.fingerprint)
+        if not builder.is_prepared():
+            # What an index knows may be a file that cannot be read any more.
+            source = _examine(intake, images_dir, data_dir)
+            builder = make_builder(source.fingerprint)
         builder.intake = intake
         if not builder.is_prepared() and newest is not None:
             builder.use_splits_of(newest)
@@ -121,5 +127,12 @@ def _read(
     records = earlier.find_records(data_dir, source.root.resolve().name, place)
     if any(manifest.lists_files(path, source.files) for path in records):
         return intake.read_digests(images_dir)
+    return _examine(intake, images_dir, data_dir)
+
+
+def _examine(
+    intake: intake_lib.Intake, images_dir: epath.Path, data_dir: epath.Path
+) -> source_files.Source:
+    """Returns what a folder holds, with the digests of what can be read."""
     data_dir.mkdir(parents=True, exist_ok=True)
     return intake.examine(images_dir, data_dir).source

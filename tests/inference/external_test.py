@@ -132,6 +132,15 @@ def test_folder_of_other_classes_is_refused(names, message, run, tmp_path):
     assert text.endswith("like the run's classes.") == bool(names)
 
 
+def test_options_of_the_run_are_not_advised(run, folder):
+    (folder / "normal" / "empty.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="1 of the 5 files") as caught:
+        open_folder(run, folder)
+    text = str(caught.value)
+    assert "Replace or remove them." in text
+    assert "--" not in text and "run's classes." not in text
+
+
 def test_folder_that_does_not_exist_is_refused(run, tmp_path):
     with pytest.raises(
         ValueError, match="existing directory.*images_dir=.*new"

@@ -115,8 +115,7 @@ def curate(
 
 
 def _given_split(split, config):
-    carved = config.validation == "carve"
-    if carved and split == split_assignment.VALIDATION:
+    if config.validation == "carve" and split == split_assignment.VALIDATION:
         return split_assignment.TRAIN
     return split
 
@@ -127,22 +126,22 @@ def _check_bad(examined, facts, config):
     if bad and config.on_bad == "error":
         raise scan.SourceError(
             f"Files that cannot be used: {len(bad)}\n"
-            f"{_list_bad(examined, bad)}\nReplace or remove them, or leave "
-            "them out with on_bad='quarantine': "
-            f"{errors.spell_option('on_bad', 'quarantine')}."
+            f"{_list_bad(examined, bad)}\nReplace or remove them.",
+            "Or leave them out with on_bad='quarantine': "
+            f"{errors.spell_option('on_bad', 'quarantine')}.",
         )
     totals = collections.Counter(facts.labels)
     counts = collections.Counter(facts.labels[i] for i in bad)
     for label, count in counts.items():
-        if count > config.max_bad_fraction * totals[label]:
+        if count / totals[label] > config.max_bad_fraction:
             of_label = [i for i in bad if facts.labels[i] == label]
             enough = math.ceil(100 * count / totals[label]) / 100
             raise scan.SourceError(
                 f"{count} of the {totals[label]} files of {label!r} cannot be"
                 f" used, more than max_bad_fraction={config.max_bad_fraction}:"
-                f"\n{_list_bad(examined, of_label)}\nReplace or remove them, or"
-                " raise `max_bad_fraction`: "
-                f"{errors.spell_option('max_bad_fraction', enough)}."
+                f"\n{_list_bad(examined, of_label)}\nReplace or remove them.",
+                "Or raise `max_bad_fraction`: "
+                f"{errors.spell_option('max_bad_fraction', enough)}.",
             )
 
 
@@ -158,8 +157,9 @@ def _check_duplicates(examined, facts, curation, config):
                 f"{cluster.kind}: {_names(examined, cluster.members)}"
                 for cluster in curation.clusters
             )
-            + "\nRemove them, or set on_duplicate='keep_one': "
-            f"{errors.spell_option('on_duplicate', 'keep_one')}."
+            + "\nRemove them.",
+            "Or set on_duplicate='keep_one': "
+            f"{errors.spell_option('on_duplicate', 'keep_one')}.",
         )
 
 
@@ -193,9 +193,10 @@ def _settle_leaks(examined, facts, curation, groups, config):
                 + _names(examined, leak.members)
                 for leak in curation.leaks
             )
-            + "\nRemove them from one, or set on_leak='move' to move each to"
-            " the first of its splits, or on_leak='allow': "
-            f"{errors.spell_option('on_leak', 'move')}."
+            + "\nRemove them from one.",
+            "Or set on_leak='move' to move each to the first of its splits, or "
+            "on_leak='allow': "
+            f"{errors.spell_option('on_leak', 'move')}.",
         )
     if config.on_leak != "move":
         return
@@ -238,12 +239,14 @@ def _divide(facts, curation, groups, config, earlier):
         for index in curation.kept()
         if curation.split[index] in (None, split_assignment.TRAIN)
     ]
+    open_to = (split_assignment.TRAIN, *fractions)  # No test that is given.
+    earlier = {p: s for p, s in (earlier or {}).items() if s in open_to}
     hashes = {
         i: split_assignment.hash_patient(facts.patients[i]) for i in divided
     }
     known = collections.defaultdict(set)
     for index in divided:
-        if split := (earlier or {}).get(hashes[index]):
+        if split := earlier.get(hashes[index]):
             known[groups[index]].add(split)
     assignment = split_assignment.assign_splits(
         ((groups[i], facts.labels[i]) for i in divided),
@@ -254,7 +257,7 @@ def _divide(facts, curation, groups, config, earlier):
     for index in divided:
         split = assignment[groups[index]]
         curation.split[index] = curation.assignment[hashes[index]] = split
-    curation.num_earlier = len(set(curation.assignment) & set(earlier or {}))
+    curation.num_earlier = len(set(curation.assignment) & set(earlier))
 
 
 def _check_classes(facts, curation, config):
@@ -267,8 +270,9 @@ def _check_classes(facts, curation, config):
             if not counts[split, label]:
                 raise scan.SourceError(
                     f"No files of the class {label!r} are left for the split"
-                    f" {split}: all are bad, duplicates or moved. Add images,"
-                    " or change `on_bad`, `on_duplicate` or `on_leak`."
+                    f" {split}: all are bad, duplicates, moved, or kept where "
+                    "earlier records have their patients. Add images.",
+                    "Or change `on_bad`, `on_duplicate` or `on_leak`.",
                 )
 
 
@@ -285,12 +289,12 @@ def _names(examined, members):
 
 
 def _list_bad(examined, bad):
-    files = (examined[i] for i in bad)
+    files = [examined[i] for i in bad]
     return _list(f"{f.file.path}: {f.reason}: {f.detail}" for f in files)
 
 
 def _list(lines):
     lines = list(lines)
-    rest = len(lines) - _MAX_LISTED
-    shown = lines[:_MAX_LISTED] + [f"and {rest} more"] * (rest > 0)
-    return "\n".join(f"  {line}" for line in shown)
+    if rest := lines[_MAX_LISTED:]:
+        lines[_MAX_LISTED:] = [f"and {len(rest)} more"]
+    return "\n".join(f"  {line}" for line in lines)

@@ -127,7 +127,7 @@ def _examine(
     find_known: FindKnown,
     digest_pixels: bool,
 ) -> tuple[ExaminedFile, bytes | None]:
-    data = b""
+    data = None
     find_patient = functools.partial(
         patients.find_patient,
         pattern=patients.compile_pattern(config.patient_pattern),
@@ -162,8 +162,13 @@ def _examine(
         )
         return examined, png
     except errors.BadFile as error:
+        if data is None:
+            # What an index said it holds nobody has seen now, nor shall the
+            # next build take it for known.
+            file = file.read_as("", file.stamp)
+        size = len(data or b"")
         examined = ExaminedFile(
-            file, find_patient(file), len(data), error.reason, error.detail
+            file, find_patient(file), size, error.reason, error.detail
         )
         return examined, None
 

@@ -1,14 +1,24 @@
 """In which splits the patients of earlier records are, so that they stay."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 import json
+import os
 import re
-from typing import Optional
+from typing import Any
+from typing import TYPE_CHECKING
 
 from etils import epath
 
+from xray_tfds.curate import split_assignment
 from xray_tfds.records import manifest
 from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key as hash_key_lib
+
+if TYPE_CHECKING:
+    from xray_tfds import config as config_lib
 
 
 def read_assignment(
@@ -40,8 +50,12 @@ def read_assignment(
 
 
 def find_newest(
-    data_dir: epath.Path, name: str, place: str, source_digest: str
-) -> Optional[epath.Path]:
+    data_dir: epath.Path,
+    name: str,
+    place: str,
+    config: config_lib.XrayConfig,
+    source_digest: str,
+) -> epath.Path | None:
     """Returns the newest records of other states of a folder.
 
     Says so where there are some of another folder with the same name only.
@@ -50,22 +64,34 @@ def find_newest(
         data_dir: Where `preparation.prepare` keeps records.
         name: Name of the folder.
         place: Path of the records below `<name>-<fingerprint>`.
+        config: Their options.
         source_digest: `digest_index.path_digest` of the folder.
     """
-    times = {}
-    strangers = []
-    for path in find_records(data_dir, name, place):
-        # Records of older versions do not say where their folder was.
-        if _read_splits(path).get("source", source_digest) == source_digest:
-            times[path] = path.stat().mtime
-        else:
-            strangers.append(path)
-    if strangers and not times:
+    found = [
+        path
+        for state in find_states(data_dir, name)
+        for path in _find_kin(state / place, config)
+    ]
+    newest = _pick_newest(found, source_digest)
+    if found and newest is None:
         print(
-            f"{strangers[0]} holds records of another folder named {name}:"
+            f"{found[0]} holds records of another folder named {name}:"
             " their patients' splits are not taken over."
         )
-    return max(times, key=times.__getitem__, default=None)
+    return newest
+
+
+def find_kin(
+    directory: epath.Path, config: config_lib.XrayConfig, source_digest: str
+) -> epath.Path | None:
+    """Returns the newest records of a folder beside those to be built.
+
+    Args:
+        directory: That of the latter, as TFDS names it.
+        config: Their options; those of the former differ in the table at most.
+        source_digest: As in `find_newest`.
+    """
+    return _pick_newest(_find_kin(directory, config), source_digest)
 
 
 def find_states(data_dir: epath.Path, name: str) -> list[epath.Path]:
@@ -75,7 +101,7 @@ def find_states(data_dir: epath.Path, name: str) -> list[epath.Path]:
     # No glob: in a pattern, the brackets of a folder x[1] mean something else.
     own = re.compile(re.escape(name) + "-[0-9a-f]{12}")
     found = [path for path in data_dir.iterdir() if own.fullmatch(path.name)]
-    return sorted(found, key=lambda path: path.stat().mtime)
+    return sorted(found, key=_changed)
 
 
 def find_records(
@@ -91,18 +117,86 @@ def find_records(
     return [
         path / place
         for path in find_states(data_dir, name)
-        if (path / place / manifest.FOLDER).is_dir()
+        if _is_there(path / place / manifest.FOLDER)
     ]
+
+
+def _pick_newest(
+    found: Iterable[epath.Path], source_digest: str
+) -> epath.Path | None:
+    """Returns the newest of the records that are of a folder."""
+    own = [
+        path
+        for path in found
+        # Records of older versions do not say where their folder was.
+        if _read_splits(path).get("source", source_digest) == source_digest
+    ]
+    return max(own, key=_changed, default=None)
+
+
+def _find_kin(
+    directory: epath.Path, config: config_lib.XrayConfig
+) -> list[epath.Path]:
+    """Returns records of the same options, but for the content of the table.
+
+    A table has new rows where a folder has new films.
+    """
+    options = config.options()
+    del options["patients_csv"]
+    home = directory.parent.parent
+    beside = sorted(home.iterdir()) if home.is_dir() else []
+    return [
+        path
+        for path in (each / directory.name for each in beside)
+        if _is_there(path / manifest.FOLDER)
+        and (path == directory or _were_made_with(path, options))
+    ]
+
+
+def _were_made_with(directory: epath.Path, options: dict[str, Any]) -> bool:
+    path = directory / "metadata.json"
+    if not _is_there(path):
+        return False
+    try:
+        found = json.loads(path.read_text())
+        return all(found[name] == value for name, value in options.items())
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False  # Records that TFDS does not open, or of an older version.
+
+
+def _changed(path: epath.Path) -> int:
+    """Returns when a directory was last changed, in nanoseconds."""
+    if files_lib.is_local(path):
+        return os.stat(path).st_mtime_ns
+    return path.stat().mtime * 10**9  # What `epath` has is whole seconds.
+
+
+def _is_there(path: epath.Path) -> bool:
+    """Whether something is there; unlike `exists`, raises if nobody may look.
+
+    Else patients whose splits cannot be read would change them.
+    """
+    if not files_lib.is_local(path):
+        return path.exists()
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _read_splits(directory: epath.Path) -> dict:
     path = directory / manifest.FOLDER / manifest.SPLITS_FILE
-    if not path.exists():
+    if not _is_there(path):
         return {}
     try:
         splits = json.loads(path.read_text())
-        is_whole = isinstance(splits["patients"], dict)
-    except (ValueError, KeyError, TypeError):
+        patients = splits["patients"]
+        is_whole = (
+            set(patients.values()) <= set(split_assignment.SPLITS)
+            and split_assignment.fingerprint(patients) == splits["fingerprint"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         is_whole = False
     if not is_whole:
         raise errors.SourceError(

@@ -48,6 +48,7 @@ class EarlierRecords:
             hash_key: For the identifiers of patients.
         """
         self._config = config
+        self._hash_key = hash_key
         self._known: findings_file.Known | None = None
         self._places: dict[str, dict[bytes, example_files.Place]] = {}
         path = directory / manifest.FOLDER / findings_file.FILE
@@ -69,7 +70,7 @@ class EarlierRecords:
         """Returns what is known of a file with a digest."""
         if self._known is None:
             return None
-        return self._known.find(file, self._config)
+        return self._known.find(file, self._config, self._hash_key)
 
     def find_whole(
         self, file: source_files.SourceFile

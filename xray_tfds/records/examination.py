@@ -126,8 +126,13 @@ class Examination:
         try:
             curation = curation_lib.curate(self.files, self.config, earlier)
         except ValueError as error:
+            problem, remedy = str(error), ""
+            if isinstance(error, errors.SourceError):
+                problem, remedy = error.problem, error.remedy
             doubts = patient_doubts.find_strangers(self.files)
-            raise errors.SourceError(" ".join([str(error), *doubts])) from error
+            raise errors.SourceError(
+                " ".join([problem, *doubts]), remedy
+            ) from error
         self._add_examples(curation.kept())
         return curation
 

@@ -23,6 +23,7 @@ from disk import columns as columns_lib
 from xray_tfds import version
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
+from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
@@ -97,10 +98,15 @@ def read(
 
 
 def identity(config: config_lib.XrayConfig) -> dict[str, Any]:
-    """Returns what findings depend on besides the content of the files."""
+    """Returns what findings depend on besides the content of the files.
+
+    That is not the table: whose a file is, `Known` asks anew.
+    """
+    options = config.options()
+    del options["patients_csv"]
     return {
         "format": _FORMAT,
-        "options": config.options(),
+        "options": options,
         "versions": _versions(),
     }
 
@@ -148,13 +154,18 @@ class Known:
         return digests - {""}
 
     def find(
-        self, file: source_files.SourceFile, config: config_lib.XrayConfig
+        self,
+        file: source_files.SourceFile,
+        config: config_lib.XrayConfig,
+        hash_key: hash_key_lib.HashKey,
     ) -> examine_lib.ExaminedFile | None:
         """Returns what decoding a file would find out, `None` if unknown.
 
         Args:
             file: With its digest.
             config: Says, by its pattern, whose it is.
+            hash_key: For what a table says; the key of the earlier records, if
+                these needed one.
         """
         row = self._rows.get(file.digest)
         if row is None:
@@ -163,7 +174,9 @@ class Known:
         del facts["digest"]
         key, rule = facts.pop("patient"), facts.pop("rule")
         pattern = patients.compile_pattern(config.patient_pattern)
-        patient = patients.find_patient(file, pattern=pattern)
+        patient = patients.find_patient(
+            file, pattern=pattern, hash_key=hash_key
+        )
         if facts["format"] == "DICOM" and patient.rule not in _ABOVE_DICOM:
             if rule in _ABOVE_DICOM:
                 return None  # Its header was not asked then, and is now.

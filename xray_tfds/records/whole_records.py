@@ -24,6 +24,7 @@ from xray_tfds.records import places
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
+from xray_tfds.source import digest_index
 from xray_tfds.source import errors
 from xray_tfds.source import public_set
 
@@ -211,6 +212,8 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
                 print(f"The records are damaged: {damage}. They are replaced.")
             self.use_splits_of(self.data_path)
             self.intake.earlier_dir = self.data_path
+        elif self._manual_dir is not None and self.intake.earlier_dir is None:
+            self._take_from_kin(digest_index.path_digest(self._manual_dir))
         path, incoming = self.data_path, replacing.incoming(self.data_path)
         origin = self._manual_dir or (
             f"the public data set ({public_set.SIZE}, downloaded once)"
@@ -232,6 +235,15 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         replacing.exchange(path, incoming)
         self.info.update_data_dir(self.data_dir)
         print(f"The records are in {path}")
+
+    def _take_from_kin(self, source_digest: str) -> None:
+        """Leaves patients where records made with another table have them."""
+        kin = earlier.find_kin(
+            self.data_path, self.builder_config, source_digest
+        )
+        if kin is not None:
+            self.use_splits_of(kin)
+            self.intake.earlier_dir = kin
 
     # Said in our own words: TFDS knows no size of a folder.
     def _log_download_bytes(self) -> None:

@@ -51,18 +51,18 @@ def find(
         SourceError: If there are fewer than two, or a folder is in the place of
             a class and cannot be one.
     """
-    root = files_lib.to_path(directory).expanduser()
+    root = files_lib.to_folder(directory)
+    counts: collections.Counter[str]
     if table is not None and table.has_labels:
         labels = [row.label for row in table.rows.values()]
         found = _unite(sorted(set(labels)))
         if len(found) < 2:
             raise errors.SourceError(
                 "`class_names` auto must find two or more labels. Received: "
-                f"{table.path} with {', '.join(found)} alone"
+                f"{table.path} with one label alone"
             )
-        _refuse_patients(
-            found, collections.Counter(map(names.fold, labels)), table.path
-        )
+        counts = collections.Counter(map(names.fold, labels))
+        _refuse_patients(found, counts, table.path, is_table=True)
         return found
     layouts.check_root(root)
     tree = tree_lib.Tree(root)
@@ -83,7 +83,7 @@ def find(
     found = _unite(name for name, _ in listed)
     if len(found) < 2:
         raise errors.SourceError(_explain_too_few(tree, dict(listed)))
-    counts: collections.Counter[str] = collections.Counter()
+    counts = collections.Counter()
     for name, path in listed:
         counts[names.fold(name)] += _count_files(tree, path)
     _refuse_patients(found, counts, root)
@@ -119,8 +119,38 @@ def _unite(spellings: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(first.values()))
 
 
+def explain_labels(table: tables.Table, filenames: Iterable[str]) -> str:
+    """Says how to build with the labels of a table as classes.
+
+    They are only named where class folders are named so. Others may be of a
+    column of patients, whom no error names.
+
+    Args:
+        table: With labels, two or more.
+        filenames: Relative to the source folder, of all files in it.
+    """
+    found = sorted({row.label for row in table.rows.values()})
+    folders = set()
+    for filename in filenames:
+        parts = [names.fold(part) for part in filename.split("/")[:-1]]
+        if parts and parts[0] in layouts.SPLIT_FOLDERS:
+            del parts[0]
+        folders.update(parts[:1])
+    if {names.fold(label) for label in found} <= folders or len(found) < 2:
+        return layouts.explain_class_names(found)
+    return (
+        f"The column label has {len(found)} values. If they are classes, and "
+        "not patients, set `class_names`: --class_names=auto of train.py, "
+        """--config='{"class_names": "auto"}' of tfds build."""
+    )
+
+
 def _refuse_patients(
-    found: Sequence[str], counts: Mapping[str, int], place: epath.PathLike
+    found: Sequence[str],
+    counts: Mapping[str, int],
+    place: epath.PathLike,
+    *,
+    is_table: bool = False,
 ) -> None:
     """Raises SourceError if classes are so many and small as patients are.
 
@@ -129,18 +159,21 @@ def _refuse_patients(
         counts: Folded name -> number of files, of which `_MIN_IMAGES` are
             enough.
         place: Where they were found.
+        is_table: Whether that is a table, whose values are not printed.
     """
     few = [name for name in found if counts[names.fold(name)] < _MIN_IMAGES]
     if len(found) < _MIN_DOUBTED_CLASSES or 2 * len(few) <= len(found):
         return
+    example = "" if is_table else f", for example {', '.join(few[:3])}"
+    spelled = "A,B" if is_table else shlex.quote(cells.join_names(few[:3]))
     raise errors.SourceError(
         f"`class_names` auto finds {len(found)} classes in {place}, of which "
-        f"{len(few)} have fewer than {_MIN_IMAGES} images, for example "
-        f"{', '.join(few[:3])}. Are they patients? Then put each below its "
-        "class, DIR/CLASS/PATIENT/..., or give the labels of the files in a "
-        f"table: --builder_config='{_TABLE}' of train.py, --config='{_TABLE}' "
+        f"{len(few)} have fewer than {_MIN_IMAGES} images{example}. "
+        "Are they patients? Then put each below its class, "
+        "DIR/CLASS/PATIENT/..., or give the labels of the files in a table: "
+        f"--builder_config='{_TABLE}' of train.py, --config='{_TABLE}' "
         "of tfds build. If they are classes, name all of them: "
-        f"--class_names={shlex.quote(cells.join_names(few[:3]))},..."
+        f"--class_names={spelled},..."
     )
 
 

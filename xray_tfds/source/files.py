@@ -76,24 +76,6 @@ class Stamp(NamedTuple):
     ctime_ns: int
 
 
-class Entry(NamedTuple):
-    """What is in a folder.
-
-    Attributes:
-        name: Within the folder.
-        path: Where it is.
-        is_folder: Also of a link to one.
-        is_link: Whether it is a link.
-        stamp: Of a file in a bucket, whose listing tells.
-    """
-
-    name: str
-    path: epath.Path
-    is_folder: bool
-    is_link: bool = False
-    stamp: Optional[Stamp] = None
-
-
 def to_path(path: epath.PathLike) -> epath.Path:
     """Returns a path as an object.
 
@@ -103,6 +85,21 @@ def to_path(path: epath.PathLike) -> epath.Path:
     if not is_local(path):
         buckets.check(os.fspath(path))
     return epath.Path(path)
+
+
+def to_folder(path: epath.PathLike) -> epath.Path:
+    """Returns the path of a folder, absolute: paths in it begin with it.
+
+    Links and `..` stay: what `LINK/..` is, only the system knows.
+
+    Raises:
+        SourceError: As `to_path`.
+    """
+    folder = to_path(path).expanduser()
+    if is_local(folder) and not folder.is_absolute():
+        # Not `absolute`, which of an `epath.Path` takes `..` away.
+        return epath.Path(os.path.join(os.getcwd(), folder))
+    return folder
 
 
 def is_file(path: epath.Path) -> bool:
@@ -165,40 +162,8 @@ def read_head(
     return _read(path, _HEAD_BYTES, listed)
 
 
-def list_folder(folder: epath.Path) -> list[Entry]:
-    """Returns what is in a folder, by name.
-
-    Raises:
-        PermissionError: If it may not be listed.
-        SourceError: If it is in a bucket, and cannot be listed.
-    """
-    if not is_local(folder):
-        found = [
-            Entry(
-                each.name,
-                folder / each.name,
-                each.is_folder,
-                stamp=None if each.is_folder else _stamp(each),
-            )
-            for each in buckets.list_folder(os.fspath(folder))
-        ]
-    else:
-        # `iterdir` leaves out what ends in `~`, and to ask each path whether it
-        # is a folder takes twenty times as long.
-        with os.scandir(folder) as listed:
-            found = [
-                Entry(e.name, folder / e.name, _is_folder(e), e.is_symlink())
-                for e in listed
-            ]
-    return sorted(found, key=lambda entry: entry.name)
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    # Of links, one may lead to itself, which the entry takes for an error.
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
-
-
-def _stamp(found: buckets.Object) -> Stamp:
+def stamp_of(found: buckets.Object) -> Stamp:
+    """Returns the stamp of a file in a bucket, of what its store says."""
     times = (found.modified, found.etag)
     return Stamp(found.size, *map(_to_number, times))
 
@@ -215,7 +180,7 @@ def _find(path: str) -> Stamp:
         raise decode_errors.BadFile("not accessible", _GONE) from None
     if found.is_folder:
         raise decode_errors.BadFile("not accessible", "a folder")
-    return _stamp(found)
+    return stamp_of(found)
 
 
 def _read_remote(

@@ -16,6 +16,7 @@ from etils import epath
 from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images
 from xray_tfds.source import files as files_lib
+from xray_tfds.source import listing
 from xray_tfds.source import names
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _holds_images(tree: tree_lib.Tree, folder: epath.Path) -> bool:
     return False
 
 
-def _is_image(entry: files_lib.Entry) -> bool:
+def _is_image(entry: listing.Entry) -> bool:
     try:
         head, _ = files_lib.read_head(entry.path, entry.stamp)
     except decode_errors.BadFile:

@@ -13,6 +13,7 @@ from etils import epath
 
 from xray_tfds.decode import errors as decode_errors
 from xray_tfds.decode import images
+from xray_tfds.source import class_names as class_names_lib
 from xray_tfds.source import digest_index
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
@@ -72,7 +73,7 @@ def find(
         SourceError: If the folder, a class or a split is missing, empty,
             doubled or unknown.
     """
-    root = files_lib.to_path(directory).expanduser()
+    root = files_lib.to_folder(directory)
     layouts.check_root(root)
     tree = tree_lib.Tree(root)
     index = index or digest_index.DigestIndex(root)
@@ -91,7 +92,7 @@ def find(
     _check_not_empty(listed.values(), files)
     cautions += _doubt_unread_folders(tree)
     if table is not None:
-        cautions += table_doubts.find_doubts(table, class_names)
+        cautions += table_doubts.find_doubts(table, root, class_names)
     exports = patients.find_exports(files)
     return source_files.Source(
         root=root,
@@ -142,7 +143,11 @@ def _list_table(
                 f" (`class_names`) and splits of "
                 f"{', '.join(layouts.SPLIT_FOLDERS)}. Received: another "
                 f"{'label' if label is None else 'split'} for {name}.",
-                "" if label else _explain_labels(table),
+                (
+                    ""
+                    if label
+                    else class_names_lib.explain_labels(table, [*files, *paths])
+                ),
             )
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)
@@ -175,11 +180,6 @@ def _list_table(
         len(files) + len(paths),
         "they are left out",
     )
-
-
-def _explain_labels(table: tables.Table) -> str:
-    found = sorted({row.label for row in table.rows.values()})
-    return layouts.explain_class_names(found)
 
 
 def _name_patients(

@@ -81,7 +81,7 @@ class Source:
     """The images of a folder.
 
     Attributes:
-        root: The folder.
+        root: The folder, absolute.
         files: In the order of `flow_from_directory`: by class, then by
             directory, then by name.
         ignored: What else lies in the folder.

@@ -5,30 +5,36 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator
 from collections.abc import Sequence
+import os
+
+from etils import epath
 
 from xray_tfds.source import names as names_lib
 from xray_tfds.source import patients
 from xray_tfds.source import tables
 
 
-def find_doubts(table: tables.Table, class_names: Sequence[str]) -> list[str]:
+def find_doubts(
+    table: tables.Table, root: epath.Path, class_names: Sequence[str]
+) -> list[str]:
     """Returns sentences about rows that name files which are there.
 
     No value of the column `patient` is in them.
 
     Args:
         table: The `tables.Table`.
+        root: The source folder.
         class_names: Names of the classes.
     """
     return [
-        *_doubt_labels(table, class_names),
+        *_doubt_labels(table, root, class_names),
         *_doubt_missing(table),
         *_doubt_case(table),
     ]
 
 
 def _doubt_labels(
-    table: tables.Table, class_names: Sequence[str]
+    table: tables.Table, root: epath.Path, class_names: Sequence[str]
 ) -> Iterator[str]:
     """Doubts labels of files in folders of other classes: rows may be mixed."""
     classes = {names_lib.fold(name) for name in class_names}
@@ -36,7 +42,8 @@ def _doubt_labels(
         name
         for name, row in table.rows.items()
         if row.label
-        and names_lib.fold(row.label) not in (found := _folders(name) & classes)
+        and names_lib.fold(row.label)
+        not in (found := _folders(name, root) & classes)
         and found
     ]
     if others:
@@ -48,8 +55,10 @@ def _doubt_labels(
         )
 
 
-def _folders(name: str) -> set[str]:
-    return {names_lib.fold(part) for part in name.replace("\\", "/").split("/")}
+def _folders(name: str, root: epath.Path) -> set[str]:
+    """Returns the folders below the root that a file lies in."""
+    relative = names_lib.relative(name, os.fspath(root)) or name
+    return {names_lib.fold(part) for part in relative.split("/")[:-1]}
 
 
 def _doubt_missing(table: tables.Table) -> Iterator[str]:

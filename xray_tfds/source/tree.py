@@ -4,6 +4,7 @@ from etils import epath
 
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
+from xray_tfds.source import listing
 
 BESIDE = "beside the class folders"
 NOT_LISTED = "no permission to list it"
@@ -15,7 +16,7 @@ class Tree:
     """The folders below a root, and what is left out there, with the reason.
 
     Attributes:
-        root: The source folder.
+        root: The source folder, absolute.
         ignored: Name relative to the root, of a folder with a slash behind it
             -> reason.
         stamps: Name of a file in a bucket -> its stamp in the listing.
@@ -40,14 +41,15 @@ class Tree:
         """Leaves a folder out, with all that is in it."""
         self.ignored[self.name(path) + "/"] = reason
 
-    def entries(self, folder: epath.Path) -> list[files_lib.Entry]:
+    def entries(self, folder: epath.Path) -> list[listing.Entry]:
         """Returns what is in a folder and not hidden.
 
         Raises:
             PermissionError: If it may not be listed.
+            SourceError: If it cannot be listed.
         """
         kept = []
-        for entry in files_lib.list_folder(folder):
+        for entry in listing.list_folder(folder):
             if entry.name[0] != "." and entry.name != "__MACOSX":
                 kept.append(entry)
             elif entry.is_folder:
@@ -62,7 +64,7 @@ class Tree:
         """Returns the folders of folders; the files beside them are left out.
 
         Raises:
-            SourceError: If it may not be listed.
+            SourceError: If it may not, or cannot, be listed.
         """
         try:
             found = self.entries(folder)

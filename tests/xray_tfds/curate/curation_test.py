@@ -1,5 +1,6 @@
 """What is kept and where: patients, duplicates and leaks over all files."""
 
+import re
 import zlib
 
 from PIL import Image
@@ -10,6 +11,7 @@ from xray_tfds import config as config_lib
 from xray_tfds.curate import curation
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
+from xray_tfds.curate import facts as facts_lib
 from xray_tfds.source import patients
 from xray_tfds.source import scan
 from xray_tfds.source import source_files
@@ -130,6 +132,59 @@ def test_bad_files_are_left_out_up_to_a_share_of_their_class():
     with pytest.raises(scan.SourceError, match="2 of the 21 files"):
         _curate(examined)
     assert _curate(examined, max_bad_fraction=0.1).reason[-1] == "truncated"
+
+
+def test_fraction_of_bad_files_that_is_advised_is_enough():
+    config = config_lib.XrayConfig()
+    good, bad = _examined("a/0.png"), _examined("a/1.png", reason="empty")
+    for total in range(1, 201):
+        for count in {1, 29 * total // 100, 57 * total // 100, total} - {0}:
+            files = [bad] * count + [good] * (total - count)
+            facts = facts_lib.Facts(files)
+            config.max_bad_fraction = 0
+            with pytest.raises(scan.SourceError) as info:
+                curation._check_bad(files, facts, config)
+            advised = re.search(r": ([\d.]+)}", info.value.remedy)[1]
+            config.max_bad_fraction = float(advised)
+            curation._check_bad(files, facts, config)
+
+
+@pytest.mark.parametrize(
+    "option, extra",
+    [
+        ({"on_bad": "error"}, {"reason": "empty"}),
+        ({"max_bad_fraction": 0}, {"reason": "empty"}),
+        ({"on_duplicate": "error"}, {"film": "normal/train0.png"}),
+        ({"on_leak": "error"}, {"patient": "normal/test0.png"}),
+    ],
+)
+def test_flags_are_the_remedy_and_no_part_of_the_problem(option, extra):
+    examined = _given(_examined("normal/x.png", split="train", **extra))
+    with pytest.raises(scan.SourceError) as info:
+        _curate(examined, **option)
+    (name,) = option
+    assert f'--builder_config=\'{{"{name}": ' in info.value.remedy
+    assert "--" not in info.value.problem
+    assert "emove them" in info.value.problem
+
+
+def test_earlier_test_split_holds_nobody_whom_the_folder_trains_on():
+    flat = _flat(40)
+    earlier = _curate(flat).assignment
+    given = [
+        _examined(e.file.filename, split="test" if i % 2 else "train")
+        for i, e in enumerate(flat)
+    ]
+    result = _curate(given, earlier)
+    for file, split in zip(given, result.split):
+        assert (split == "test") == (file.file.split == "test")
+    stayed = {
+        patient: split
+        for patient, split in earlier.items()
+        if split != "test" and patient in result.assignment
+    }
+    assert stayed.items() <= result.assignment.items()
+    assert result.num_earlier == len(stayed) > 20
 
 
 def test_class_that_loses_all_its_files_is_named():

@@ -173,7 +173,7 @@ def test_labels_of_a_table_are_classes_whatever_the_folders_are(tmp_path):
     table = _write_table(tmp_path, ["virus", "Normal", "normal", "bacteria"])
     assert class_names.find(tmp_path, table) == ("Normal", "bacteria", "virus")
     with pytest.raises(
-        scan.SourceError, match="two or more labels.*with A alone"
+        scan.SourceError, match="two or more labels.*with one label alone"
     ):
         class_names.find(tmp_path, _write_table(tmp_path, ["a", "A"]))
 
@@ -181,9 +181,31 @@ def test_labels_of_a_table_are_classes_whatever_the_folders_are(tmp_path):
 def test_other_labels_of_a_table_say_the_exact_flag(tmp_path):
     image_trees.write_images(tmp_path, ["0.png", "1.png"], size=(4, 4))
     table = _write_table(tmp_path, ["ill", "well"])
+    message = (
+        "column label has 2 values.*--class_names=auto of train.py, --conf"
+    )
+    with pytest.raises(scan.SourceError, match=message):
+        scan.find(tmp_path, ("normal", "pneumonia"), table)
+    # The names of folders are no secret.
+    _write(tmp_path, "test/ill", "test/well")
     message = "--class_names=auto or --class_names=ill,well of train.py, --conf"
     with pytest.raises(scan.SourceError, match=message):
         scan.find(tmp_path, ("normal", "pneumonia"), table)
+
+
+def test_no_error_prints_patients_who_stand_in_the_column_of_labels(tmp_path):
+    names = [f"{i}.png" for i in range(10)]
+    image_trees.write_images(tmp_path, names, size=(4, 4))
+    for count in (1, 2, 10):
+        people = [f"DOE^JANE{i}" for i in range(count)]
+        table = _write_table(tmp_path, people)
+        with pytest.raises(scan.SourceError) as named:
+            scan.find(tmp_path, ("normal", "pneumonia"), table)
+        assert "DOE" not in str(named.value)
+        if count != 2:
+            with pytest.raises(scan.SourceError) as auto:
+                class_names.find(tmp_path, table)
+            assert "DOE" not in str(auto.value)
 
 
 def test_prepare_says_what_it_found_and_makes_the_same_records(

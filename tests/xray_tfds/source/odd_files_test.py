@@ -230,3 +230,32 @@ def test_machines_errors_are_not_the_files(images, monkeypatch):
     monkeypatch.setattr(files_lib.os, "open", fail)
     with pytest.raises(scan.SourceError, match="png cannot be read: Too many"):
         scan.scan(images, _CLASSES)
+
+
+def test_file_that_could_not_be_read_once_is_not_left_out_for_good(
+    images, tmp_path, monkeypatch
+):
+    film = images / "normal" / "IM-0001-0002.png"
+    system_open = os.open
+
+    def refuse(path, *args, **kwargs):
+        if os.fspath(path) == str(film):
+            raise PermissionError(13, "Permission denied", str(path))
+        return system_open(path, *args, **kwargs)
+
+    def find(**options):
+        builder = xray_tfds.prepare(images, data_dir, **options)
+        return _rows(builder)["normal/IM-0001-0002.png"]
+
+    # Else the index takes up none of files that are so new.
+    monkeypatch.setattr(files_lib, "_is_settled", lambda *_: True)
+    data_dir, options = tmp_path / "data", {"image_size": (32, 32)}
+    find(**options)
+    # The index knows the film, whose size and times are as they were.
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        without = find(**options, seed=1)
+    assert without["reason"] == "not accessible" and not without["digest"]
+    assert find(**options, seed=1)["status"] == "kept"
+    image_trees.write_images(images, ["normal/IM-0077-0001.png"], seed=3)
+    assert find(**options, seed=1)["status"] == "kept"

@@ -1,5 +1,7 @@
 """Which files a folder holds: layouts, and refusals that say what to do."""
 
+import errno
+import os
 import pathlib
 
 from PIL import Image
@@ -7,6 +9,9 @@ import keras
 import pytest
 
 from tests.helpers import image_trees
+from xray_tfds.source import class_names
+from xray_tfds.source import digest_index
+from xray_tfds.source import files as files_lib
 from xray_tfds.source import scan
 
 _CLASSES = ("normal", "pneumonia")
@@ -99,6 +104,35 @@ def test_scan_judges_by_content(tmp_path):
     }
 
 
+@pytest.mark.parametrize("classes", [("0", "1"), _CLASSES])
+def test_folder_in_any_spelling_holds_the_same(classes, tmp_path, monkeypatch):
+    # Else the index takes up none of files that are so new.
+    monkeypatch.setattr(files_lib, "_is_settled", lambda *_: True)
+    root = tmp_path / "images"
+    names = _names(*classes, *(f"{c}/sub" for c in classes))
+    image_trees.write_images(root, names, size=(4, 4))
+    _touch(root, f"{classes[0]}/notes.txt", b"a note")
+    expected = scan.scan(root, classes)
+    assert len(expected.files) == len(names)
+    spellings = {
+        root: (".", "./", "../images", f"{root}/", f"{classes[0]}/.."),
+        tmp_path: ("images", "./images/", "images/../images"),
+    }
+    for folder, given in spellings.items():
+        monkeypatch.chdir(folder)
+        for spelling in given:
+            found = scan.scan(spelling, classes)
+            assert [f.filename for f in found.files] == [
+                f.filename for f in expected.files
+            ]
+            assert found.ignored == expected.ignored
+            assert found.fingerprint == expected.fingerprint
+            assert sorted(class_names.find(spelling)) == sorted(classes)
+            index = digest_index.DigestIndex(spelling)
+            found.note_digests(index)
+            assert sorted(index._noted) == sorted(names)
+
+
 def test_scan_fingerprint_follows_names_and_contents(tmp_path):
     names = _names(*_CLASSES)
     first = _scan(tmp_path / "a", names)
@@ -170,6 +204,22 @@ def test_scan_takes_a_file_only_named_like_an_image(data, tmp_path):
     _touch(tmp_path, "normal/bad.JPG", data)
     files = scan.scan(tmp_path, ("normal", "pneumonia")).files
     assert files[0].filename == "normal/bad.JPG"
+
+
+@pytest.mark.parametrize("find", [scan.find, class_names.find])
+def test_failing_disk_is_one_of_images(find, tmp_path, monkeypatch):
+    image_trees.write_images(tmp_path, _names(*_CLASSES), size=(4, 4))
+    scandir = os.scandir
+
+    def fail(path):
+        if os.fspath(path).endswith("pneumonia"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    arguments = (_CLASSES,) if find is scan.find else ()
+    with pytest.raises(scan.SourceError, match="pneumonia cannot be listed: I"):
+        find(tmp_path, *arguments)
 
 
 def test_scan_of_a_missing_directory_names_it(tmp_path):
