@@ -93,13 +93,14 @@ class EvaluateConfig:
         "Probability from which the second of two classes is decided for: "
         "0.5 or another number, youden, sensitivity>=0.95 or specificity>=0.9. "
         "It is chosen on validation, whatever is evaluated. If left out, by "
-        "the rule that the run keeps from an earlier evaluation, else 0.5.",
+        "the rule that the run keeps from an earlier evaluation, else 0.5; of "
+        "an export, the one that it decides by.",
         check=checks.optional(_check_threshold),
     )
     calibrate: Literal["none", "temperature"] | None = FIGURES.option(
         None,
         "How probabilities are calibrated, fitted on validation. If left out, "
-        "as the run keeps it, else none.",
+        "as the run, or the export, keeps it, else none.",
     )
     prevalence: float | None = FIGURES.option(
         None,

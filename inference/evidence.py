@@ -159,11 +159,29 @@ def _choose_of_export(
     validation: ensemble_lib.Subject,
 ) -> assessment.OperatingPoint:
     """Returns how an export decides, unless the options say otherwise."""
-    own = thresholds.HALF
-    if export.threshold is not None:
-        own = thresholds.Rule("fixed", export.threshold)
-    point = _choose(config, (str(own), "none"), validation)
-    if config.calibrate is not None or export.temperature is None:
+    rule = thresholds.HALF
+    if config.threshold is not None:
+        rule = thresholds.parse(config.threshold)
+    elif export.threshold is not None:
+        rule = thresholds.Rule("fixed", export.threshold)
+    point = assessment.choose(
+        validation.scores, rule=rule, calibrate=config.calibrate or "none"
+    )
+    if config.threshold is None and rule != thresholds.HALF:
+        # By which rule the export does not say; it was on validation.
+        point = dataclasses.replace(
+            point,
+            thresholds=tuple(
+                (
+                    dataclasses.replace(each, chosen_on="validation")
+                    if each is point.chosen
+                    else each
+                )
+                for each in point.thresholds
+            ),
+        )
+    # Exports of earlier versions have 1 where nothing could be fitted.
+    if config.calibrate is not None or export.temperature in (None, 1):
         return point
     return dataclasses.replace(
         point, temperature=calibration.Temperature(export.temperature)

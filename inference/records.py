@@ -15,6 +15,9 @@ import tensorflow_datasets as tfds
 
 from disk import cells
 from inference import runs
+import pipeline
+from pipeline import data_source
+from pipeline import fingerprints
 from xray_tfds.records import integrity
 from xray_tfds.records import manifest
 from xray_tfds.records import storage
@@ -76,6 +79,29 @@ def open_builder(
             "the directory of its own."
         )
     return builder
+
+
+def check_fingerprint(
+    run: runs.Run,
+    builder: tfds.core.DatasetBuilder,
+    source: data_source.DataSource,
+) -> None:
+    """Raises where a split is not the one that a run has read."""
+    known = dict(zip(("train", "validation"), run.data_fingerprint.split()))
+    expected = known.get(source.name)
+    found = pipeline.fingerprint(source)
+    if fingerprints.of_splits(builder) and (
+        "splits_fingerprint" not in run.dataset
+    ):
+        # A run of an earlier version does not say what was in which split.
+        found = fingerprints.of_records(builder, source.name, with_splits=False)
+    if expected not in (None, found):
+        raise ValueError(
+            f"The split {source.name} in {builder.data_dir} is not the one "
+            f"that the run in {run.workdir} was trained with: the records were "
+            "built anew. Train again, or add --data_dir=DIR with the directory "
+            "of the others."
+        )
 
 
 def find_home(builder: tfds.core.DatasetBuilder) -> pathlib.Path:

@@ -65,7 +65,9 @@ def of_splits(builder: tfds.core.DatasetBuilder) -> str:
     return str((builder.info.metadata or {}).get("splits_fingerprint", ""))
 
 
-def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
+def of_records(
+    builder: tfds.core.DatasetBuilder, name: str, *, with_splits: bool = True
+) -> str:
     """Returns the fingerprint of a prepared split, wherever its files are.
 
     It covers what the builder says of it: dataset, configuration and version,
@@ -76,6 +78,8 @@ def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
     Args:
         builder: Prepared TFDS builder.
         name: Name of the split.
+        with_splits: Whether by what is in which split, too; it was not in
+            earlier versions.
 
     Returns:
         64 hexadecimal digits.
@@ -91,7 +95,7 @@ def of_records(builder: tfds.core.DatasetBuilder, name: str) -> str:
         split.shard_lengths,
     ]
     # Records of earlier versions do not say it, and stay what they were.
-    if splits := of_splits(builder):
+    if with_splits and (splits := of_splits(builder)):
         described.append(splits)
     text = json.dumps(described, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

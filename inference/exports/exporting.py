@@ -103,8 +103,9 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
 
 
 def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
-    # Absolute, since . has no name.
-    directory = pathlib.Path(os.path.abspath(os.path.expanduser(out)))
+    directory = pathlib.Path(out).expanduser()
+    if directory.name in ("", ".."):  # As . has none.
+        directory = directory.resolve()
     if directory.exists() and (
         not directory.is_dir() or any(directory.iterdir())
     ):

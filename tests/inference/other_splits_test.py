@@ -8,7 +8,9 @@ import types
 import pytest
 import tensorflow_datasets as tfds
 
+from inference import examples
 from inference import records
+from pipeline import fingerprints
 from tests.helpers import image_trees
 from training import config as config_lib
 from training.checkpoint import resume
@@ -71,6 +73,18 @@ def test_records_of_an_older_version_do_not_say_it(builders):
     run = _run_of(one, other)
     del run.dataset["splits_fingerprint"]
     records.open_builder(run)
+    run.data_fingerprint = " ".join(
+        fingerprints.of_records(one, split, with_splits=False)
+        for split in ("train", "validation")
+    )
+    run.class_names, run.settings = ("normal", "pneumonia"), {}
+    run.image_shape = one.info.features["image"].shape
+    assert len(examples.open_split(run, "train")) > 0
+    run.dataset["splits_fingerprint"] = other.info.metadata[
+        "splits_fingerprint"
+    ]
+    with pytest.raises(ValueError, match="the records were built anew"):
+        examples.open_split(run, "train")
 
 
 def test_resuming_is_refused(builders, tmp_path):

@@ -110,7 +110,7 @@ class CheckpointPolicy:
             StorageError: If it could not be written.
         """
         if self._writing is not None:
-            # A second Ctrl-C ends this, and `close` waits again.
+            # A second Ctrl-C ends this, and the end of the block waits again.
             futures.wait([self._writing])
         writing, self._writing = self._writing, None
         when_written, self._when_written = self._when_written, None

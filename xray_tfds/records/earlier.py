@@ -143,14 +143,21 @@ def _find_kin(
     """
     options = config.options()
     del options["patients_csv"]
+    # Colour, size, interpolation; then a digest of the rest, if any.
+    start = config.name.split("_")[:3]
+
+    def is_kin(path: epath.Path) -> bool:
+        if path == directory:
+            return _is_there(path / manifest.FOLDER)
+        return (
+            path.parent.name.split("_")[:3] == start
+            and _is_there(path / manifest.FOLDER)
+            and _were_made_with(path, options)
+        )
+
     home = directory.parent.parent
     beside = sorted(home.iterdir()) if home.is_dir() else []
-    return [
-        path
-        for path in (each / directory.name for each in beside)
-        if _is_there(path / manifest.FOLDER)
-        and (path == directory or _were_made_with(path, options))
-    ]
+    return [p for p in (each / directory.name for each in beside) if is_kin(p)]
 
 
 def _were_made_with(directory: epath.Path, options: dict[str, Any]) -> bool:
@@ -194,7 +201,8 @@ def _read_splits(directory: epath.Path) -> dict:
         patients = splits["patients"]
         is_whole = (
             set(patients.values()) <= set(split_assignment.SPLITS)
-            and split_assignment.fingerprint(patients) == splits["fingerprint"]
+            and split_assignment.fingerprint(patients.items())
+            == splits["fingerprint"]
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         is_whole = False

@@ -267,7 +267,6 @@ def _take_examples(
     for index in taken:
         found = earlier.find_example(examined[index], serializer)
         places[index] = add(found) if isinstance(found, bytes) else found
-    if taken:
-        print(
-            f"Taken from earlier records: {len(taken)} of {len(examined)} files"
-        )
+    count = sum(places[index] is not None for index in taken)
+    if count:
+        print(f"Taken from earlier records: {count} of {len(examined)} files")

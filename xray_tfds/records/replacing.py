@@ -79,8 +79,10 @@ def recover(path: epath.Path, is_alone: bool) -> None:
         return
     # No glob: brackets in the path would be taken for a pattern.
     starts = ("incomplete.", "incoming.")
+    # The second of builds of earlier versions.
+    ends = (f"_{path.name}", f"incoming.{path.name}")
     for left in path.parent.iterdir():
-        if left.name.startswith(starts) and left.name.endswith(f"_{path.name}"):
+        if left.name.startswith(starts) and left.name.endswith(ends):
             left.rmtree()
 
 

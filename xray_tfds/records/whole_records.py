@@ -229,10 +229,14 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             self._data_dir = os.fspath(path)
         if self._write_manifest is None or not incoming.exists():
             raise RuntimeError(_UNKNOWN_TFDS)
-        with integrity.adding_checksums(incoming):
-            self._write_manifest(incoming, self.info)
-            report.write_report(incoming)
-        replacing.exchange(path, incoming)
+        try:
+            with integrity.adding_checksums(incoming):
+                self._write_manifest(incoming, self.info)
+                report.write_report(incoming)
+            replacing.exchange(path, incoming)
+        finally:
+            if incoming.exists():
+                incoming.rmtree()
         self.info.update_data_dir(self.data_dir)
         print(f"The records are in {path}")
 

@@ -68,6 +68,10 @@ class DigestIndex:
         if stamp is not None:
             self._noted[name] = (stamp, entry)
 
+    def forget(self, name: str) -> None:
+        """Drops the entry of a file that cannot be read any more."""
+        self._noted.pop(name, None)
+
     def save(self, folder: epath.PathLike) -> None:
         """Writes the entries found and noted, at once or not at all.
 

@@ -112,9 +112,11 @@ class Source:
         """Takes the digests of all files up into an index."""
         start = len(self.root.as_posix().rstrip("/")) + 1
         for file in self.files:
+            name = file.path.as_posix()[start:]
             if file.digest:
-                entry = digest_index.Entry(file.digest)
-                index.note(file.path.as_posix()[start:], file.stamp, entry)
+                index.note(name, file.stamp, digest_index.Entry(file.digest))
+            else:
+                index.forget(name)
 
 
 def read_file(file: SourceFile) -> tuple[bytes, SourceFile]:

@@ -1,6 +1,5 @@
 """The page: every number is the results' own, harmless, read by a browser."""
 
-import copy
 import functools
 import html
 import json
@@ -9,7 +8,6 @@ import re
 import pytest
 
 from evaluation import report
-from evaluation.report import cautions
 from evaluation.report import page
 from evaluation.report import words
 from tests.helpers import browser
@@ -125,58 +123,12 @@ def test_choice_on_the_evaluated_images_is_admitted(split):
     assert ("never on what is evaluated" in text) == (split == "test")
 
 
-def test_calibration_that_was_refused_says_why(results):
-    results = copy.deepcopy(results)
-    results["calibration"] |= {
-        **{"method": "temperature", "temperature": None, "after": None},
-        **{"fitted_on": None, "reason": "Not calibrated: for this reason."},
-    }
-    text = page.render(results)
-    assert "Not calibrated: for this reason." in text
-    assert "One temperature" not in text and "were left as" not in text
-
-
-@pytest.mark.parametrize("unknown, badge", [(0, "apart"), (3, "not known")])
-def test_patients_are_apart_only_where_somebody_looked(results, unknown, badge):
-    results = copy.deepcopy(results)
-    results["data"]["overlap"]["unknown"] = unknown
-    text = page.render(results)
-    for each in ("apart", "not known"):
-        assert (f">{each}</span>" in text) == (each == badge)
-    told = " ".join(cautions.find(results))
-    assert (f"Of {unknown} of these" in told) == bool(unknown)
-
-
 @pytest.mark.parametrize("make", ["binary", "multiclass"])
 def test_what_a_temperature_changes_is_told(make):
     results, text = _rendered(make)
     assert results["calibration"]["method"] == "temperature"
     assert ("It changes no order" in text) == (make == "binary")
     assert ("may change the order" in text) == (make == "multiclass")
-
-
-def test_maps_of_an_ensemble_are_those_of_its_first_network():
-    results = evaluation_results.make_binary(20)
-    alone = report_inputs.Page(page.render(results)).text
-    assert "where the network looked for its decision" in alone
-    (run,) = results["model"]["runs"]
-    runs = [run, {**run, "workdir": "runs/residual"}]
-    ensemble = {"runs": runs, "is_ensemble": True}
-    read = report_inputs.Page(page.render({**results, "model": ensemble})).text
-    assert "where the first of the 2 networks ( runs/lesson ) alone" in read
-    assert "where the network looked for its decision" not in read
-
-
-def test_why_the_originals_were_not_degraded_is_told(results, text):
-    assert "as decoded from its file" in report_inputs.Page(text).text
-    reason = "Films were changed as the records hold them: 2 of 9 <are> gone."
-    robustness = {
-        **results["robustness"],
-        **{"measured_on": "records", "reason": reason},
-    }
-    other = page.render({**results, "robustness": robustness})
-    read = report_inputs.Page(other).text
-    assert reason in read and "as decoded from its file" not in read
 
 
 def test_cautions_come_before_the_verdict_and_all_is_said(results):

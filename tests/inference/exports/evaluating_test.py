@@ -2,6 +2,7 @@
 
 import csv
 import json
+import types
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from inference import evidence
 from inference import examples as examples_lib
 from inference import scoring
 from inference.exports import manifest as manifest_lib
+from tests.helpers import synthetic_scores
 from training.config import options
 
 # Of a probability: `exporting_test` has what each format keeps to.
@@ -102,6 +104,23 @@ def test_export_is_measured_as_it_decides(keras_export, workdir):
         workdir, model=str(keras_export), threshold="sensitivity>=1"
     )
     assert "The export itself decides from 0.5" in " ".join(found["cautions"])
+
+
+@pytest.mark.parametrize(
+    "threshold, chosen_on",
+    [(0.5, "fixed"), (0.31, "validation"), (0.0, "validation")],
+)
+def test_threshold_of_an_export_was_chosen_on_validation(
+    threshold, chosen_on, rng
+):
+    """But for .5, which nobody has chosen."""
+    point = evidence._choose_of_export(
+        config_lib.EvaluateConfig(),
+        types.SimpleNamespace(threshold=threshold, temperature=1.0),
+        types.SimpleNamespace(scores=synthetic_scores.make(rng)),
+    )
+    assert point.threshold == threshold and point.temperature is None
+    assert point.chosen.chosen_on == chosen_on
 
 
 def test_export_of_another_run_is_refused(keras_export, second):

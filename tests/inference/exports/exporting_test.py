@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.util
 import json
-import os
 import types
 
 import keras
@@ -220,21 +219,6 @@ def test_rounding_is_what_the_network_makes_of_it(run):
     loud = dataclasses.replace(run, model=model)
     assert verification.rounding(run, images) < 1e-6
     assert verification.rounding(loud, images) > 1e-5
-
-
-def test_directory_that_holds_something_is_not_overwritten(trained, tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ValueError, match="new or an empty directory"):
-        exports.export(trained[0], tmp_path, "keras")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_directory_at_hand_has_a_name(trained, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    exports.export(trained[0], ".", "keras")
-    # Also for a shell that stands there.
-    assert "manifest.json" in os.listdir()
-    assert not [name for name in os.listdir() if name.startswith(".")]
 
 
 def test_convnext_has_no_onnx():

@@ -64,6 +64,10 @@ def test_patients_of_a_table_that_grows_stay_in_their_splits(
     assert len(_splits(grown)) == 50
     assert _splits(before).items() <= _splits(grown).items()
     assert len(decoded) == 10
+    path = epath.Path(grown.data_dir) / "build_report" / "splits.json"
+    known = json.loads(path.read_text())["patients"]
+    assert known == earlier.read_assignment(grown.data_dir, hash_key.HashKey())
+    assert len(known) == 50
     # Other options are another division.
     other = build(tmp_path, **_grow(tmp_path, 25), seed=1)
     assert not _splits(before).items() <= _splits(other).items()
@@ -92,7 +96,7 @@ def _write_records(directory, patients):
     report = epath.Path(directory) / "build_report"
     report.mkdir(parents=True)
     splits = {
-        "fingerprint": split_assignment.fingerprint(patients),
+        "fingerprint": split_assignment.fingerprint(patients.items()),
         "patients": patients,
     }
     (report / "splits.json").write_text(json.dumps(splits))
@@ -112,9 +116,8 @@ def test_splits_that_were_changed_are_not_believed(tmp_path):
     assert _read(tmp_path) == patients
     text = path.read_text()
     odd = {**patients, next(iter(patients)): "tast"}
-    whole = json.dumps(
-        {"fingerprint": split_assignment.fingerprint(odd), "patients": odd}
-    )
+    print_of = split_assignment.fingerprint
+    whole = json.dumps({"fingerprint": print_of(odd.items()), "patients": odd})
     for changed in (
         whole,
         text.replace('"test"', '"train"'),

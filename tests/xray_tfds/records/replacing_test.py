@@ -89,7 +89,9 @@ def test_next_build_removes_what_a_killed_one_left(tmp_path):
     images = image_trees.write_flat_tree(tmp_path / "images")
     place = _open(tmp_path / "data").data_path.parent
     names = ["incomplete.A_1.0.0", "incomplete.A_incoming.b_1.0.0"]
-    left = [_make_unfinished(place, n) for n in (*names, "incoming.b_1.0.0")]
+    names += ["incoming.b_1.0.0"]
+    names += ["incoming.1.0.0", "incomplete.A_incoming.1.0.0"]  # As before.
+    left = [_make_unfinished(place, name) for name in names]
     assert _build(images, tmp_path / "data").is_prepared()
     assert not any(directory.exists() for directory in left)
     assert sorted(os.listdir(place)) == [".1.0.0.lock", "1.0.0"]

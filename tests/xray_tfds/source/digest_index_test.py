@@ -1,10 +1,13 @@
 """The index of files that were read before."""
 
+import dataclasses
 import os
 import threading
 
+from tests.helpers import image_trees
 from xray_tfds.source import digest_index
 from xray_tfds.source import files as files_lib
+from xray_tfds.source import scan as scan_lib
 
 
 def test_index_is_whole_while_several_write_it(tmp_path):
@@ -36,3 +39,33 @@ def test_index_is_whole_while_several_write_it(tmp_path):
     assert not failures
     (name,) = os.listdir(tmp_path)
     assert name.startswith("index-")
+
+
+def test_file_that_cannot_be_read_any_more_is_forgotten(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=2)
+    (tmp_path / "data").mkdir()
+
+    def scan(change):
+        index = digest_index.DigestIndex(images, tmp_path / "data")
+        source = scan_lib.find(images, ("normal", "pneumonia"), None, index)
+        files = tuple(map(change, source.files))
+        dataclasses.replace(source, files=files).note_digests(index)
+        index.save(tmp_path / "data")
+        return [file.digest for file in source.files]
+
+    def read(file):
+        return file.read_as(file.path.name, files_lib.look(file.path))
+
+    def lose_first(file):
+        return file.read_as("", file.stamp) if file == lost else file
+
+    scan(read)
+    lost = scan_lib.find(
+        images,
+        ("normal", "pneumonia"),
+        None,
+        digest_index.DigestIndex(images, tmp_path / "data"),
+    ).files[0]
+    assert all(scan(lose_first))
+    first, *others = scan(lambda file: file)
+    assert not first and all(others)
