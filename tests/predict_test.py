@@ -177,7 +177,7 @@ def test_check_that_cannot_be_made_is_told_or_refused(
 ):
     from inference import reference_fit
 
-    def refuse(run):
+    def refuse(run, data_dir):
         raise ValueError("The records are not there.")
 
     monkeypatch.setattr(reference_fit, "open_reference", refuse)
