@@ -190,7 +190,9 @@ def find_epoch(
         value = record.get(best.monitor)
         best.update(index, {best.monitor: math.nan if value is None else value})
     if best.best_epoch is None:
-        return int(info["epochs"])
+        # No epoch since such a change: the model is the one summarized before.
+        known = info.get("best_epoch")
+        return int(info["epochs"] if known is None else known + 1)
     return int(epochs[best.best_epoch]["epoch"])
 
 

@@ -88,6 +88,8 @@ def test_best_epoch_on_other_images_is_forgotten(tmp_path):
     records[0]["val_auc"] = 2.0
     settings = {"monitor": "val_auc"}
     assert run_files.find_epoch("best", info, settings, records) == 2
+    before = {"epochs": 3, "best_epoch": 0}
+    assert run_files.find_epoch("best", before, settings, records[:1]) == 1
 
 
 @pytest.mark.parametrize(
