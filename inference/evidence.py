@@ -272,15 +272,18 @@ def _compare(
     (_, point), (other, other_point) = models
     other_subject = other.score(open_examples)
     scores, other_scores = subject.scores, other_subject.scores
+    calibrated = None
+    if point.temperature or other_point.temperature:
+        # As the figures of either report are.
+        calibrated = (
+            point.calibrate(scores.probabilities),
+            other_point.calibrate(other_scores.probabilities),
+        )
     found = comparison.compare(
         scores,
         other_scores,
         thresholds=(point.threshold, other_point.threshold),
-        # As the figures of either report are.
-        calibrated=(
-            point.calibrate(scores.probabilities),
-            other_point.calibrate(other_scores.probabilities),
-        ),
+        calibrated=calibrated,
     )
     return {
         "other": str(other.runs[0].workdir),

@@ -47,7 +47,8 @@ class Examples:
         fingerprint: Of the films, however they were prepared.
         directory: Of the records.
         images_dir: The folder; None for a split of the run's own records.
-        overlap: What they share with the training of the run.
+        overlap: What they share with the training of the run; nothing where
+            they are that.
         tested_images: How many of these images are in the test split of the
             run's own records, which to score them is to open.
     """
@@ -127,8 +128,12 @@ def open_split(
     all_rows = records.read_rows(builder.data_dir)
     rows = [row for row in all_rows if row["split"] == split]
     by_key = rows_by_key(keys.tolist(), rows)
-    # No split is apart from itself.
-    seen_in = [name for name in SEEN if name != split]
+    overlap = overlap_lib.Overlap()
+    if split != "train":  # Which is not apart from itself.
+        seen_in = [name for name in SEEN if name != split]
+        overlap = overlap_lib.find(
+            keys, patients, by_key, all_rows, seen_in=seen_in
+        )
     return Examples(
         name=split,
         keys=keys,
@@ -140,9 +145,7 @@ def open_split(
         fingerprint=records.source_fingerprint(rows)
         or pipeline.fingerprint(source),
         directory=str(builder.data_dir),
-        overlap=overlap_lib.find(
-            keys, patients, by_key, all_rows, seen_in=seen_in
-        ),
+        overlap=overlap,
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
@@ -28,7 +27,7 @@ from pipeline import data_source
 import xray_tfds
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
-from xray_tfds.records import manifest
+from xray_tfds.records import earlier
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
@@ -187,7 +186,8 @@ def _find_overlap(
         folder.rows,
         own_rows,
         seen_in=examples_lib.SEEN,
-        same_hash_key=_hash_key(own) == _hash_key(folder.builder),
+        same_hash_key=earlier.read_hash_key(own.data_dir)
+        == earlier.read_hash_key(folder.builder.data_dir),
     )
     if not examine.shows_film(xray_tfds.XrayConfig(**builder_options(run))):
         return found
@@ -196,15 +196,6 @@ def _find_overlap(
         for key, of in _find_near(run, own, folder).items()
     }
     return dataclasses.replace(found, seen={**near, **found.seen})
-
-
-def _hash_key(builder: tfds.core.DatasetBuilder) -> str:
-    """Returns the fingerprint of the key by which patients were hashed."""
-    path = pathlib.Path(builder.data_dir, manifest.FOLDER, manifest.SPLITS_FILE)
-    try:
-        return str(json.loads(path.read_bytes())["hash_key"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""  # No build of ours, or an old one, whose key nobody knows.
 
 
 def _find_near(

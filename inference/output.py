@@ -11,7 +11,6 @@ import os
 import pathlib
 import shutil
 from typing import Any
-import uuid
 
 from evaluation import assessment
 from evaluation import report
@@ -20,6 +19,7 @@ from evaluation import threshold_store
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import operating_point
+from inference import whole_folder
 from training import errors
 from training.workdir import atomic
 from training.workdir import storage
@@ -28,7 +28,6 @@ METRICS_FILE = "metrics.json"
 SCORES_FILE = "scores.csv"
 
 _FOLDER = "evaluation"
-_UNFINISHED = ".unfinished-"
 
 
 def choose_directory(
@@ -51,7 +50,7 @@ def choose_directory(
     else:
         # Absolute: of `.` there is no parent to write beside it.
         directory = pathlib.Path(os.path.abspath(config.output_dir))
-        if directory.exists() and not _is_empty(directory):
+        if directory.exists() and not whole_folder.is_empty(directory):
             raise ValueError(
                 "`output_dir` must be a new or an empty directory: an earlier "
                 "evaluation is never overwritten. Add --output_dir=DIR with "
@@ -69,13 +68,6 @@ def choose_directory(
     return directory
 
 
-def _is_empty(directory: pathlib.Path) -> bool:
-    """Whether it holds nothing but what a killed evaluation has left."""
-    return directory.is_dir() and all(
-        path.name.startswith(_UNFINISHED) for path in directory.iterdir()
-    )
-
-
 def write(
     directory: pathlib.Path,
     results: Mapping[str, Any],
@@ -85,10 +77,8 @@ def write(
 ) -> pathlib.Path:
     """Writes numbers, scores, report and model card.
 
-    They are written beside the directory and take its name at once: nobody
-    finds half of an evaluation. A directory that is there already may be
-    another disk's; then they are written inside it, and `metrics.json` appears
-    last.
+    At once, as `whole_folder` says; of a directory that is there already,
+    `metrics.json` appears last.
 
     Args:
         directory: As `choose_directory` returns it.
@@ -104,9 +94,7 @@ def write(
         StorageError: If it cannot be written.
     """
     is_there = is_named and directory.exists()
-    unfinished = (directory if is_there else directory.parent) / (
-        f"{_UNFINISHED}{uuid.uuid4().hex[:8]}"
-    )
+    unfinished = whole_folder.unfinished(directory, is_there=is_there)
     try:
         unfinished.mkdir(parents=True)
         text = json.dumps(results, indent=1, allow_nan=False)
@@ -114,7 +102,7 @@ def write(
         score_table.write(unfinished / SCORES_FILE, table)
         page = report.write_report(results, unfinished)
         if is_there:
-            _move_files(unfinished, directory)
+            whole_folder.move_files(unfinished, directory, last=METRICS_FILE)
         else:
             directory = _rename(unfinished, directory, is_named)
     except OSError as error:
@@ -125,14 +113,6 @@ def write(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return directory / page.name
-
-
-def _move_files(source: pathlib.Path, directory: pathlib.Path) -> None:
-    if not _is_empty(directory):
-        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
-    names = sorted(path.name for path in source.iterdir())
-    for name in sorted(names, key=METRICS_FILE.__eq__):
-        (source / name).rename(directory / name)
 
 
 def _rename(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 
 import numpy as np
@@ -67,7 +68,7 @@ def find(
     keys: npt.NDArray[np.str_],
     patients: npt.NDArray[np.str_],
     rows: Mapping[str, records.Row],
-    own_rows: Iterable[records.Row],
+    own_rows: Sequence[records.Row],
     *,
     seen_in: Collection[str],
     same_hash_key: bool = True,
@@ -83,10 +84,10 @@ def find(
         seen_in: Which of the run's splits it has seen.
         same_hash_key: Whether equal patients have equal hashes.
     """
-    own_rows = list(own_rows)
     known = {row["patient"] for row in own_rows if row["split"] == "train"}
-    comparable = {"name", "hash"} if same_hash_key else {"name"}
-    comparable &= {patients_lib.kind_of(patient) for patient in known}
+    if not same_hash_key:
+        known = {p for p in known if patients_lib.kind_of(p) != "hash"}
+    comparable = {"name", "hash"} & set(map(patients_lib.kind_of, known))
     pairs = list(zip(keys.tolist(), patients.tolist()))
     shared = {key for key, patient in pairs if patient in known}
     digests = {

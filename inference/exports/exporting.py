@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 import datetime
 import importlib.metadata
-import os
 import pathlib
 import shutil
 from typing import Any
@@ -16,6 +15,7 @@ from inference import examples as examples_lib
 from inference import predictor as predictor_lib
 from inference import run_files
 from inference import runs
+from inference import whole_folder
 from inference.exports import config as config_lib
 from inference.exports import decoding
 from inference.exports import keras_file
@@ -75,11 +75,8 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
     examples = examples_lib.open_split(
         members[0], "validation", data_dir=config.data_dir
     )
-    # What is there already may be another disk's, or where a shell stands.
     is_there = directory.exists()
-    unfinished = (directory if is_there else directory.parent) / (
-        f".{directory.name}.{os.getpid()}"
-    )
+    unfinished = whole_folder.unfinished(directory, is_there=is_there)
     try:
         unfinished.mkdir(parents=True)
         write(config.format, members, own, unfinished)
@@ -89,7 +86,9 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
         verified = verification.verify(manifest, own, members, examples)
         manifest_lib.write(unfinished, {**content, "verified": verified})
         if is_there:
-            _move_files(unfinished, directory)
+            whole_folder.move_files(
+                unfinished, directory, last=manifest_lib.FILE
+            )
         else:
             unfinished.rename(directory)
     except OSError as error:
@@ -106,21 +105,12 @@ def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
     directory = pathlib.Path(out).expanduser()
     if directory.name in ("", ".."):  # As . has none.
         directory = directory.resolve()
-    if directory.exists() and (
-        not directory.is_dir() or any(directory.iterdir())
-    ):
+    if directory.exists() and not whole_folder.is_empty(directory):
         raise ValueError(
             "OUT must be a new or an empty directory: nothing is overwritten. "
             f"Received: {directory}"
         )
     return directory
-
-
-def _move_files(source: pathlib.Path, directory: pathlib.Path) -> None:
-    """Moves an export; without its manifest, which comes last, it is none."""
-    paths = sorted(source.iterdir())
-    for path in sorted(paths, key=lambda path: path.name == manifest_lib.FILE):
-        path.rename(directory / path.name)
 
 
 def check(

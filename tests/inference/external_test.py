@@ -1,6 +1,7 @@
 """A folder that a run never saw: prepared alike, and what it has seen named."""
 
 import dataclasses
+import os
 import shutil
 
 from PIL import Image
@@ -9,9 +10,11 @@ import pytest
 
 from inference import examples as examples_lib
 from inference import external
+from inference import records
 from inference import scoring
 from tests.helpers import image_trees
 from tests.helpers import trained_runs
+from xray_tfds.records import earlier
 
 
 @pytest.fixture
@@ -98,6 +101,30 @@ def test_patients_with_names_of_the_training_are_counted(run, tmp_path):
     assert examples.overlap.as_json(examples.keys, examples.patients) == {
         **{"seen": 0, "images": 2, "patients": 1, "unknown": 0}
     }
+
+
+def test_patients_hashed_with_another_key_are_not_called_apart(
+    run, folder, monkeypatch
+):
+    """Nor could they be found, were they the same."""
+    hashed = "hash:0123456789abcdef"
+    rows = records.read_rows
+
+    def read_rows(directory):
+        return [{**row, "patient": hashed} for row in rows(directory)]
+
+    def read_columns(source):
+        found = read(source)
+        return found._replace(patients=[hashed] * len(found.patients))
+
+    read = examples_lib.read_columns
+    monkeypatch.setattr(records, "read_rows", read_rows)
+    monkeypatch.setattr(examples_lib, "read_columns", read_columns)
+    assert len(open_folder(run, folder).overlap.shared) == 8
+    monkeypatch.setattr(earlier, "read_hash_key", os.fspath)
+    other = open_folder(run, folder)
+    assert other.overlap.unknown == set(other.keys.tolist())
+    assert not other.overlap.shared
 
 
 def test_folder_may_hold_nothing_new(run, trained):

@@ -18,6 +18,7 @@ from training.cluster import rendezvous
 from training.data import inputs
 from training.data import splits as splits_lib
 import xray_tfds
+from xray_tfds.records import earlier
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,11 @@ def test_resuming_is_refused(builders, tmp_path):
         ValueError, match="images, labels or splits of the data"
     ):
         start(other)
+
+
+def test_key_that_patients_were_hashed_with_is_known(builders):
+    one, other, again = (earlier.read_hash_key(b.data_dir) for b in builders)
+    assert one == again != other and one and other
 
 
 def test_report_lists_it_among_no_options(builders):

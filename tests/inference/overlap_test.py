@@ -30,7 +30,8 @@ def test_patients_are_compared_with_those_known_alike():
     # A file that is its own patient is that file, and tells of no other.
     assert found.shared == {"0", "2", "4"} and found.unknown == {"5"}
     found = find(patients, [hashed, "IM-7"], same_hash_key=False)
-    assert found.unknown == {"3", "4", "5"}
+    # A hash by another key is nobody's, even if it is the same.
+    assert not found.shared and found.unknown == {"2", "3", "4", "5"}
     assert find(patients, []).unknown == set("012345")
 
 

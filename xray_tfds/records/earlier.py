@@ -49,6 +49,15 @@ def read_assignment(
     return splits.get("patients", {})
 
 
+def read_hash_key(directory: epath.PathLike) -> str:
+    """Returns the fingerprint of the key of records; empty if none is known.
+
+    Raises:
+        SourceError: If what they say of their patients is damaged.
+    """
+    return str(_read_splits(epath.Path(directory)).get("hash_key", ""))
+
+
 def find_newest(
     data_dir: epath.Path,
     name: str,

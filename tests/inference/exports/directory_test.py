@@ -16,7 +16,9 @@ def test_directory_that_holds_something_is_not_overwritten(trained, tmp_path):
 
 def test_directory_at_hand_has_a_name(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / ".unfinished-of-a-killed-one").mkdir()
     exports.export(trained[0], ".", "keras")
     # Also for a shell that stands there.
     assert "manifest.json" in os.listdir()
-    assert not [name for name in os.listdir() if name.startswith(".")]
+    left = [name for name in os.listdir() if name.startswith(".")]
+    assert left == [".unfinished-of-a-killed-one"]

@@ -54,11 +54,10 @@ def test_examples_are_those_of_tfds():
     (file, _), *_ = films
     for file, png in [*films, (file, b"")]:
         example = ours.serialize(file, png)
-        parsed = tf_example_pb2.Example.FromString(example)
-        # TFDS lists the features in an order that no two processes share.
-        assert parsed == tf_example_pb2.Example.FromString(
-            theirs.serialize(file, png)
-        )
+        # TFDS lists the features in an order that no two processes share;
+        # protobuf can list them by name.
+        parsed = tf_example_pb2.Example.FromString(theirs.serialize(file, png))
+        assert example == parsed.SerializeToString(deterministic=True)
         assert examples.split(example)[0] == png
 
 
