@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 CHOSEN = ("--threshold=youden", "--calibrate=temperature")
 
 
-def evaluate(*arguments, program=("evaluate.py",), check=True):
-    return programs.run(*program, *arguments, check=check)
+def evaluate(*arguments, program=("evaluate.py",), **options):
+    return programs.run(*program, *arguments, **options)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def evaluated(root):
     result = evaluate(
         *(f"--workdir={root / 'run'}", *CHOSEN, "--prevalence=0.05"),
         f"--slices={table}",
+        fresh=True,
     )
     (directory,) = (root / "run/evaluation").iterdir()
     return result, directory

@@ -20,6 +20,7 @@ from inference import scoring
 from tests.helpers import processes
 from tests.helpers import programs
 from tests.helpers import trained_runs
+from tests.helpers import warm_python
 from training import errors
 from training.config import options
 
@@ -47,15 +48,10 @@ def command(*arguments):
     ]
 
 
-def environment():
-    """As a user has it: the level that the tests set is theirs."""
-    return {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-
-
 def run(*arguments, **options):
     return subprocess.run(
         command(*arguments),
-        env=environment(),
+        env=warm_python.fresh_environment(),
         capture_output=True,
         timeout=300,
         **options,
@@ -197,7 +193,7 @@ def test_reader_that_has_seen_enough_ends_it_quietly(root, films):
     many = b"\n".join([os.fsencode(films)] * 400)
     process = subprocess.Popen(
         command(f"--workdir={root / 'run'}", "--input_check=off", "-"),
-        env=environment(),
+        env=warm_python.fresh_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

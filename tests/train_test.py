@@ -40,6 +40,7 @@ def first_run(image_tree, tmp_path_factory):
         f"--data_dir={root / 'records'}",
         f"--workdir={root / 'run'}",
         "--class_names=auto",
+        fresh=True,
     )
     return root / "run", result
 
@@ -278,8 +279,9 @@ def test_helpfull_is_absls_own():
     assert "absl.logging" in result.stdout
 
 
-def test_program_runs_without_docstrings(monkeypatch):
-    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
-    result = programs.train("--epochs=0", "--images_dir=.", check=False)
+def test_program_runs_without_docstrings():
+    result = programs.train(
+        "--epochs=0", "--images_dir=.", check=False, PYTHONOPTIMIZE="2"
+    )
     assert result.returncode == 2
     assert "`epochs` must be an int of at least 1" in result.stderr

@@ -1,7 +1,6 @@
 """A folder that looks like a clone, where the commands of pages are run."""
 
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -39,16 +38,14 @@ class Clone:
         root: The folder, with the programs of this repository.
     """
 
-    def __init__(self, root, bin_dir):
+    def __init__(self, root):
         self.root = root
-        self._environment = os.environ | {
-            "PATH": f"{bin_dir}{os.pathsep}{os.environ['PATH']}",
+        self._environment = warm_python.environment() | {
             # A clone is installed.
             "PYTHONPATH": str(processes.ROOT),
             # The key that patients are hashed with stays here.
             "HOME": str(root),
         }
-        self._environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
         self._done = set()
 
     def run_shell(self, text, port=None):
@@ -114,18 +111,16 @@ class Clone:
         ), f"{command[-1]}\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}"
 
 
-@contextlib.contextmanager
-def open_clone(root):
-    """A clone in an empty folder, with the images that pages speak of."""
+def make_clone(root):
+    """Returns a clone in an empty folder, with the images of the pages."""
     for name in ("train", "evaluate", "predict", "export", "serve"):
         (root / f"{name}.py").symlink_to(processes.ROOT / f"{name}.py")
     (root / "recipes").symlink_to(processes.ROOT / "recipes")
-    with warm_python.directory(root) as bin_dir:
-        clone = Clone(root, bin_dir)
-        for command in _BEFORE:
-            clone.run_shell(command)
-        _write_images(root / "my", root / "data" / "sample")
-        yield clone
+    clone = Clone(root)
+    for command in _BEFORE:
+        clone.run_shell(command)
+    _write_images(root / "my", root / "data" / "sample")
+    return clone
 
 
 def _make_smaller(command):

@@ -2,19 +2,19 @@
 
 from importlib import metadata
 import json
-import os
 import re
 import subprocess
 import sys
 
 from tests.helpers import processes
+from tests.helpers import warm_python
 
 _XLA_LINES = re.compile(
     r"^(?:WARNING: All log messages before absl|I0000 ).*\n", re.MULTILINE
 )
 
 
-def run(*arguments, cwd=processes.ROOT, check=True, **variables):
+def run(*arguments, cwd=processes.ROOT, check=True, fresh=False, **variables):
     """Runs Python to its end; returns status and output.
 
     Args:
@@ -22,15 +22,18 @@ def run(*arguments, cwd=processes.ROOT, check=True, **variables):
             and what it is given.
         cwd: Directory to run in.
         check: Whether another status than 0 is an error.
+        fresh: Whether what the process loads, and says meanwhile, is asked
+            about. Code and `variables` get a fresh one anyway, others a warm
+            one, where there is one.
         **variables: Of the environment, besides those of this process.
     """
-    # As a user has it: the level that the tests set for themselves is theirs.
-    environment = os.environ | variables
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    python, environment = warm_python.find(
+        "python", fresh or arguments[0] == "-c" or bool(variables)
+    )
     return subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [python, *map(str, arguments)],
         cwd=cwd,
-        env=environment,
+        env=environment | variables,
         check=check,
         capture_output=True,
         text=True,

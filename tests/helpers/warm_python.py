@@ -1,16 +1,16 @@
-"""A Python that has loaded TensorFlow already, for the commands of the pages.
+"""A Python that has loaded TensorFlow already, for programs and their pages.
 
-The pages hold dozens of commands, and each would load TensorFlow for seconds.
-Here a process that has loaded it is forked for each of them, so that a command
-runs as its user types it, in a shell, from the first line of its program to its
-exit status. Only for POSIX.
+Each of a hundred commands would load TensorFlow for seconds. Here a process
+that has loaded it is forked for each of them, so that a command runs as its
+user types it, also in a shell, from the first line of its program to its exit
+status. Only for Linux.
 
-    with warm_python.directory(tmp_path) as path:
-        subprocess.run(["sh", "-c", commands], env={"PATH": path, ...})
+    subprocess.run(["sh", "-c", commands], env=warm_python.environment())
 """
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -22,14 +22,16 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from tests.helpers import processes
 
+HAS_FORK = hasattr(os, "pidfd_open")
 # Marks the tests that need it.
 needs_fork = pytest.mark.skipif(
-    not hasattr(os, "pidfd_open"), reason="a warm Python is forked on Linux"
+    not HAS_FORK, reason="a warm Python is forked on Linux"
 )
 
 # What stands behind the programs, and takes long to import.
@@ -74,31 +76,71 @@ exec python -c \\
 """
 
 
-@contextlib.contextmanager
-def directory(root):
-    """A directory for PATH, with `python` and `tfds`, while the block runs.
+@functools.cache
+def bin_dir():
+    """Returns a directory for PATH, with `python` and `tfds`.
 
-    Args:
-        root: An existing directory, whose path is short: it gets a socket.
+    The warm Python is started by the first call and ends with this process.
     """
-    bin_dir = pathlib.Path(root) / "bin"
-    bin_dir.mkdir()
-    address = str(pathlib.Path(root) / "socket")
+    root = tempfile.TemporaryDirectory(prefix="warm-")
+    # A socket's path has 100 characters at most.
+    address = str(pathlib.Path(root.name) / "socket")
     client = _CLIENT.format(python=sys.executable, address=address)
+    path = pathlib.Path(root.name) / "bin"
+    path.mkdir()
     for name, text in (("python", client), ("tfds", _TFDS)):
-        (bin_dir / name).write_text(text)
-        (bin_dir / name).chmod(0o755)
-    environment = os.environ | {"PYTHONPATH": str(processes.ROOT)}
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        (path / name).write_text(text)
+        (path / name).chmod(0o755)
+    variables = os.environ | {
+        "PYTHONPATH": str(processes.ROOT),
+        # TensorFlow reads it once; the programs set it before they load it.
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.helpers.warm_python", address],
         cwd=processes.ROOT,
-        env=environment,
+        env=variables,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    with processes.ended_after(server):
-        assert server.stdout.readline() == b"ready\n"
-        yield bin_dir
+
+    def end():
+        server.communicate()
+        root.cleanup()
+
+    atexit.register(end)
+    assert server.stdout.readline() == b"ready\n"
+    return path
+
+
+def environment():
+    """Returns the variables of a shell that finds the warm Python."""
+    path = f"{bin_dir()}{os.pathsep}{os.environ['PATH']}"
+    return fresh_environment() | {"PATH": path}
+
+
+def fresh_environment():
+    """Returns the variables of a user's shell."""
+    variables = dict(os.environ)
+    # The level that the tests set for themselves is theirs.
+    variables.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return variables
+
+
+def find(name, fresh=False):
+    """Returns the path of `python` or `tfds`, and the variables to run it with.
+
+    Args:
+        name: Of the program.
+        fresh: Whether it must be one that has loaded nothing yet. Where there
+            is no warm one, it is one of those anyway.
+    """
+    if HAS_FORK and not fresh:
+        return bin_dir() / name, environment()
+    path = pathlib.Path(sys.executable)
+    if name != "python":
+        path = path.with_name(name)
+    return path, fresh_environment()
 
 
 def _serve(address):
@@ -110,7 +152,8 @@ def _serve(address):
         listener.bind(address)
         listener.listen(64)
         print("ready", flush=True)
-        while True:
+        # Until the tests' process has ended, however it did.
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tests.helpers import image_trees
+from tests.helpers import warm_python
 import xray_tfds
 from xray_tfds import tfds_command
 
@@ -215,15 +215,15 @@ def test_other_programs_are_left_as_they_are():
 _ROOT = pathlib.Path(xray_tfds.__file__).parents[1]
 
 
-def run_tfds(images, data_dir, *flags, cwd=_ROOT, env=None):
+def run_tfds(images, data_dir, *flags, cwd=_ROOT, **variables):
+    command, environment = warm_python.find("tfds", fresh=bool(variables))
     return subprocess.run(
         [
-            str(pathlib.Path(sys.executable).with_name("tfds")),
-            *("build", "xray_tfds", f"--manual_dir={images}"),
+            *(command, "build", "xray_tfds", f"--manual_dir={images}"),
             *(f"--data_dir={data_dir}", *flags),
         ],
         cwd=cwd,
-        env=env,
+        env=environment | variables,
         capture_output=True,
         text=True,
         timeout=600,
@@ -281,12 +281,11 @@ def test_installed_package_builds_outside_the_clone(tmp_path):
         check=True,
         capture_output=True,
     )
-    env = {**os.environ, "PYTHONPATH": str(tmp_path / "b" / "lib")}
     images = image_trees.write_flat_tree(tmp_path / "images")
     done = run_tfds(
         *(images, tmp_path / "data", "--imports=xray_tfds"),
         cwd=tmp_path,
-        env=env,
+        PYTHONPATH=str(tmp_path / "b" / "lib"),
     )
     assert done.returncode == 0, done.stderr
     assert "Unknown size" not in done.stdout

@@ -3,7 +3,6 @@
 import json
 import pathlib
 import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -12,6 +11,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets import testing as tfds_testing
 
 from tests.helpers import image_trees
+from tests.helpers import processes
+from tests.helpers import warm_python
 import xray_tfds
 from xray_tfds.source import scan
 
@@ -172,16 +173,19 @@ def test_given_validation_is_carved_anew_on_request(tmp_path):
 def test_command_line_builds_with_a_config_and_python_loads_it(
     image_tree, tmp_path
 ):
-    command = [str(pathlib.Path(sys.executable).with_name("tfds")), "build"]
-    command += [
-        "xray_tfds",
-        f"--manual_dir={image_tree}",
-        f"--data_dir={tmp_path}",
+    path, environment = warm_python.find("tfds")
+    command = [
+        *(path, "build", "xray_tfds"),
+        *(f"--manual_dir={image_tree}", f"--data_dir={tmp_path}"),
+        *("--config", json.dumps({"image_size": [16, 20]})),
     ]
-    command += ["--config", json.dumps({"image_size": [16, 20]})]
-    root = pathlib.Path(xray_tfds.__file__).parents[1]
     subprocess.run(
-        command, cwd=root, check=True, capture_output=True, timeout=600
+        command,
+        cwd=processes.ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=600,
     )
     ds, info = tfds.load(
         "xray_tfds",
