@@ -110,3 +110,24 @@ def test_nothing_is_written_to_disk(monkeypatch, rng):
         status, _ = service.predict(("a.bmp", buffer.getvalue()))
     assert status == 200
     assert not opened
+
+
+def test_name_in_the_notation_of_old_clients_is_one():
+    """Without it the film would be none, and left out of the answer."""
+    disposition = b'\r\nContent-Disposition: form-data; name="image_bytes"; '
+    body = (
+        b"--x"
+        + disposition
+        + b'filename="a.png"\r\n\r\nfirst\r\n--x'
+        + disposition
+        + b"filename*=utf-8''th%C3%B6rax.png\r\n\r\nsecond\r\n--x"
+        + disposition
+        + b"filename=\"=?utf-8?B?w7Y=?=\"; filename*=UTF-8'de'%C3%B6.png\r\n"
+        + b"\r\nthird\r\n--x--\r\n"
+    )
+    found = uploads.parse("multipart/form-data; boundary=x", body, 3)
+    assert found == [
+        ("a.png", b"first"),
+        ("th\xf6rax.png", b"second"),
+        ("\xf6.png", b"third"),
+    ]
