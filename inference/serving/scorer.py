@@ -36,7 +36,17 @@ def limit_pixels(
     Args:
         predictor: Has a limit already, which is kept if it is lower.
         max_pixels: The limit.
+
+    Raises:
+        ValueError: If not even images of the network's own size had as few.
     """
+    height, width = predictor.config.image_size
+    if max_pixels < height * width:
+        raise ValueError(
+            f"`max_megapixels` must not be below the {width}x{height} pixels "
+            "that the network is shown. Received: "
+            f"max_megapixels={max_pixels / 1e6:g}"
+        )
     lower = min(max_pixels, predictor.config.max_image_pixels)
     # The name is derived from the other options, anew.
     config = dataclasses.replace(
