@@ -55,6 +55,11 @@ _LIMITS = (
     "they say only if a temperature was fitted.",
 )
 
+_LIMITS_OF_GRAPH = (
+    "serving_default does not see that a JPEG was cut off or damaged if it has "
+    "an end marker all the same, and scores it. predict.py refuses it.",
+)
+
 
 def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
     """Exports a run, and prints what was compared.
@@ -161,7 +166,10 @@ def _describe(
         "format": format_name,
         "created": now.isoformat(timespec="seconds"),
         "intended_use": _INTENDED_USE,
-        "limits": list(_LIMITS),
+        "limits": [
+            *_LIMITS,
+            *(_LIMITS_OF_GRAPH if format_name == "savedmodel" else ()),
+        ],
         "class_names": list(run.class_names),
         "decision": {
             "threshold": own.threshold,
@@ -213,6 +221,11 @@ def _summarize(
             f"{verified['num_films']} films, decoded by its graph: pixels "
             f"differ by {verified['largest_difference_of_pixels']}, "
             f"probabilities by {verified['largest_difference_of_films']:.2g}."
+        )
+    if number := verified.get("num_refused_films"):
+        lines.append(
+            f"Its graph refuses {number} more of the films, which are no plain "
+            "JPEG, PNG or BMP. predict.py reads these."
         )
     if own.note:
         lines.append(own.note)

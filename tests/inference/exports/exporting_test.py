@@ -2,9 +2,11 @@
 
 import dataclasses
 import importlib.util
+import io
 import json
 import types
 
+from PIL import Image
 import keras
 import numpy as np
 import pytest
@@ -119,6 +121,21 @@ def test_savedmodel_needs_tensorflow_alone(savedmodel, run, trained):
     same = signatures["serve_images"](images=tf.constant(images))
     for name, values in found.items():
         np.testing.assert_array_equal(values, same[name])
+
+
+def test_film_that_the_graph_cannot_read_is_counted(savedmodel, run):
+    """The builder reads more: such a film is no reason to export nothing."""
+    levels = np.random.default_rng(0).integers(0, 2, (80, 90)).astype(bool)
+    films = []
+    for file_format in ("BMP", "PNG"):
+        buffer = io.BytesIO()
+        Image.fromarray(levels).save(buffer, file_format)
+        films.append(buffer.getvalue())
+    manifest = manifest_lib.read(savedmodel)
+    own = predictor_lib.of_run(run)
+    found = verification._verify_films(manifest, own, films, 1e-5)
+    assert found["num_refused_films"] == 1
+    assert found["num_films"] == len(manifest.self_test) + 1
 
 
 def test_map_of_an_export_is_that_of_its_run(savedmodel, run):
