@@ -159,7 +159,8 @@ def _describe(
 ) -> dict[str, Any]:
     """Returns the manifest of what was written, but for `verified`."""
     run = members[0]
-    scored = self_test.predict(own, self_test.write(directory))
+    tests = self_test.write(directory, own.config)
+    scored = self_test.predict(own, tests)
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "schema": manifest_lib.SCHEMA,
