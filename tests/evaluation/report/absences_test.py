@@ -76,3 +76,16 @@ def test_maps_beside_the_decisions_of_an_export_are_its_runs():
     assert "where the network looked for its decision" not in read
     _, told = claim_model.explanation(results)
     assert told.endswith("images, by the run's own network.")
+
+
+def test_calibration_that_an_export_has_not_is_a_caution():
+    results = evaluation_results.make_binary(20)
+    (run,) = results["model"]["runs"]
+    value = results["threshold"]["value"]
+    run["export"] = {"directory": "OUT", "threshold": value}
+    assert "for this report alone" not in " ".join(cautions.find(results))
+    results["flags"]["calibrate"] = "temperature"
+    told = " ".join(cautions.find(results))
+    assert "for this report alone, as --calibrate=temperature says" in told
+    run["export"] = None
+    assert "for this report alone" not in " ".join(cautions.find(results))
