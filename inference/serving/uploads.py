@@ -105,7 +105,8 @@ class _Form:
         if self._header.lower() != b"content-disposition":
             return
         _, options = multipart.parse_options_header(self._value)
-        name = None
+        # A client that sends bytes in memory may give no name of a file.
+        name = "" if options.get(b"name") == b"image_bytes" else None
         if b"filename" in options:
             name = options[b"filename"].decode("utf-8", "replace")
         # Not the standard's (RFC 7578, 4.2), but that of old clients, for names
