@@ -50,11 +50,12 @@ def open_export(path: str | pathlib.Path) -> predictor_lib.Predictor:
             f"images {config.image_shape} and {manifest.image_shape}."
         )
     compute, maps = _load(manifest)
+    # LiteRT takes one image at a time: what fills a batch up would cost as much
+    # as the images themselves.
+    size = 1 if manifest.format == "litert" else manifest.batch_size
 
     def score(images: predictor_lib.Pixels) -> predictor_lib.Outputs:
-        return predictor_lib.Outputs(
-            _score_padded(compute, images, manifest.batch_size)
-        )
+        return predictor_lib.Outputs(_score_padded(compute, images, size))
 
     predictor = predictor_lib.Predictor(
         name=str(manifest.directory),

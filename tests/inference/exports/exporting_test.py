@@ -60,6 +60,28 @@ def test_export_says_what_evaluate_says(exported, run):
     ]
 
 
+@pytest.mark.parametrize("exported", ["litert"], indirect=True)
+def test_one_image_is_no_work_of_a_batch(exported, monkeypatch):
+    """LiteRT is for small machines, and works on image after image."""
+    load, worked = litert_file.load, []
+
+    def load_counting(manifest):
+        compute = load(manifest)
+
+        def count(images):
+            worked.append(len(images))
+            return compute(images)
+
+        return count
+
+    monkeypatch.setattr(litert_file, "load", load_counting)
+    opened = loading.open_export(exported[1])
+    assert opened.batch_size == 8
+    worked.clear()
+    opened.predict(np.zeros((3, *opened.image_shape), np.uint8))
+    assert sum(worked) == 3
+
+
 def test_manifest_says_what_was_compared(exported):
     format_name, directory = exported
     content = json.loads((directory / manifest_lib.FILE).read_text())
