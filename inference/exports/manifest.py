@@ -124,6 +124,10 @@ class Manifest:
             )
         return data
 
+    def read_tests(self) -> dict[str, bytes]:
+        """Returns path -> content of the films of `self_test`; see `read`."""
+        return {name: self.read(name) for name in self.self_test}
+
 
 REMEDY = "Copy the export anew, or export again: python export.py."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+from typing import Any
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -76,6 +77,16 @@ def predict(
     return {name: each.probabilities for name, each in zip(films, scored)}
 
 
+def describe(
+    predictor: predictor_lib.Predictor, films: dict[str, bytes]
+) -> list[dict[str, Any]]:
+    """Returns `self_test` of a manifest: what is said of films."""
+    return [
+        {"file": name, "probabilities": probabilities.tolist()}
+        for name, probabilities in predict(predictor, films).items()
+    ]
+
+
 def check(
     predictor: predictor_lib.Predictor, manifest: manifest_lib.Manifest
 ) -> None:
@@ -85,8 +96,7 @@ def check(
         predictor: The export.
         manifest: Its manifest.
     """
-    films = {name: manifest.read(name) for name in manifest.self_test}
-    for name, found in predict(predictor, films).items():
+    for name, found in predict(predictor, manifest.read_tests()).items():
         expected = np.array(manifest.self_test[name])
         difference = float(np.max(np.abs(found - expected)))
         # NaN is no match, either.

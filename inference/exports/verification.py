@@ -15,7 +15,6 @@ from inference import examples as examples_lib
 from inference import films
 from inference import predictor as predictor_lib
 from inference import runs
-from inference.exports import loading
 from inference.exports import manifest as manifest_lib
 from inference.exports import network
 from xray_tfds.decode import errors as decode_errors
@@ -47,6 +46,7 @@ _FORMATS_OF_GRAPH = ("JPEG", "PNG", "BMP")
 
 def verify(
     manifest: manifest_lib.Manifest,
+    exported: predictor_lib.Predictor,
     own: predictor_lib.Predictor,
     members: Sequence[runs.Run],
     examples: examples_lib.Examples,
@@ -55,6 +55,7 @@ def verify(
 
     Args:
         manifest: Of the export.
+        exported: The export.
         own: The run, or several as one model.
         members: The same.
         examples: The validation split of the first.
@@ -65,14 +66,17 @@ def verify(
     Raises:
         ValueError: If they differ.
     """
-    exported = loading.open_export(manifest.directory)
     places = np.linspace(0, len(examples) - 1, _NUM_IMAGES).round().astype(int)
     keys = [str(examples.keys[place]) for place in np.unique(places)]
     images = examples.read_images(keys)
     found, expected = (_probabilities(each, images) for each in (exported, own))
     difference = _difference(found, expected)
     tolerance = _tolerance(members, images, difference)
-    _check(difference, tolerance)
+    tests = [own.prepare(data) for data in manifest.read_tests().values()]
+    of_tests = (
+        _probabilities(each, np.stack(tests)) for each in (exported, own)
+    )
+    _check(max(difference, _difference(*of_tests)), tolerance)
     verified = {
         "split": examples.name,
         "num_images": len(keys),
@@ -102,7 +106,7 @@ def _verify_films(
     from inference.exports import savedmodel
 
     loaded = savedmodel.load(manifest)
-    read = [manifest.read(name) for name in manifest.self_test]
+    read = [*manifest.read_tests().values()]
     pixels = [own.prepare(data) for data in read]
     drawn = [loaded.prepare([data]) for data in read]
     num_refused = 0

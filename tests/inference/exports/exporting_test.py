@@ -23,6 +23,7 @@ from inference.exports import litert_file
 from inference.exports import loading
 from inference.exports import manifest as manifest_lib
 from inference.exports import onnx_file
+from inference.exports import self_test
 from inference.exports import verification
 import pipeline
 from tests.helpers import exports
@@ -246,6 +247,22 @@ def test_what_rounding_does_to_a_network_is_allowed(
     out = exports.export(trained[0], tmp_path / "out", "keras")
     content = json.loads((out / manifest_lib.FILE).read_text())
     assert 1e-5 < content["verified"]["largest_difference"] < 1e-2
+
+
+@pytest.mark.usefixtures("changed_weights")
+def test_export_is_held_to_what_it_said_itself(trained, tmp_path, monkeypatch):
+    """It may differ from its run by more than from itself elsewhere."""
+    monkeypatch.setattr(verification, "rounding", lambda run, images: 1e-3)
+    monkeypatch.setattr(self_test, "TOLERANCE", 1e-7)
+    out = exports.export(trained[0], tmp_path / "out", "keras")
+    opened = loading.open_export(out)
+    manifest = manifest_lib.read(out)
+    found = self_test.predict(opened, manifest.read_tests())
+    own = predictor_lib.open_predictor(trained[0] / "run")
+    expected = self_test.predict(own, manifest.read_tests())
+    for name, probabilities in manifest.self_test.items():
+        np.testing.assert_array_equal(found[name], probabilities)
+        assert np.abs(expected[name] - probabilities).max() > 1e-7
 
 
 def test_rounding_is_what_the_network_makes_of_it(run):
