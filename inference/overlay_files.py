@@ -122,9 +122,8 @@ def check_apart(directory: str, arguments: Sequence[str]) -> None:
         ValueError: If it lies in a folder that is named or found by a pattern.
     """
     own = pathlib.Path(os.path.realpath(directory))
-    places = [own / _PICTURE, own, *own.parents]
     for argument in arguments:
-        if any(_means(argument, place) for place in places):
+        if _holds(argument, own):
             raise ValueError(
                 "`explain_dir` must lie outside of what is scored, or its "
                 "pictures would be taken for films. Add --explain_dir=DIR with "
@@ -132,12 +131,17 @@ def check_apart(directory: str, arguments: Sequence[str]) -> None:
             )
 
 
-def _means(argument: str, place: pathlib.Path) -> bool:
-    """Whether a path is named by an argument, or would be by its pattern."""
-    name = os.path.realpath(argument)
+def _holds(argument: str, directory: pathlib.Path) -> bool:
+    """Whether pictures in a directory are found by an argument."""
+    folders = (directory, *directory.parents)
+    # Of many names of files, each is looked at once.
     if os.path.lexists(argument) or not glob.has_magic(argument):
-        return name == str(place)
+        if not os.path.isdir(argument):
+            return False
+        return pathlib.Path(os.path.realpath(argument)) in folders
+    pattern = os.path.realpath(argument)
+    found = (directory / _PICTURE, *folders)
     # Of pathlib's patterns that one is no recursive one before Python 3.13.
     if "**" in argument:
-        return fnmatch.fnmatch(str(place), name)
-    return place.match(name)
+        return any(fnmatch.fnmatch(str(path), pattern) for path in found)
+    return any(path.match(pattern) for path in found)
