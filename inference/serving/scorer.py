@@ -138,6 +138,7 @@ class Scorer:
     ) -> tuple[quality.Decoded, npt.NDArray[np.uint8]]:
         try:
             decoded = self._predictor.decode(data)
+            return decoded, self._predictor.make_pixels(decoded)
         except MemoryError as error:
             raise answers.Refused(
                 503, "There is too little memory now.", {"Retry-After": "1"}
@@ -147,7 +148,6 @@ class Scorer:
             raise errors.BadFile(
                 "unsupported", "this service was installed without DICOM"
             ) from error
-        return decoded, self._predictor.make_pixels(decoded)
 
     def _describe(self, prediction: predictor_lib.Prediction) -> dict[str, Any]:
         names = self._predictor.class_names
