@@ -31,7 +31,8 @@ def show(
     """Returns the `cases` of `metrics.json`.
 
     Args:
-        ensemble: Whose maps are shown: of several networks, the first's.
+        ensemble: Whose maps are shown: of several networks, the first's; of an
+            export, its run's.
         subject: What it was shown.
         decided: int64 `[n]`, in the order of the scores.
 

@@ -67,9 +67,11 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
     directory = output.choose_directory(config, workdirs[0], started)
     models, validation = _open_models(config, workdirs)
     ensemble, point = models[0]
-    output.keep_operating_point(ensemble, point, validation)
     open_examples = _make_opener(config, config.split, config.images_dir)
-    ledger = _note_opening(config, models, open_examples)
+    runs = [run for each, _ in models for run in each.runs]
+    _check_opening(config, runs, validation, open_examples)
+    output.keep_operating_point(ensemble, point, validation)
+    ledger = _note_opening(config, models, runs, open_examples)
     subject = validation if ledger is None else ensemble.score(open_examples)
     results = {
         "schema": SCHEMA,
@@ -146,9 +148,7 @@ def _choose(
     rule, calibrate = kept
     return assessment.choose(
         validation.scores,
-        rule=thresholds.parse(
-            rule if config.threshold is None else config.threshold
-        ),
+        rule=thresholds.parse(config.threshold or rule),
         calibrate=config.calibrate or calibrate,
     )
 
@@ -218,40 +218,48 @@ def _make_opener(
     return open_examples
 
 
+def _check_opening(
+    config: config_lib.EvaluateConfig,
+    runs: Sequence[runs_lib.Run],
+    validation: ensemble_lib.Subject,
+    open_examples: _Opener,
+) -> None:
+    """Raises ValueError where options are wrong, before anything is written."""
+    if config.images_dir is not None:
+        opened = [open_examples(run) for run in runs]
+        keys = opened[0].keys.tolist()
+        tested = max(examples.tested_images for examples in opened)
+        if tested and not config.final:
+            raise ValueError(
+                f"`images_dir` holds {tested} images of the test split of the "
+                "run's own records: to score them is to open it, which is done "
+                "once, when nothing is left to be chosen. Add --final if this "
+                f"is that moment. Received: images_dir={config.images_dir}"
+            )
+    elif config.split == "test":
+        keys = examples_lib.check_listed(runs[0], "test", config.data_dir)
+    else:
+        keys = validation.scores.keys.tolist()
+    if config.slices is not None and keys:
+        slice_table.read(config.slices, keys)
+
+
 def _note_opening(
     config: config_lib.EvaluateConfig,
     models: list[openings.Model],
+    runs: Sequence[runs_lib.Run],
     open_examples: _Opener,
 ) -> dict[str, Any] | None:
-    """Returns the ledger, in which the opening stands; None for validation.
-
-    What can be wrong with the options is found before.
-    """
-    runs = [run for ensemble, _ in models for run in ensemble.runs]
-    if config.images_dir is None and config.split != "test":
-        return None
+    """Returns the ledger, in which the opening stands; None for validation."""
     if config.images_dir is None:
-        keys = examples_lib.check_listed(runs[0], "test", config.data_dir)
-        if config.slices is not None and keys:
-            slice_table.read(config.slices, keys)
-        return openings.note_test(models, config.data_dir)
+        is_test = config.split == "test"
+        return openings.note_test(models, config.data_dir) if is_test else None
     opened = [(run, open_examples(run)) for run in runs]
-    tested = max(examples.tested_images for _, examples in opened)
-    if tested and not config.final:
-        raise ValueError(
-            f"`images_dir` holds {tested} images of the test split of the "
-            "run's own records: to score them is to open it, which is done "
-            "once, when nothing is left to be chosen. Add --final if this is "
-            f"that moment. Received: images_dir={config.images_dir}"
-        )
-    if config.slices is not None:
-        slice_table.read(config.slices, opened[0][1].keys.tolist())
     return openings.note_folder(opened, models, config.data_dir)
 
 
 def _describe(
-    ensemble: ensemble_lib.Ensemble,
-    subject: ensemble_lib.Subject,
+    ensemble: ensemble_lib.Ensemble, subject: ensemble_lib.Subject
 ) -> dict[str, Any]:
     """Returns what was known of model and data before."""
     return {

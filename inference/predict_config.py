@@ -65,9 +65,14 @@ class PredictConfig:
         if self.output is None:
             return
         path = pathlib.Path(self.output)
-        if path.is_dir() or not path.absolute().parent.is_dir():
+        if not path.absolute().parent.is_dir() or (
+            # A device or a pipe would be replaced by a file of that name.
+            path.exists()
+            and not path.is_file()
+        ):
             raise ValueError(
-                "`output` must be a file in an existing directory. Received: "
+                "`output` must be a file in an existing directory; leave out "
+                "--output for rows on standard output. Received: "
                 f"output={self.output}"
             )
         if self.format is None and path.suffix.lower() not in _FORMATS:

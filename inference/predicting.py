@@ -7,27 +7,21 @@ from collections.abc import Sequence
 import contextlib
 import dataclasses
 import io
-import pathlib
-import re
 import sys
 from typing import BinaryIO
 
-from PIL import Image
-import numpy as np
 import tqdm.auto
 
 from console import streams
 from inference import inputs as inputs_lib
 from inference import model_option
+from inference import overlay_files
 from inference import predict_config
 from inference import prediction
 from inference import prediction_rows
 from inference import predictor as predictor_lib
 from training import errors
 from training.workdir import atomic
-
-# Of a film's name that goes into that of its overlay.
-_MOST_LETTERS = 40
 
 
 class OutputLostError(errors.TrainingError):
@@ -49,9 +43,12 @@ def predict(
         The exit status: 0, or one of those for inputs that were not scored.
 
     Raises:
-        ValueError: If the model cannot be opened, or rows not be written.
+        ValueError: If the model cannot be opened, rows not be written, or
+            pictures would be written among what is scored.
         OutputLostError: If standard output is closed.
     """
+    if config.explain_dir is not None:
+        overlay_files.check_apart(config.explain_dir, arguments)
     predictor = _open(config)
     checking = _open_checking(config, predictor)
     overlays = _open_overlays(config, predictor)
@@ -109,84 +106,12 @@ def _open_checking(
     return prediction.Checking(refuses=refuses, reference=reference)
 
 
-class _Overlays:
-    """Pictures of films with what speaks for the decision."""
-
-    def __init__(
-        self, predictor: predictor_lib.Predictor, directory: pathlib.Path
-    ) -> None:
-        if predictor.maps is None:
-            raise ValueError(
-                f"{predictor.name} has no activation maps. Leave out "
-                "--explain_dir, or name the run itself: --workdir=RUN instead "
-                "of --model."
-            )
-        self._maps = predictor.maps
-        self._directory = directory
-        _make_directory(directory)
-
-    def draw(
-        self, scored: Sequence[prediction.Scored], start: int
-    ) -> list[prediction_rows.Row]:
-        """Writes the overlays of scored films; returns rows that name them.
-
-        Args:
-            scored: Some inputs.
-            start: How many there were before them.
-        """
-        found = {
-            index: (each.pixels, each.row.prediction.decision)
-            for index, each in enumerate(scored)
-            if each.pixels is not None and each.row.prediction is not None
-        }
-        rows = [each.row for each in scored]
-        if not found:
-            return rows
-        # TensorFlow's, which whatever has maps has loaded.
-        from inference import overlays
-
-        images, classes = map(np.stack, zip(*found.values()))
-        for index, image, activation_map in zip(
-            found, images, self._maps(images, classes)
-        ):
-            path = self._path(start + index + 1, rows[index].path)
-            self._save(path, overlays.overlay(image, activation_map))
-            rows[index] = dataclasses.replace(rows[index], overlay=str(path))
-        return rows
-
-    def _path(self, number: int, name: str) -> pathlib.Path:
-        """Returns where an overlay goes: no two inputs have the same number."""
-        stem = re.sub(r"[^A-Za-z0-9.-]", "_", pathlib.PurePath(name).stem)
-        return self._directory / f"{number:06}-{stem[:_MOST_LETTERS]}.png"
-
-    def _save(self, path: pathlib.Path, pixels: predictor_lib.Pixels) -> None:
-        try:
-            with atomic.replacing(path) as temporary:
-                Image.fromarray(pixels).save(temporary)
-        except OSError as error:
-            raise ValueError(
-                f"`explain_dir` cannot be written to: {error.strerror or error}"
-                ". Make room, or add --explain_dir=DIR with another. Received: "
-                f"explain_dir={self._directory}"
-            ) from error
-
-
-def _make_directory(directory: pathlib.Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            "`explain_dir` must be a directory, or a place for one: "
-            f"{error.strerror}. Received: explain_dir={directory}"
-        ) from error
-
-
 def _open_overlays(
     config: predict_config.PredictConfig, predictor: predictor_lib.Predictor
-) -> _Overlays | None:
+) -> overlay_files.OverlayFiles | None:
     if config.explain_dir is None:
         return None
-    return _Overlays(predictor, pathlib.Path(config.explain_dir))
+    return overlay_files.OverlayFiles(predictor, config.explain_dir)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from xray_tfds.curate import examine
 from xray_tfds.decode import quality
 
 if TYPE_CHECKING:
+    from inference import operating_point
     from inference import reference
     from inference import run_files
     from inference import runs
@@ -192,18 +193,30 @@ def open_predictor(
 
 
 def of_run(
-    run: runs.Run, batch_size: int | None = None, data_dir: str | None = None
+    run: runs.Run,
+    batch_size: int | None = None,
+    data_dir: str | None = None,
+    *,
+    point: operating_point.StoredPoint | None = None,
 ) -> Predictor:
-    """Returns the predictor of a run that is open; see `open_predictor`."""
+    """Returns the predictor of a run that is open; see `open_predictor`.
+
+    Args:
+        run: The run.
+        batch_size: As for `open_predictor`, like the next.
+        data_dir: See there.
+        point: How it is used; None for as it was stored.
+    """
     from inference import cases
     from inference import external
-    from inference import operating_point
+    from inference import operating_point as point_lib
     from inference import reference_fit
     from inference import scoring
     import xray_tfds
 
     config = xray_tfds.XrayConfig(**external.builder_options(run))
-    point = operating_point.read(run.workdir, run.sha256, run.class_names)
+    if point is None:
+        point = point_lib.read(run.workdir, run.sha256, run.class_names)
     size = batch_size or scoring.batch_size_of(run)
 
     def score(images: Pixels) -> Outputs:

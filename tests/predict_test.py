@@ -117,6 +117,13 @@ def test_file_is_there_once_all_rows_are_in_it(root, films, tmp_path):
     assert os.listdir(tmp_path) == ["scores.jsonl"]
 
 
+def test_output_that_is_no_file_is_left_alone(tmp_path):
+    path = tmp_path / "rows.csv"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="leave out --output for"):
+        predict_config.PredictConfig(output=str(path))
+
+
 def test_process_without_standard_input_scores_what_is_named(
     root, films, tmp_path, monkeypatch
 ):

@@ -107,15 +107,23 @@ def _openings(results: words.Results) -> list[str]:
 def _export(results: words.Results) -> list[str]:
     export = results["model"]["runs"][0].get("export")
     threshold = results["threshold"]
-    if not export or not threshold:
+    if not export:
         return []
-    if threshold["value"] == export["threshold"]:
-        return []
-    return [
-        f"The export itself decides from {words.number(export['threshold'])}"
-        f" on, not from {words.number(threshold['value'])}, for which the"
-        " figures here are."
-    ]
+    found = []
+    if threshold and threshold["value"] != export["threshold"]:
+        found.append(
+            "The export itself decides from"
+            f" {words.number(export['threshold'])} on, not from"
+            f" {words.number(threshold['value'])}, for which the figures here"
+            " are."
+        )
+    if "calibrate" in results["flags"]:
+        found.append(
+            "Probabilities are calibrated for this report alone, as"
+            f" --calibrate={results['flags']['calibrate']} says. The export has"
+            " a temperature of its own, or none."
+        )
+    return found
 
 
 def _overlap(results: words.Results) -> list[str]:

@@ -141,7 +141,11 @@ def explanation(results: words.Results) -> tuple[str, str] | None:
     ]
     if not maps:
         return None
-    whose = ", by the first network" if results["model"]["is_ensemble"] else ""
+    whose = ""
+    if results["model"]["is_ensemble"]:
+        whose = ", by the first network"
+    elif results["model"]["runs"][0].get("export"):
+        whose = ", by the run's own network"
     return ("cases", f"Class-activation maps of {len(maps)} images{whose}.")
 
 

@@ -5,7 +5,9 @@ PNG and BMP, and comes to the same pixels: JPEG is decoded with the accurate
 integer transform, grey is made of colour with PIL's weights, 16 bits become 8
 as `xray_tfds.decode.grey_scale` says, and `resizing` is PIL's. A film that it
 cannot decode so ends the call with an error that says why; so does each that
-the builder leaves out as too small, too large, constant or cut off.
+the builder leaves out as too small, too large, constant or cut off. But a JPEG
+that lacks pixels and has an end marker all the same shows grey in their place:
+TensorFlow's decoder does not tell.
 
 JPEG in CMYK differs from PIL by a grey level where black is mixed with colours:
 the two round their product otherwise.
@@ -27,13 +29,14 @@ _LUMA = (19595, 38470, 7471)
 # Where what lies in the header of a PNG: ISO/IEC 15948, 11.2.2.
 _PNG_SIZE_AT, _PNG_DEPTH_AT = 16, 24
 _GREY_OF_16_BITS = b"\x10\x00"
-_RGB_OF_16_BITS = b"\x10\x02"
-_RGBA_OF_16_BITS = b"\x10\x06"
+# RGB, grey with alpha, RGBA.
+_OTHERS_OF_16_BITS = (b"\x10\x02", b"\x10\x04", b"\x10\x06")
 
 # As in `xray_tfds.decode.grey_scale`: the highest value of 8, 10, ... bits.
 _HIGHEST = (255, 1023, 4095, 16383, 65535)
 
-# Colour of 16 bits of which 14 or fewer are used is refused, as there.
+# Colour, and grey with alpha, of 16 bits of which 14 or fewer are used is
+# refused, as by `xray_tfds.decode.quality`.
 _FEWEST_UPPER_BITS = 64
 
 
@@ -130,12 +133,12 @@ def _decode_deep_png(data: tf.Tensor) -> tf.Tensor:
 
 def _decode_shallow_png(data: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
     pixels = tf.io.decode_png(data, channels=3)
-    is_deep = (kind == _RGB_OF_16_BITS) | (kind == _RGBA_OF_16_BITS)
+    is_deep = tf.reduce_any(kind == tf.constant(_OTHERS_OF_16_BITS))
     is_full = tf.cast(tf.reduce_max(pixels), tf.int32) >= _FEWEST_UPPER_BITS
     used = _require(
         is_full | ~is_deep,
-        "colour of 16 bits whose values use 14 or fewer: convert it to grey of "
-        "16 bits",
+        "colour or alpha in 16 bits whose values use 14 or fewer: convert it "
+        "to grey of 16 bits",
     )
     with tf.control_dependencies([used]):
         return tf.identity(pixels)

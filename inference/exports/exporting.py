@@ -20,6 +20,7 @@ from inference.exports import config as config_lib
 from inference.exports import decoding
 from inference.exports import keras_file
 from inference.exports import litert_file
+from inference.exports import loading
 from inference.exports import manifest as manifest_lib
 from inference.exports import members as members_lib
 from inference.exports import onnx_file
@@ -55,6 +56,11 @@ _LIMITS = (
     "they say only if a temperature was fitted.",
 )
 
+_LIMITS_OF_GRAPH = (
+    "serving_default does not see that a JPEG was cut off or damaged if it has "
+    "an end marker all the same, and scores it. predict.py refuses it.",
+)
+
 
 def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
     """Exports a run, and prints what was compared.
@@ -82,9 +88,8 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
         write(config.format, members, own, unfinished)
         content = _describe(config.format, members, own, examples, unfinished)
         manifest_lib.write(unfinished, content)
-        manifest = manifest_lib.read(unfinished)
-        verified = verification.verify(manifest, own, members, examples)
-        manifest_lib.write(unfinished, {**content, "verified": verified})
+        proof = _prove(own, members, examples, unfinished)
+        manifest_lib.write(unfinished, content | proof)
         if is_there:
             whole_folder.move_files(
                 unfinished, directory, last=manifest_lib.FILE
@@ -98,7 +103,7 @@ def export(config: config_lib.ExportConfig, out: str | pathlib.Path) -> None:
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    print(_summarize(directory, own, verified))
+    print(_summarize(directory, own, proof["verified"]))
 
 
 def _choose_directory(out: str | pathlib.Path) -> pathlib.Path:
@@ -154,14 +159,17 @@ def _describe(
 ) -> dict[str, Any]:
     """Returns the manifest of what was written, but for `verified`."""
     run = members[0]
-    scored = self_test.predict(own, self_test.write(directory))
+    films = self_test.write(directory, own.config)
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "schema": manifest_lib.SCHEMA,
         "format": format_name,
         "created": now.isoformat(timespec="seconds"),
         "intended_use": _INTENDED_USE,
-        "limits": list(_LIMITS),
+        "limits": [
+            *_LIMITS,
+            *(_LIMITS_OF_GRAPH if format_name == "savedmodel" else ()),
+        ],
         "class_names": list(run.class_names),
         "decision": {
             "threshold": own.threshold,
@@ -183,10 +191,7 @@ def _describe(
             "fingerprint": run.dataset.get("fingerprint"),
             "validation_fingerprint": examples.fingerprint,
         },
-        "self_test": [
-            {"file": name, "probabilities": probabilities.tolist()}
-            for name, probabilities in scored.items()
-        ],
+        "self_test": self_test.describe(own, films),
         "files": manifest_lib.digests(directory),
         "versions": {
             **description.read_versions(),
@@ -195,6 +200,27 @@ def _describe(
                 for name in _LIBRARIES.get(format_name, ())
             },
         },
+    }
+
+
+def _prove(
+    own: predictor_lib.Predictor,
+    members: Sequence[runs.Run],
+    examples: examples_lib.Examples,
+    directory: pathlib.Path,
+) -> dict[str, Any]:
+    """Runs what was written; returns what the manifest has of it.
+
+    From then on an export is compared with itself: another program than the
+    run's rounds otherwise, and so much is no fault of the machine it is on.
+    """
+    manifest = manifest_lib.read(directory)
+    exported = loading.open_untried(manifest)
+    return {
+        "verified": verification.verify(
+            manifest, exported, own, members, examples
+        ),
+        "self_test": self_test.describe(exported, manifest.read_tests()),
     }
 
 
@@ -213,6 +239,11 @@ def _summarize(
             f"{verified['num_films']} films, decoded by its graph: pixels "
             f"differ by {verified['largest_difference_of_pixels']}, "
             f"probabilities by {verified['largest_difference_of_films']:.2g}."
+        )
+    if number := verified.get("num_refused_films"):
+        lines.append(
+            f"Its graph refuses {number} more of the films, which are no plain "
+            "JPEG, PNG or BMP. predict.py reads these."
         )
     if own.note:
         lines.append(own.note)

@@ -41,6 +41,20 @@ def open_export(path: str | pathlib.Path) -> predictor_lib.Predictor:
     """
     path = pathlib.Path(path).expanduser()
     manifest = manifest_lib.read(path.parent if path.is_file() else path)
+    predictor = open_untried(manifest)
+    self_test.check(predictor, manifest)
+    return predictor
+
+
+def open_untried(manifest: manifest_lib.Manifest) -> predictor_lib.Predictor:
+    """Opens an export whose films' probabilities nobody knows yet.
+
+    Args:
+        manifest: Of the export.
+
+    Raises:
+        ValueError: As `open_export`.
+    """
     config = xray_tfds.XrayConfig(
         class_names=manifest.class_names, **manifest.preparation
     )
@@ -50,13 +64,14 @@ def open_export(path: str | pathlib.Path) -> predictor_lib.Predictor:
             f"images {config.image_shape} and {manifest.image_shape}."
         )
     compute, maps = _load(manifest)
+    # LiteRT takes one image at a time: what fills a batch up would cost as much
+    # as the images themselves.
+    size = 1 if manifest.format == "litert" else manifest.batch_size
 
     def score(images: predictor_lib.Pixels) -> predictor_lib.Outputs:
-        return predictor_lib.Outputs(
-            _score_padded(compute, images, manifest.batch_size)
-        )
+        return predictor_lib.Outputs(_score_padded(compute, images, size))
 
-    predictor = predictor_lib.Predictor(
+    return predictor_lib.Predictor(
         name=str(manifest.directory),
         sha256=str(manifest.model["sha256"]),
         class_names=manifest.class_names,
@@ -69,8 +84,6 @@ def open_export(path: str | pathlib.Path) -> predictor_lib.Predictor:
         maps=maps,
         note=manifest.note,
     )
-    self_test.check(predictor, manifest)
-    return predictor
 
 
 def _load(manifest: manifest_lib.Manifest) -> tuple[_Compute, Any]:

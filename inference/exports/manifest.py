@@ -41,6 +41,9 @@ PREPARATION = (
     *("min_image_size", "max_image_pixels", "harmonize", "effective_size"),
 )
 
+# What is said of each network.
+_OF_NETWORK = ("network", "precision")
+
 _MOST_BYTES = 2**20
 
 # Of a file; the largest network, ConvNeXtXLarge, has 1.4 GB.
@@ -120,6 +123,10 @@ class Manifest:
                 f"It was damaged, cut off or exchanged. {REMEDY}"
             )
         return data
+
+    def read_tests(self) -> dict[str, bytes]:
+        """Returns path -> content of the films of `self_test`; see `read`."""
+        return {name: self.read(name) for name in self.self_test}
 
 
 REMEDY = "Copy the export anew, or export again: python export.py."
@@ -208,9 +215,21 @@ def _parse(directory: pathlib.Path, content: Any) -> Manifest:
         threshold=_number(decision["threshold"], 0.0, 1.0),
         temperature=_number(decision["temperature"], 1e-6, 1e6),
         note=str(decision["note"]),
-        model=dict(content["model"]),
+        model=_read_model(content["model"]),
         self_test=tests,
     )
+
+
+def _read_model(content: Any) -> dict[str, Any]:
+    """Returns `model`, which has what networks of Keras are built from."""
+    model = {**content, "rescale": _number(content["rescale"], -1e30, 1e30)}
+    members = model.get("members", [model])
+    if not isinstance(members, list) or not members:
+        raise ValueError(f'"members" are {members!r:.40}')
+    texts = [member[name] for member in members for name in _OF_NETWORK]
+    if not all(isinstance(text, str) for text in (*texts, model["sha256"])):
+        raise ValueError(f'"model" has {texts!r:.80}')
+    return model
 
 
 def _number(value: Any, low: float, high: float) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from inference import operating_point
 from inference import predictor as predictor_lib
 from inference import runs
 from inference.exports import manifest as manifest_lib
@@ -33,10 +34,18 @@ def make_predictor(members: Sequence[runs.Run]) -> predictor_lib.Predictor:
     Raises:
         ValueError: If they cannot be fed the same image.
     """
-    predictors = [predictor_lib.of_run(run) for run in members]
-    first = predictors[0]
     if len(members) == 1:
-        return first
+        return predictor_lib.of_run(members[0])
+    # evaluate.py stores none for several runs, and that of one is not theirs.
+    is_binary = len(members[0].class_names) == 2
+    point = operating_point.StoredPoint(
+        0.5 if is_binary else None,
+        note=f"The mean of {len(members)} runs has no threshold of its own: "
+        + ("0.5 is" if is_binary else "the likeliest class is")
+        + " taken, and probabilities are not calibrated.",
+    )
+    predictors = [predictor_lib.of_run(run, point=point) for run in members]
+    first = predictors[0]
     for run, own in zip(members, predictors):
         differing = [
             name
@@ -57,19 +66,12 @@ def make_predictor(members: Sequence[runs.Run]) -> predictor_lib.Predictor:
         parts = [own.score(images).probabilities for own in predictors]
         return predictor_lib.Outputs(np.mean(parts, axis=0))
 
-    is_binary = first.threshold is not None
     return dataclasses.replace(
         first,
         name=",".join(own.name for own in predictors),
         sha256=digest(members),
-        # evaluate.py stores neither for several runs.
-        threshold=0.5 if is_binary else None,
-        temperature=None,
         score=score,
         open_reference=None,
-        note=f"The mean of {len(members)} runs has no threshold of its own: "
-        + ("0.5 is" if is_binary else "the likeliest class is")
-        + " taken, and probabilities are not calibrated.",
     )
 
 

@@ -49,8 +49,9 @@ class Gate:
 
     The `Host` of a request must be one of ours: else a page elsewhere, whose
     name is made to point here, could read the answers (DNS rebinding). An
-    `Origin` must be the same: else it could have films scored, though it could
-    not read the answers. There is no CORS.
+    `Origin` must be the same, or a name that was allowed, since a proxy may
+    tell us its own: else it could have films scored, though it could not read
+    the answers. There is no CORS.
     """
 
     def __init__(
@@ -73,8 +74,8 @@ class Gate:
         """
         self._app = app
         self._is_local = config_lib.is_loopback(host)
-        names = {host, "localhost", *allowed_hosts}
-        self._names = {name.lower() for name in names}
+        self._allowed = {name.lower() for name in allowed_hosts}
+        self._names = {host.lower(), "localhost", *self._allowed}
         self._token = token
         self._counters = counters
 
@@ -118,7 +119,10 @@ class Gate:
                 "by --allowed_hosts=NAME.",
             )
         origin = headers.get("origin")
-        if origin is not None and _host_of(origin) != host:
+        if origin is not None and _host_of(origin) not in (
+            host,
+            *self._allowed,
+        ):
             return answers.error(403, "Other pages may not use this service.")
         if scope["path"] in _OPEN_PATHS or self._knows_token(headers):
             return None

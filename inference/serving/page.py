@@ -45,7 +45,7 @@ def render(
     """Returns the page.
 
     Args:
-        predictor: What is served.
+        predictor: What is served, limited as `scorer.limit_pixels` does.
         config: To whom, and how much.
     """
     # What the script has to know.

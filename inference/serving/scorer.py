@@ -36,7 +36,17 @@ def limit_pixels(
     Args:
         predictor: Has a limit already, which is kept if it is lower.
         max_pixels: The limit.
+
+    Raises:
+        ValueError: If not even images of the network's own size had as few.
     """
+    height, width = predictor.config.image_size
+    if max_pixels < height * width:
+        raise ValueError(
+            f"`max_megapixels` must not be below the {width}x{height} pixels "
+            "that the network is shown. Received: "
+            f"max_megapixels={max_pixels / 1e6:g}"
+        )
     lower = min(max_pixels, predictor.config.max_image_pixels)
     # The name is derived from the other options, anew.
     config = dataclasses.replace(
@@ -128,6 +138,7 @@ class Scorer:
     ) -> tuple[quality.Decoded, npt.NDArray[np.uint8]]:
         try:
             decoded = self._predictor.decode(data)
+            return decoded, self._predictor.make_pixels(decoded)
         except MemoryError as error:
             raise answers.Refused(
                 503, "There is too little memory now.", {"Retry-After": "1"}
@@ -137,7 +148,6 @@ class Scorer:
             raise errors.BadFile(
                 "unsupported", "this service was installed without DICOM"
             ) from error
-        return decoded, self._predictor.make_pixels(decoded)
 
     def _describe(self, prediction: predictor_lib.Prediction) -> dict[str, Any]:
         names = self._predictor.class_names

@@ -10,8 +10,10 @@ import base64
 import binascii
 import json
 import ntpath
+import re
 from typing import Any
 from typing import NamedTuple
+import urllib.parse
 
 import python_multipart
 from python_multipart import exceptions
@@ -23,6 +25,9 @@ _HOW = (
     "Send films as files of a form (multipart/form-data), or as JSON: "
     '{"instances": [{"image_bytes": {"b64": "..."}}]}.'
 )
+
+# RFC 5987, 3.2.1, in UTF-8.
+_EXTENDED_NAME = re.compile(rb";\s*filename\*=utf-8'[^']*'([^;\s]*)", re.I)
 
 # Parts of JSON or of a form beyond the films themselves.
 _SPARE_PARTS = 64
@@ -100,8 +105,15 @@ class _Form:
         if self._header.lower() != b"content-disposition":
             return
         _, options = multipart.parse_options_header(self._value)
+        # A client that sends bytes in memory may give no name of a file.
+        name = "" if options.get(b"name") == b"image_bytes" else None
         if b"filename" in options:
             name = options[b"filename"].decode("utf-8", "replace")
+        # Not the standard's (RFC 7578, 4.2), but that of old clients, for names
+        # beyond ASCII; the parser knows it in some of its versions alone.
+        if found := _EXTENDED_NAME.search(self._value):
+            name = urllib.parse.unquote(found[1].decode("latin-1"))
+        if name is not None:
             # Understands slashes of both kinds.
             self._name = ntpath.basename(name)
 

@@ -182,12 +182,13 @@ def test_nothing_is_opened_for_options_that_cannot_be(
     test = {"split": "test", "data_dir": str(data_dir), "final": "true"}
     folder = {"images_dir": str(root / "films/test"), "final": "true"}
     folder["data_dir"] = str(data_dir)
-    for flags in (test, folder):
+    for flags in (test, folder, {}):
         with pytest.raises(ValueError, match="none of 1 rows"):
-            evaluate(workdir, slices=str(table), **flags)
+            evaluate(workdir, slices=str(table), threshold="youden", **flags)
     with pytest.raises(ValueError, match="14 images of the test split.*--fin"):
         evaluate(workdir, **{**folder, "final": "false"})
-    (workdir / "operating_point.json").unlink(missing_ok=True)
+    # Nor does predict.py decide otherwise from now on.
+    assert not (workdir / "operating_point.json").exists()
     (workdir / "operating_point.json").mkdir()
     with pytest.raises(Exception, match="operating_point.json.*Is a direct"):
         evaluate(workdir, **test)

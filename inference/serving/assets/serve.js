@@ -166,9 +166,13 @@ async function show(film) {
   shown = film;
   if (!film.answer.error && film.answer.image === undefined) {
     say(`Drawing the map of ${film.file.name} …`);
+    const scored = film.answer;
     await score(film, true);
+    const failure = film.answer.error;
+    // What was said of a film stays, whatever becomes of its map.
+    if (failure) film.answer = scored;
     if (shown !== film) return;
-    say("");
+    say(failure ? `No map of ${film.file.name}: ${failure}` : "");
   }
   const { error, flags, decision } = film.answer;
   element("result").hidden = false;
@@ -266,7 +270,7 @@ async function add(files) {
 // As `disk.cells` has it: a spreadsheet takes no text for a formula.
 function cell(value) {
   let text = String(value ?? "");
-  if (typeof value !== "number" && /^[=+\-@\t]/.test(text)) text = `'${text}`;
+  if (typeof value !== "number" && /^'*[=+\-@\t]/.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

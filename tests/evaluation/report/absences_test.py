@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from evaluation.report import cautions
+from evaluation.report import claim_model
 from evaluation.report import page
 from tests.helpers import evaluation_results
 from tests.helpers import report_inputs
@@ -62,3 +63,29 @@ def test_maps_of_an_ensemble_are_those_of_its_first_network():
     read = report_inputs.Page(page.render({**results, "model": ensemble})).text
     assert "where the first of the 2 networks ( runs/lesson ) alone" in read
     assert "where the network looked for its decision" not in read
+
+
+def test_maps_beside_the_decisions_of_an_export_are_its_runs():
+    results = evaluation_results.make_binary(20)
+    export = {"directory": "OUT", "format": "onnx", "threshold": 0.5}
+    run = {**results["model"]["runs"][0], "export": {**export, "sha256": "a"}}
+    model = {**results["model"], "runs": [run]}
+    results = {**results, "model": model}
+    read = report_inputs.Page(page.render(results)).text
+    assert "the network of the run itself, not that of the export" in read
+    assert "where the network looked for its decision" not in read
+    _, told = claim_model.explanation(results)
+    assert told.endswith("images, by the run's own network.")
+
+
+def test_calibration_that_an_export_has_not_is_a_caution():
+    results = evaluation_results.make_binary(20)
+    (run,) = results["model"]["runs"]
+    value = results["threshold"]["value"]
+    run["export"] = {"directory": "OUT", "threshold": value}
+    assert "for this report alone" not in " ".join(cautions.find(results))
+    results["flags"]["calibrate"] = "temperature"
+    told = " ".join(cautions.find(results))
+    assert "for this report alone, as --calibrate=temperature says" in told
+    run["export"] = None
+    assert "for this report alone" not in " ".join(cautions.find(results))

@@ -1,6 +1,8 @@
 """Films that a graph decodes, against those of the builder."""
 
 import io
+import struct
+import zlib
 
 from PIL import Image
 import numpy as np
@@ -68,6 +70,25 @@ def with_alpha():
     return image
 
 
+def deep_with_alpha(highest):
+    """Returns a PNG of grey and alpha in 16 bits, which PIL does not write."""
+    grey = np.asarray(deep(highest))
+    values = np.stack([grey, np.full_like(grey, 65535)], axis=-1).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", *grey.shape[::-1], 16, 4, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (
+            (b"IHDR", header),
+            (b"IDAT", zlib.compress(rows)),
+            (b"IEND", b""),
+        )
+    )
+
+
 _FILES = {
     "grey JPEG": lambda: encode(draw().convert("L"), "JPEG", quality=88),
     "JPEG": lambda: encode(draw(), "JPEG"),
@@ -87,6 +108,7 @@ _FILES = {
     "12 of 16 bits": lambda: encode(deep(4000), "PNG"),
     "14 of 16 bits": lambda: encode(deep(5000), "PNG"),
     "16 bits": lambda: encode(deep(65535), "PNG"),
+    "16 bits with alpha": lambda: deep_with_alpha(65535),
     "grey BMP": lambda: encode(draw().convert("L"), "BMP"),
     "BMP": lambda: encode(draw(), "BMP"),
     "palette in BMP": lambda: encode(draw().quantize(77), "BMP"),
@@ -123,6 +145,7 @@ def _cut(data):
         (encode(draw().convert("1"), "BMP"), "8, 24 or 32 bits"),
         (encode(Image.new("L", (90, 90), 7), "PNG"), "the same value"),
         (encode(draw(20, 200), "PNG"), "too small"),
+        (deep_with_alpha(4095), "values use 14 or fewer"),
     ],
 )
 def test_what_the_builder_leaves_out_is_an_error(data, message, grey_decoder):

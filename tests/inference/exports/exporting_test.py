@@ -5,7 +5,6 @@ import importlib.util
 import json
 import types
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,13 +14,11 @@ from inference import predictor as predictor_lib
 from inference import scoring
 from inference.exports import config as config_lib
 from inference.exports import exporting
-from inference.exports import keras_file
 from inference.exports import libraries
 from inference.exports import litert_file
 from inference.exports import loading
 from inference.exports import manifest as manifest_lib
 from inference.exports import onnx_file
-from inference.exports import verification
 import pipeline
 from tests.helpers import exports
 from tests.helpers import processes
@@ -56,6 +53,28 @@ def test_export_says_what_evaluate_says(exported, run):
     assert [p.decision for p in predictions] == [
         p.decision for p in own.predict(images)
     ]
+
+
+@pytest.mark.parametrize("exported", ["litert"], indirect=True)
+def test_one_image_is_no_work_of_a_batch(exported, monkeypatch):
+    """LiteRT is for small machines, and works on image after image."""
+    load, worked = litert_file.load, []
+
+    def load_counting(manifest):
+        compute = load(manifest)
+
+        def count(images):
+            worked.append(len(images))
+            return compute(images)
+
+        return count
+
+    monkeypatch.setattr(litert_file, "load", load_counting)
+    opened = loading.open_export(exported[1])
+    assert opened.batch_size == 8
+    worked.clear()
+    opened.predict(np.zeros((3, *opened.image_shape), np.uint8))
+    assert sum(worked) == 3
 
 
 def test_manifest_says_what_was_compared(exported):
@@ -169,56 +188,6 @@ def test_threshold_and_temperature_are_in_the_graph(workdir, tmp_path):
     )
     assert not np.allclose(found["calibrated"], found["probabilities"], 1e-3)
     assert found["decision"].numpy().tolist() == [p.decision for p in expected]
-
-
-@pytest.fixture
-def changed_weights(monkeypatch):
-    """Lets exports to Keras hold other weights than their runs."""
-    write = keras_file.write
-
-    def write_others(members, directory):
-        model = members[0].model
-        weights = model.get_weights()
-        model.set_weights([weight * np.float32(1.001) for weight in weights])
-        write(members, directory)
-        model.set_weights(weights)
-
-    monkeypatch.setattr(keras_file, "write", write_others)
-
-
-@pytest.mark.usefixtures("changed_weights")
-def test_nothing_is_left_where_scores_differ(trained, tmp_path):
-    with pytest.raises(ValueError, match="does not say what the run says"):
-        exports.export(trained[0], tmp_path / "out", "keras")
-    assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.usefixtures("changed_weights")
-def test_what_rounding_does_to_a_network_is_allowed(
-    trained, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(verification, "rounding", lambda run, images: 1e-3)
-    out = exports.export(trained[0], tmp_path / "out", "keras")
-    content = json.loads((out / manifest_lib.FILE).read_text())
-    assert 1e-5 < content["verified"]["largest_difference"] < 1e-2
-
-
-def test_rounding_is_what_the_network_makes_of_it(run):
-    height, width, channels = run.image_shape
-    shape = (8, height, width // 2, channels)
-    images = np.random.default_rng(0).integers(1, 256, shape)
-    # Neighbours are the same, and weighed against each other: even odds.
-    images = np.repeat(images, 2, axis=2).astype(np.uint8)
-    inputs = keras.Input(run.image_shape)
-    features = keras.layers.Flatten()(inputs)
-    head = keras.layers.Dense(2, activation="softmax")
-    model = keras.Model(inputs, head(features))
-    weights = np.zeros(head.kernel.shape)
-    weights[::2, 0], weights[1::2, 0] = 100, -100
-    head.set_weights([weights, np.zeros(2)])
-    loud = dataclasses.replace(run, model=model)
-    assert verification.rounding(run, images) < 1e-6
-    assert verification.rounding(loud, images) > 1e-5
 
 
 def test_convnext_has_no_onnx():

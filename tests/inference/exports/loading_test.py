@@ -161,6 +161,12 @@ def test_graph_that_saves_weights_when_called_is_refused(savedmodel, tmp_path):
         (lambda c: c["decision"].update(temperature=0), "0.0 is not between"),
         (lambda c: c["preparation"].pop("harmonize"), "harmonize"),
         (lambda c: c.update(image_shape=[32, 32, 1]), "contradicts itself"),
+        (lambda c: c["model"].pop("sha256"), "sha256"),
+        (lambda c: c["model"].pop("rescale"), "rescale"),
+        (lambda c: c["model"].update(rescale="x"), "to float: 'x'"),
+        (lambda c: c["model"].update(precision=16), "lesson.*16"),
+        (lambda c: c["model"].update(members=[]), "members"),
+        (lambda c: c["model"].update(members=["a"]), "damaged"),
     ],
 )
 def test_damaged_manifest_is_named(change, message, keras_export, tmp_path):

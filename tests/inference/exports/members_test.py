@@ -95,3 +95,14 @@ def test_runs_that_are_fed_other_images_are_refused(
         members_lib.make_predictor(
             [first, dataclasses.replace(other, **fields)]
         )
+
+
+def test_threshold_of_a_member_does_not_matter(workdirs, workdir):
+    """Nor of which weights it is: several are used at .5."""
+    content = {"threshold": {"model_sha256": "of others"}, "temperature": None}
+    (workdir / "operating_point.json").write_text(json.dumps(content))
+    members = [runs_lib.open_run(path) for path in (workdir, workdirs[1])]
+    found = members_lib.make_predictor(members)
+    assert (found.threshold, found.temperature) == (0.5, None)
+    with pytest.raises(ValueError, match="chosen for other weights"):
+        members_lib.make_predictor(members[:1])

@@ -4,7 +4,13 @@ import concurrent.futures
 import json
 import threading
 
+import pytest
+
+from inference.serving import config as config_lib
+from inference.serving import page
+from inference.serving import scorer
 from tests.helpers import services
+import xray_tfds
 
 
 def test_request_may_have_so_many_bytes_films_and_pixels():
@@ -30,6 +36,19 @@ def test_request_may_have_so_many_bytes_films_and_pixels():
         assert status == 422
         assert "120x100 pixels; at most 10000 allowed" in content["error"]
         assert service.predict(small)[0] == 200
+
+
+def test_lower_limit_of_pixels_counts_and_is_shown():
+    own = xray_tfds.XrayConfig(
+        image_size=services.SIZE, max_image_pixels=2_000_000
+    )
+    predictor = services.make_predictor(config=own)
+    for given, shown in ((50, "2"), (0.5, "0.5")):
+        config = config_lib.ServeConfig(workdir="run", max_megapixels=given)
+        limited = scorer.limit_pixels(predictor, config.max_pixels)
+        assert f"and {shown} megapixels each" in page.render(limited, config)
+    with pytest.raises(ValueError, match="`max_megapixels` must not be below"):
+        scorer.limit_pixels(predictor, 24 * 20 - 1)
 
 
 def test_more_than_can_wait_is_refused_and_nothing_is_lost():

@@ -61,6 +61,13 @@ def test_page_elsewhere_may_not_ask(local):
         ("null", 403),
     ):
         assert _status(local, Host=host, Origin=origin) == status
+    # A proxy may put its own address for the name that a browser knows.
+    for origin, status in (
+        ("https://films.example", 200),
+        ("https://FILMS.example:8443", 200),
+        ("https://films.example.evil.example", 403),
+    ):
+        assert _status(local, Host=host, Origin=origin) == status
     status, headers, _ = local.ask(
         "OPTIONS", "/v1/predict", headers={"Origin": f"http://{host}"}
     )

@@ -217,6 +217,20 @@ def test_service_that_is_gone_is_told(window, tmp_path):
     assert "cannot be reached" in _text(window, "#decision")
 
 
+def test_score_stays_where_its_map_cannot_be_had(window, tmp_path):
+    paths = services.write_films(tmp_path, ["a.png", "b.png"])
+    with services.running() as service:
+        window.open(service.url)
+        _choose(window, *paths)
+        csv = window.evaluate("toCsv()")
+    assert csv.count(",ill,") == 2
+    window.evaluate("document.querySelectorAll('#rows button')[1].click()")
+    window.wait(f"/No map of b.png.*cannot be reached/.test({_STATUS})")
+    assert _text(window, "#decision") == "ill"
+    assert _is_seen(window, "#bars") and not _is_seen(window, "#film")
+    assert window.evaluate("toCsv()") == csv
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_page_is_as_wide_as_its_window(page, tmp_path, width):
     page.resize(width, 800)

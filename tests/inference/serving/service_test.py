@@ -153,11 +153,19 @@ def test_network_that_returns_no_number_is_told():
     assert "no number" in content["predictions"][0]["error"]
 
 
-def test_machine_without_memory_is_not_the_films_fault(monkeypatch):
+@pytest.mark.parametrize(
+    "where",
+    [
+        "xray_tfds.decode.quality.decode",
+        # Reducing a large film takes memory, too.
+        "xray_tfds.decode.images.convert_and_resize",
+    ],
+)
+def test_machine_without_memory_is_not_the_films_fault(where, monkeypatch):
     def fail(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("xray_tfds.decode.quality.decode", fail)
+    monkeypatch.setattr(where, fail)
     with services.running() as service:
         status, content = service.predict(("a.png", services.film()))
     assert status == 503 and "memory" in content["error"]

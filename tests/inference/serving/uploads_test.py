@@ -110,3 +110,27 @@ def test_nothing_is_written_to_disk(monkeypatch, rng):
         status, _ = service.predict(("a.bmp", buffer.getvalue()))
     assert status == 200
     assert not opened
+
+
+def test_film_without_a_plain_name_is_one():
+    """Else it would be left out of the answer, without a word."""
+    disposition = b'\r\nContent-Disposition: form-data; name="image_bytes"; '
+    body = (
+        b"--x"
+        + disposition
+        + b'filename="a.png"\r\n\r\nfirst\r\n--x'
+        + disposition
+        + b"filename*=utf-8''th%C3%B6rax.png\r\n\r\nsecond\r\n--x"
+        + disposition
+        + b"filename=\"=?utf-8?B?w7Y=?=\"; filename*=UTF-8'de'%C3%B6.png\r\n"
+        + b"\r\nthird\r\n--x"
+        + disposition
+        + b"\r\n\r\nfourth\r\n--x--\r\n"
+    )
+    found = uploads.parse("multipart/form-data; boundary=x", body, 4)
+    assert found == [
+        ("a.png", b"first"),
+        ("th\xf6rax.png", b"second"),
+        ("\xf6.png", b"third"),
+        ("", b"fourth"),
+    ]

@@ -1,0 +1,147 @@
+"""Pictures of scored films, in a directory that `--explain_dir` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import dataclasses
+import fnmatch
+import glob
+import os
+import pathlib
+import re
+
+from PIL import Image
+import numpy as np
+
+from inference import prediction
+from inference import prediction_rows
+from inference import predictor as predictor_lib
+from training.workdir import atomic
+
+# Of a film's name that goes into that of its overlay.
+_MOST_LETTERS = 40
+
+# A name that an overlay may have.
+_PICTURE = "000001-film.png"
+
+
+class OverlayFiles:
+    """Pictures of films with what speaks for the decision."""
+
+    def __init__(
+        self, predictor: predictor_lib.Predictor, directory: str
+    ) -> None:
+        """Makes the directory, if it is not there.
+
+        Args:
+            predictor: Whose maps are drawn.
+            directory: Where pictures go.
+
+        Raises:
+            ValueError: If there are no maps, or the directory cannot be made.
+        """
+        if predictor.maps is None:
+            raise ValueError(
+                f"{predictor.name} has no activation maps. Leave out "
+                "--explain_dir, or name the run itself: --workdir=RUN instead "
+                "of --model."
+            )
+        self._maps = predictor.maps
+        self._directory = pathlib.Path(directory)
+        _make_directory(self._directory)
+
+    def draw(
+        self, scored: Sequence[prediction.Scored], start: int
+    ) -> list[prediction_rows.Row]:
+        """Writes the overlays of scored films; returns rows that name them.
+
+        Args:
+            scored: Some inputs.
+            start: How many there were before them.
+        """
+        found = {
+            index: (each.pixels, each.row.prediction.decision)
+            for index, each in enumerate(scored)
+            if each.pixels is not None and each.row.prediction is not None
+        }
+        rows = [each.row for each in scored]
+        if not found:
+            return rows
+        # TensorFlow's, which whatever has maps has loaded.
+        from inference import overlays
+
+        images, classes = map(np.stack, zip(*found.values()))
+        for index, image, activation_map in zip(
+            found, images, self._maps(images, classes)
+        ):
+            path = self._path(start + index + 1, rows[index].path)
+            self._save(path, overlays.overlay(image, activation_map))
+            rows[index] = dataclasses.replace(rows[index], overlay=str(path))
+        return rows
+
+    def _path(self, number: int, name: str) -> pathlib.Path:
+        """Returns where an overlay goes: earlier rows keep theirs."""
+        stem = re.sub(r"[^A-Za-z0-9.-]", "_", pathlib.PurePath(name).stem)
+        stem = f"{number:06}-{stem[:_MOST_LETTERS]}"
+        path, copies = self._directory / f"{stem}.png", 1
+        while os.path.lexists(path):
+            copies += 1
+            path = self._directory / f"{stem}-{copies}.png"
+        return path
+
+    def _save(self, path: pathlib.Path, pixels: predictor_lib.Pixels) -> None:
+        try:
+            with atomic.replacing(path) as temporary:
+                Image.fromarray(pixels).save(temporary)
+        except OSError as error:
+            raise ValueError(
+                f"`explain_dir` cannot be written to: {error.strerror or error}"
+                ". Make room, or add --explain_dir=DIR with another. Received: "
+                f"explain_dir={self._directory}"
+            ) from error
+
+
+def _make_directory(directory: pathlib.Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            "`explain_dir` must be a directory, or a place for one: "
+            f"{error.strerror}. Received: explain_dir={directory}"
+        ) from error
+
+
+def check_apart(directory: str, arguments: Sequence[str]) -> None:
+    """Refuses a directory whose pictures would be taken for films.
+
+    Args:
+        directory: Where pictures go.
+        arguments: What is scored, as for `inputs.expand`.
+
+    Raises:
+        ValueError: If it lies in a folder that is named or found by a pattern.
+    """
+    own = pathlib.Path(os.path.realpath(directory))
+    for argument in arguments:
+        if _holds(argument, own):
+            raise ValueError(
+                "`explain_dir` must lie outside of what is scored, or its "
+                "pictures would be taken for films. Add --explain_dir=DIR with "
+                f"another. Received: explain_dir={directory}, {argument}"
+            )
+
+
+def _holds(argument: str, directory: pathlib.Path) -> bool:
+    """Whether pictures in a directory are found by an argument."""
+    folders = (directory, *directory.parents)
+    # Of many names of files, each is looked at once.
+    if os.path.lexists(argument) or not glob.has_magic(argument):
+        if not os.path.isdir(argument):
+            return False
+        return pathlib.Path(os.path.realpath(argument)) in folders
+    pattern = os.path.realpath(argument)
+    found = (directory / _PICTURE, *folders)
+    # Of pathlib's patterns that one is no recursive one before Python 3.13.
+    if "**" in argument:
+        return any(fnmatch.fnmatch(str(path), pattern) for path in found)
+    return any(path.match(pattern) for path in found)

@@ -1,0 +1,82 @@
+"""Pictures of scored films, kept apart from films and from each other."""
+
+import os
+
+from PIL import Image
+import numpy as np
+import pytest
+
+from inference import overlay_files
+from inference import prediction
+from inference import prediction_rows
+from tests.helpers import predictors
+
+
+def _maps(images, classes):
+    return np.zeros(images.shape[:3], np.float32)
+
+
+def _score(predictor, path, grey):
+    pixels = np.full(predictors.SHAPE, grey, np.uint8)
+    [found] = predictor.predict(pixels[np.newaxis])
+    return prediction.Scored(prediction_rows.Row(path, found), pixels)
+
+
+def test_row_of_an_earlier_call_keeps_its_picture(tmp_path):
+    """Films of different patients have the same names in their folders."""
+    predictor = predictors.make(maps=_maps)
+    written = {}
+    for grey, folder in ((10, "a"), (90, "b"), (200, "c")):
+        scored = _score(predictor, f"{folder}/IM-0001.dcm", grey)
+        files = overlay_files.OverlayFiles(predictor, str(tmp_path))
+        [row] = files.draw([scored], 0)
+        written[row.overlay] = grey
+    assert len(written) == 3
+    for path, grey in written.items():
+        assert np.unique(np.asarray(Image.open(path))).tolist() == [grey]
+    assert min(written) == str(tmp_path / "000001-IM-0001-2.png")
+    assert str(tmp_path / "000001-IM-0001.png") in written
+
+
+@pytest.mark.parametrize(
+    "directory, argument",
+    [
+        ("films/maps", "films"),
+        ("films/deep/maps", "films/../films/"),
+        ("films", "films"),
+        ("films/x[1]/maps", "films/x[1]"),
+        ("films/maps", "films/*"),
+        ("films/maps/of/today", "film*/m*"),
+        ("maps", "ma*/*.png"),
+        (".", "*.png"),
+        ("films/deep/maps", "films/**/*.png"),
+        ("link/maps", "films"),
+    ],
+)
+def test_pictures_are_no_films(directory, argument, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.makedirs("films/x[1]")
+    os.symlink("films", "link")
+    with pytest.raises(ValueError, match="--explain_dir=DIR with another"):
+        overlay_files.check_apart(directory, ["other.png", argument])
+
+
+@pytest.mark.parametrize(
+    "directory, argument",
+    [
+        ("maps", "films"),
+        ("maps", "films/*"),
+        ("maps", "*.png"),
+        ("films-maps", "films"),
+        ("films/maps", "films/*.jpeg"),
+        ("films/maps", "films/a.png"),
+        ("maps", "films/**"),
+        ("maps", "-"),
+    ],
+)
+def test_directory_beside_films_is_taken(
+    directory, argument, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("films")
+    overlay_files.check_apart(directory, [argument])
