@@ -39,7 +39,8 @@ class Inputs:
         self.splits = splits
         self.augment = config.augment or pipeline.AugmentConfig()
         self.statistics: pipeline.Statistics | None = None
-        self._on_device: dict[str, tf.Variable] = {}
+        # By identity: both splits of a program may have one name.
+        self._on_device: dict[int, tf.Variable] = {}
         # Standardisation and whitening switch centring on.
         if self.augment.featurewise_center:
             with splits.naming_damage():
@@ -54,7 +55,7 @@ class Inputs:
         """
         if self._config.cache_on == "device":
             for split in (self.splits.train, self.splits.validation):
-                self._on_device[split.name] = tf.Variable(
+                self._on_device[id(split)] = tf.Variable(
                     split.images, trainable=False
                 )
 
@@ -80,7 +81,7 @@ class Inputs:
             features,
             self.augment,
             self.statistics,
-            images=self._on_device.get(split.name),
+            images=self._on_device.get(id(split)),
         )
 
     def class_weights(self) -> npt.NDArray[np.float32] | None:

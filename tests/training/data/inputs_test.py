@@ -1,5 +1,7 @@
 """The datasets of a run."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,3 +37,19 @@ def test_training_data_are_all_epochs_over_and_over():
     for first, again in zip(images[:steps], images[steps:], strict=True):
         np.testing.assert_array_equal(first, again)
     assert not np.array_equal(images[0], images[steps // 2])
+
+
+def test_images_on_the_device_are_those_of_their_split():
+    splits = loop_runs.make_splits()
+    # As `Split.from_arrays` names them, unless it is told.
+    validation = dataclasses.replace(splits.validation, name="train")
+    splits = dataclasses.replace(splits, validation=validation)
+    config = config_lib.TrainConfig(augment_on="device", cache_on="device")
+    inputs = inputs_lib.Inputs(config, splits)
+    inputs.cache_on_device()
+    for split, to_images in (
+        (splits.train, inputs.train_images),
+        (splits.validation, inputs.validation_images),
+    ):
+        features = {"index": tf.constant([0, 1]), "params": {}}
+        np.testing.assert_array_equal(to_images(features), split.images[:2])
