@@ -184,7 +184,9 @@ class Run:
                 return None, True
             logs = trained.logs | _as_validation(validation.logs)
             if state.early_stopping.update(state.epoch, logs):
-                self._files.save_model(model, files.BEST_MODEL_FILE)
+                self._files.save_model(
+                    model, files.BEST_MODEL_FILE, state.epoch + 1
+                )
         self._end_epoch(logs, trained, time.perf_counter() - start)
         return logs, False
 
@@ -261,7 +263,9 @@ class Run:
                 silent = dispatch.Callbacks(self._parts.model)
                 logs = self._evaluate(callbacks=silent).logs
                 validation = _as_validation(logs)
-            self._files.save_model(self._parts.model, files.MODEL_FILE)
+            self._files.save_model(
+                self._parts.model, files.MODEL_FILE, self.state.epoch
+            )
         self._files.finish(
             self.state,
             validation=validation,

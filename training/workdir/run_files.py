@@ -77,10 +77,10 @@ class RunFiles:
             artifacts.save_contact_sheet(self._inputs, path)
         console.print_epoch(records[-1], self._config.epochs)
 
-    def save_model(self, model: keras.Model, name: str) -> None:
-        """Writes a model as it is under a name of `files`."""
+    def save_model(self, model: keras.Model, name: str, epoch: int) -> None:
+        """Writes a model as it is after an epoch under a name of `files`."""
         if self._directory is not None:
-            artifacts.save_model(model, self._directory.path, name)
+            artifacts.save_model(model, self._directory.path, name, epoch)
 
     def finish(
         self,
