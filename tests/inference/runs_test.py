@@ -58,8 +58,8 @@ def test_best_and_last_are_two_models(workdir):
 def test_epoch_after_a_kill_is_that_of_the_model_itself(workdir):
     known = runs.open_run(workdir).epoch
     path = workdir / "metrics.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(l for l in lines if f'"epoch": {known},' not in l))
+    lines = path.read_text().splitlines()
+    path.write_text(next(x for x in lines if f'"epoch": {known},' not in x))
     assert runs.open_run(workdir).epoch == known
     edit_json(workdir / "model.json", lambda info: info.update(epochs=1))
     assert runs.open_run(workdir, weights="last").epoch == 2

@@ -273,6 +273,7 @@ def _describe(kind, samples, parts, seed):
             {"filename": name, "reason": reason}
             for name, reason in samples.skipped
         ],
+        "cautions": list(samples.cautions),
         "flag_above": words.FLAG_ABOVE,
         "confidence": figure.CONFIDENCE,
         "seed": seed,

@@ -65,6 +65,7 @@ class Samples:
         splits: str `[n]`, empty where no splits are given.
         measurements: The features of each image.
         skipped: The files that could not be used.
+        cautions: What is doubtful of the folder, in sentences.
     """
 
     class_names: tuple[str, ...]
@@ -73,6 +74,7 @@ class Samples:
     splits: np.ndarray
     measurements: list[features.Measurement]
     skipped: list[Skipped]
+    cautions: tuple[str, ...] = ()
 
     def stack(self, field: str) -> np.ndarray:
         """Returns `[n, d]`, a field of all measurements."""
@@ -109,21 +111,22 @@ def read_folder(
     """
     pattern = patients.compile_pattern(patient_pattern)
     table = tables.read_table(patients_csv)
-    files = scan.find(directory, class_names, table).files
+    source = scan.find(directory, class_names, table)
 
     results = list(
         parallel.ordered_map(
             functools.partial(_measure_file, pattern=pattern),
-            files,
-            total=len(files),
+            source.files,
+            total=len(source.files),
             desc="Auditing images",
         )
     )
-    return collect(
+    found = collect(
         class_names,
         [result for result in results if isinstance(result, Sample)],
         [result for result in results if isinstance(result, Skipped)],
     )
+    return dataclasses.replace(found, cautions=source.cautions)
 
 
 def _measure_file(file, pattern):

@@ -1,8 +1,10 @@
 """The audit finds what was planted, and nothing where nothing was."""
 
 import csv
+import dataclasses
 import json
 import pathlib
+import re
 import shutil
 
 from PIL import Image
@@ -15,6 +17,7 @@ from tests.helpers import image_trees
 from xray_tfds.audit import __main__ as command
 from xray_tfds.audit import auditing
 from xray_tfds.audit import features
+from xray_tfds.audit import samples
 from xray_tfds.audit import words
 
 _METADATA = image_trees.REAL_IMAGES / "container_metadata.csv"
@@ -135,6 +138,22 @@ def test_three_classes_are_averaged(tmp_path):
     assert "a class above one of another class" in aspect["meaning"]
 
 
+def test_class_that_lies_in_one_split_does_not_end_the_audit(planted):
+    found = samples.read_folder(planted, ("normal", "pneumonia"))
+    split = np.full(len(found.labels), "train", "<U10")
+    split[:60:3], split[1:60:3] = "test", "validation"
+    assert not found.labels[:60].any()
+    parts = {
+        question.name: auditing._measure(question, 0)
+        for question in auditing._ask_splits(
+            dataclasses.replace(found, splits=split)
+        )
+    }
+    name = "validation and test within pneumonia"
+    assert parts[name]["meaning"] == "Not measured: there are no images."
+    assert parts["validation and test within normal"]["auc"] is not None
+
+
 def test_splits_of_different_origin_are_separated(tmp_path):
     for split, seed in (("train", 1), ("test", 2)):
         for name in ("normal", "pneumonia"):
@@ -214,6 +233,25 @@ def test_command_writes_table_json_and_chart(planted, tmp_path, capsys):
         assert image.format == "PNG" and min(image.size) > 300
 
 
+def test_audit_is_not_written_among_the_images(planted, monkeypatch, capsys):
+    monkeypatch.chdir(planted)
+    assert command.main(["."]) == 1
+    message = "must be outside the folder of images.*--output_dir=DIR"
+    assert re.search(message, capsys.readouterr().err)
+    assert {path.name for path in planted.iterdir()} == {"normal", "pneumonia"}
+
+
+def test_audit_that_cannot_be_written_is_printed(planted, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "audit.png").mkdir()
+    arguments = [str(planted), f"--output_dir={tmp_path / 'out'}"]
+    assert command.main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "JPEG quantisation                         1.000" in printed.out
+    assert "Written" not in printed.out
+    assert re.search("audit.png.*--output_dir=DIR", printed.err)
+
+
 def test_command_puts_the_audit_of_records_beside_them(prepared, tmp_path):
     (info,) = _find_records(prepared)
     copy = tmp_path / "1.0.0"
@@ -256,6 +294,45 @@ def test_bad_cell_of_the_table_is_named(tmp_path):
         auditing.run_audit(metadata_csv=table)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("a,Müller,9,3,3,L,1\n".encode("latin-1"), "UTF-8.*line 2"),
+        (b"a," + b"x" * 150_000 + b",9,3,3,L,1\n", "line 2: field larger"),
+        (None, "separated by semicolons"),
+    ],
+)
+def test_table_that_cannot_be_read_is_named(data, message, tmp_path):
+    table = tmp_path / "table.csv"
+    head = b"label,patient,bytes,width,height,mode,luma_quantisation_sum\n"
+    table.write_bytes(head + data if data else head.replace(b",", b";"))
+    with pytest.raises(ValueError, match=f"`metadata_csv`.*{message}"):
+        auditing.run_audit(metadata_csv=table)
+
+
+def test_table_of_a_spreadsheet_may_be_utf_16(tmp_path):
+    head = "label,patient,bytes,width,height,mode,luma_quantisation_sum\n"
+    rows = "".join(f"{label},Müller {label},9,3,3,L,1\n" for label in "ab")
+    (tmp_path / "table.csv").write_bytes((head + rows).encode("utf-16"))
+    audit = auditing.run_audit(metadata_csv=tmp_path / "table.csv")
+    assert audit["counts"]["patients"] == 2
+    # One patient of each class is too few, which is no acquittal.
+    assert "could not be measured" in audit["summary"][0]
+    assert not any("Nothing is flagged" in text for text in audit["summary"])
+
+
+def test_table_of_patients_is_doubted_as_by_the_build(planted, tmp_path):
+    files = sorted(planted.glob("*/*"))[1:]
+    rows = [f"{path.relative_to(planted)},{path.stem[:-5]}" for path in files]
+    (tmp_path / "table.csv").write_text("\n".join(["filename,patient", *rows]))
+    audit = auditing.run_audit(
+        planted, patients_csv=str(tmp_path / "table.csv")
+    )
+    (caution,) = audit["cautions"]
+    assert "1 of 120 files are in no row of patients_csv" in caution
+    assert "CAUTION: 1 of 120" in command._render(audit)
+
+
 def test_features_equal_those_of_numpy_and_pil(tmp_path):
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (64, 128)).astype(np.uint8)
@@ -277,6 +354,16 @@ def test_features_equal_those_of_numpy_and_pil(tmp_path):
     np.testing.assert_allclose(measured.border, ring, atol=1)
     expected = [path.stat().st_size / grey.size, 128, 64, 2, quantisation + 1]
     np.testing.assert_allclose(np.exp(measured.container[:5]), expected)
+
+
+def test_what_is_above_chance_is_not_called_chance():
+    estimate = separability.Estimate(0.58, 0.55, 0.61, num_folds=5)
+    text = words.explain("pixels", "histogram", estimate, ("a", "b"))
+    assert "may be chance" not in text
+    assert "from 0.55 to 0.61 is possible: whether it is above 0.6" in text
+    estimate = separability.Estimate(0.58, 0.45, 0.71, num_folds=5)
+    text = words.explain("pixels", "histogram", estimate, ("a", "b"))
+    assert "That may be chance" in text
 
 
 @pytest.mark.parametrize(
