@@ -5,6 +5,7 @@ That program passes `absl.flags` in: nothing else depends on a command line.
 
 from collections.abc import Iterable
 import os
+import re
 import sys
 from typing import Any
 
@@ -167,7 +168,11 @@ def write(flag_values: Any) -> str:
         for option in group:
             flag = flag_values[option.name]
             if option.in_flagfile and flag.value is not None:
-                lines.append(flag.serialize())
+                text = flag.serialize()
+                if option.kind in ("object", "class_weight"):
+                    # Between the parts of JSON, never within a text of it.
+                    text = re.sub(r"[\r\n]+", " ", text)
+                lines.append(text)
     return "\n".join(lines) + "\n"
 
 

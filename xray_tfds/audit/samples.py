@@ -20,6 +20,7 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import limits
 from xray_tfds.decode import quality
 from xray_tfds.decode import quiet
+from xray_tfds.records import integrity
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
 from xray_tfds.source import patients
@@ -159,8 +160,11 @@ def read_records(directory: epath.PathLike) -> Samples:
         `Samples`; their containers are those of the records.
 
     Raises:
-        ValueError: If the records have no image and label.
+        ValueError: If the records have no image and label, or are damaged.
     """
+    # A folder of images is audited without it.
+    import tensorflow as tf
+
     builder = tfds.builder_from_directory(str(directory))
     known = builder.info.features
     if not {"image", "label"} <= set(known):
@@ -176,13 +180,19 @@ def read_records(directory: epath.PathLike) -> Samples:
         total=total,
         desc="Auditing records",
     )
-    return collect(
-        class_names,
-        [
+    try:
+        found = [
             Sample(class_names[label], patient, split, measurement)
             for label, patient, split, measurement in results
-        ],
-    )
+        ]
+    except tf.errors.OpError as error:
+        damage = integrity.find_damage(builder.data_path)
+        reason = damage or f"TensorFlow says {type(error).__name__}"
+        raise ValueError(
+            f"The records in {directory} cannot be read: {reason}. Build them"
+            " again: train.py does, or tfds build --overwrite."
+        ) from error
+    return collect(class_names, found)
 
 
 def _read_examples(builder):

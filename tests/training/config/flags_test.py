@@ -170,6 +170,18 @@ def test_flag_file_repeats_the_configurations(parse, tmp_path):
     assert "workdir" not in text and "resume" not in text
 
 
+def test_json_of_several_lines_is_one_line_of_a_flag_file(parse, tmp_path):
+    given = parse(
+        f"--images_dir={tmp_path}",
+        '--builder_config={"on_leak": "move",\r\n  "max_bad_fraction": 0.1}',
+        '--class_weight={\n"normal": 2, "pneumonia": 1\n}',
+    )
+    data, config = flags_lib.read(given)
+    file = tmp_path / "flags.flagfile"
+    file.write_text(flags_lib.write(given), newline="")
+    assert flags_lib.read(parse(f"--flagfile={file}")) == (data, config)
+
+
 def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/someone")

@@ -181,6 +181,15 @@ def test_records_hold_no_container_but_their_pixels(prepared):
     assert {"border pixels", "histogram"} < set(_parts(audit, "pixels"))
 
 
+def test_damaged_records_are_told_in_words(prepared, tmp_path):
+    (info,) = _find_records(prepared)
+    shutil.copytree(info, tmp_path / "1.0.0")
+    (shard,) = (tmp_path / "1.0.0").glob("*-train.*")
+    shard.write_bytes(shard.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=f"cannot be read: {shard}.*again"):
+        auditing.run_audit(tmp_path / "1.0.0")
+
+
 def test_source_files_of_records_are_not_flagged(prepared, tmp_path):
     (info,) = _find_records(prepared)
     copy = tmp_path / "1.0.0"
