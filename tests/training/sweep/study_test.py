@@ -211,6 +211,34 @@ def test_killed_sweep_is_resumed(script, tmp_path, monkeypatch):
     assert rates == {"0.1", "0.2", "0.3"}
 
 
+def test_sweep_that_was_moved_has_the_options_of_its_best(script, tmp_path):
+    arguments = ("--search=random", "--try", "learning_rate=0.1:0.2")
+    assert sweeps.run(script, tmp_path / "a", "--num_trials=1", *arguments) == 0
+    (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "b" / "best.flagfile").unlink()
+    assert sweeps.run(script, tmp_path / "b", "--num_trials=1", *arguments) == 0
+    (row,) = sweeps.read_rows(tmp_path / "b")
+    best = (tmp_path / "b" / "best.flagfile").read_text()
+    assert best == row["learning_rate"]
+    assert row["workdir"] == str(tmp_path / "b" / "trial-001" / "run")
+
+
+def test_trials_on_other_images_are_not_compared(tmp_path, capsys, monkeypatch):
+    script = tmp_path / "program.py"
+    script.write_text(sweeps.PROGRAM + """
+(workdir / "run.json").write_text(json.dumps(
+    {"settings": {}, "data": os.environ["IMAGES"], "finished": None}))
+""")
+    arguments = ("--search=random", "--try", "learning_rate=0.1:0.2")
+    monkeypatch.setenv("IMAGES", "these")
+    assert sweeps.run(script, tmp_path / "s", "--num_trials=2", *arguments) == 0
+    before = sweeps.read_rows(tmp_path / "s")
+    monkeypatch.setenv("IMAGES", "others")
+    assert sweeps.run(script, tmp_path / "s", "--num_trials=3", *arguments) == 2
+    assert "are not those with which the sweep" in capsys.readouterr().err
+    assert sweeps.read_rows(tmp_path / "s") == before
+
+
 @pytest.mark.slow
 def test_networks_are_trained(image_tree, tmp_path):
     process = sweeps.start(
