@@ -165,8 +165,9 @@ def _parse_range(
     if option.kind == "integer":
         suggest, ends = optuna.Trial.suggest_int, (low, high)
     # A number at the end itself, such as a momentum of 1, is never drawn.
-    for end in ends if option.check is not None else ():
-        option.check(option.name, end)
+    if option.check is not None:
+        for end in ends:
+            option.check(option.name, end)
     return functools.partial(
         suggest, name=option.name, low=low, high=high, log=is_log
     )
