@@ -105,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
     except (OSError, ValueError, ImportError) as error:
         return _fail(error)
+    except KeyboardInterrupt:
+        return _fail("interrupted, nothing is written", status=130)
     problem = _write(files, folder)
     # It may have taken minutes, and is to be seen in any case.
     print(_render(audit))
@@ -157,9 +159,9 @@ def _write(files, folder):
     return None
 
 
-def _fail(error):
+def _fail(error, status=1):
     print(f"error: {error}", file=sys.stderr)
-    return 1
+    return status
 
 
 def _render(audit):

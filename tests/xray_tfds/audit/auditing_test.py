@@ -250,6 +250,16 @@ def test_audit_is_not_written_among_the_images(planted, monkeypatch, capsys):
     assert {path.name for path in planted.iterdir()} == {"normal", "pneumonia"}
 
 
+def test_audit_ends_at_ctrl_c_in_a_line(planted, tmp_path, monkeypatch, capsys):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(auditing, "run_audit", interrupt)
+    assert command.main([str(planted), f"--output_dir={tmp_path / 'a'}"]) == 130
+    assert capsys.readouterr().err == "error: interrupted, nothing is written\n"
+    assert not (tmp_path / "a").exists()
+
+
 def test_audit_that_cannot_be_written_is_printed(planted, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "audit.png").mkdir()
