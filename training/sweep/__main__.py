@@ -25,6 +25,7 @@ from console import warning_filters
 from disk import paths
 from training import command_line
 from training import config as config_lib
+from training import output
 
 
 def main(
@@ -115,4 +116,6 @@ def _fail(error: Exception | str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Trials take hours; a reader that is gone (`| head`) ends none of them.
+    with output.surviving():
+        sys.exit(main())
