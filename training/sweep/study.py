@@ -202,15 +202,16 @@ class _Sweep:
         run = run_record.read(workdir)
         if run is None:
             return
-        before = self._study.user_attrs.get("images", run["data"])
-        if run["data"] != before:
+        before = self._study.user_attrs.get("images")
+        if before is None:
+            self._study.set_user_attr("images", run["data"])
+        elif run["data"] != before:
             raise ValueError(
                 "The images, labels or splits are not those with which the "
                 "sweep began: its trials could not be compared. Bring them "
                 "back, or begin a new sweep in another directory. Received: "
                 f"sweep_dir={self._directory}"
             )
-        self._study.set_user_attr("images", before)
 
     def _is_hopeless(self, trial: optuna.Trial, workdir: pathlib.Path) -> bool:
         """Reports the epochs so far; whether more are not worth the time.
