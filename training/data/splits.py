@@ -163,7 +163,8 @@ def check_options(
         if prepared != value:
             raise ValueError(
                 f"`{name}` cannot be changed after {data.info.full_name} was "
-                f"prepared with {name}={prepared}. Leave out --{name}, or "
-                "prepare the images anew: --images_dir=DIR in the place of "
-                f"--dataset. Received: {name}={value}"
+                f"prepared with {name}={prepared}. Leave it out, also of "
+                "--builder_config, or prepare the images anew: "
+                "--images_dir=DIR in the place of --dataset. "
+                f"Received: {name}={value}"
             )
