@@ -52,9 +52,20 @@ class Inputs:
         """Copies the images to every device, if the configuration says so.
 
         Called in the scope of the strategy that trains.
+
+        Raises:
+            ValueError: If they are not in memory, which they are copied from.
         """
         if self._config.cache_on == "device":
             for split in (self.splits.train, self.splits.validation):
+                if split.images is None:
+                    raise ValueError(
+                        "`cache_on` must be host for images beyond the memory "
+                        "budget: add --cache_on=host, or more GiB by "
+                        "--memory_budget_gb. Received: cache_on=device, "
+                        f"memory_budget_gb={self._config.memory_budget_gb}, "
+                        f"too little for the split {split.name}"
+                    )
                 self._on_device[id(split)] = tf.Variable(
                     split.images, trainable=False
                 )
