@@ -289,6 +289,7 @@ def test_command_puts_the_audit_of_records_beside_them(prepared, tmp_path):
         (["{images}", "--class_names=normal"], "two or more"),
         (["{images}", "--patients_csv=no.csv"], "must be an existing file"),
         (["--metadata_csv=no.csv"], "must be an existing file"),
+        (["{images}", "--seed=-1"], "`seed` must be 0 or more"),
         (["--metadata_csv={table}"], "without luma_quantisation_sum"),
         (["--metadata_csv={table}", "--class_names=a,b"], "`class_names` goes"),
     ],
