@@ -99,8 +99,11 @@ def _check_directory(
     if not options.sweep_dir:
         parser.error("--sweep_dir must be a path. Received: sweep_dir=")
     directory = pathlib.Path(options.sweep_dir).expanduser().resolve()
-    for flag in options.flags:
-        name, images = command_line.name_of(flag), flag.partition("=")[2]
+    for flag, following in zip(options.flags, [*options.flags[1:], ""]):
+        name, (_, equals, value) = command_line.name_of(flag), flag.partition(
+            "="
+        )
+        images = value if equals else following
         if name == "images_dir" and images and paths.is_local(images):
             root = pathlib.Path(images).expanduser().resolve()
             if directory.is_relative_to(root):
