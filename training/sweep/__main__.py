@@ -100,9 +100,8 @@ def _check_directory(
         parser.error("--sweep_dir must be a path. Received: sweep_dir=")
     directory = pathlib.Path(options.sweep_dir).expanduser().resolve()
     for flag, following in zip(options.flags, [*options.flags[1:], ""]):
-        name, (_, equals, value) = command_line.name_of(flag), flag.partition(
-            "="
-        )
+        name = command_line.name_of(flag)
+        _, equals, value = flag.partition("=")
         images = value if equals else following
         if name == "images_dir" and images and paths.is_local(images):
             root = pathlib.Path(images).expanduser().resolve()
