@@ -3,8 +3,6 @@
 import csv
 import dataclasses
 import json
-import pathlib
-import re
 import shutil
 
 from PIL import Image
@@ -12,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from evaluation import separability
+from tests.helpers import audited_folders
 from tests.helpers import image_trees
 from xray_tfds.audit import __main__ as command
 from xray_tfds.audit import auditing
@@ -23,35 +21,8 @@ from xray_tfds.audit import words
 _METADATA = image_trees.REAL_IMAGES / "container_metadata.csv"
 
 
-def _write_classes(directory, *, quality=(90, 90), num_patients=30):
-    """Two images a patient; the classes differ in nothing but the quality."""
-    for number, name in enumerate(("normal", "pneumonia")):
-        kind = ("IM", "NORMAL2-IM")[number]
-        names = [
-            f"{name}/{kind}-{patient:04}-000{index}.jpeg"
-            for patient in range(num_patients)
-            for index in (1, 2)
-        ]
-        image_trees.write_images(
-            directory, names, seed=number, quality=quality[number]
-        )
-    return directory
-
-
 def _parts(audit, group):
     return {p["name"]: p for p in audit["parts"] if p["group"] == group}
-
-
-def _find_records(data_dir):
-    """Returns the directories of records below a `data_dir`."""
-    found = pathlib.Path(data_dir).rglob("dataset_info.json")
-    return [path.parent for path in found]
-
-
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory):
-    """A folder whose classes were saved with different JPEG qualities."""
-    return _write_classes(tmp_path_factory.mktemp("planted"), quality=(75, 92))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +49,7 @@ def test_what_is_equal_for_all_is_chance_by_construction(planted_audit):
 
 
 def test_without_shortcut_every_interval_contains_chance(tmp_path):
-    audit = auditing.run_audit(_write_classes(tmp_path))
+    audit = auditing.run_audit(audited_folders.write_classes(tmp_path))
     for part in audit["parts"]:
         if part["auc"] is not None:
             assert part["low"] <= 0.5 <= part["high"], part
@@ -168,7 +139,7 @@ def test_splits_of_different_origin_are_separated(tmp_path):
 
 
 def test_records_hold_no_container_but_their_pixels(prepared):
-    (info,) = _find_records(prepared)
+    (info,) = audited_folders.find_records(prepared)
     audit = auditing.run_audit(info)
     builder = tfds.builder_from_directory(str(info))
     total = sum(s.num_examples for s in builder.info.splits.values())
@@ -182,7 +153,7 @@ def test_records_hold_no_container_but_their_pixels(prepared):
 
 
 def test_damaged_records_are_told_in_words(prepared, tmp_path):
-    (info,) = _find_records(prepared)
+    (info,) = audited_folders.find_records(prepared)
     shutil.copytree(info, tmp_path / "1.0.0")
     (shard,) = (tmp_path / "1.0.0").glob("*-train.*")
     shard.write_bytes(shard.read_bytes()[:-50])
@@ -191,7 +162,7 @@ def test_damaged_records_are_told_in_words(prepared, tmp_path):
 
 
 def test_source_files_of_records_are_not_flagged(prepared, tmp_path):
-    (info,) = _find_records(prepared)
+    (info,) = audited_folders.find_records(prepared)
     copy = tmp_path / "1.0.0"
     shutil.copytree(info, copy)
     (copy / "build_report").mkdir(exist_ok=True)
@@ -230,117 +201,6 @@ def test_shortcuts_of_the_public_data_set_are_found():
     assert {part["group"] for part in audit["parts"]} == {"container"}
 
 
-def test_command_writes_table_json_and_chart(planted, tmp_path, capsys):
-    output = tmp_path / "out"
-    assert command.main([str(planted), f"--output_dir={output}"]) == 0
-    printed = capsys.readouterr().out
-    assert "JPEG quantisation                         1.000" in printed
-    assert max(map(len, printed.split("\nWritten")[0].splitlines())) <= 80
-    audit = json.loads((output / "audit.json").read_text())
-    assert audit["schema"] == 1
-    with Image.open(output / "audit.png") as image:
-        assert image.format == "PNG" and min(image.size) > 300
-
-
-def test_audit_is_not_written_among_the_images(planted, monkeypatch, capsys):
-    monkeypatch.chdir(planted)
-    assert command.main(["."]) == 1
-    message = "must be outside the folder of images.*--output_dir=DIR"
-    assert re.search(message, capsys.readouterr().err)
-    assert {path.name for path in planted.iterdir()} == {"normal", "pneumonia"}
-
-
-def test_audit_ends_at_ctrl_c_in_a_line(planted, tmp_path, monkeypatch, capsys):
-    def interrupt(*args, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(auditing, "run_audit", interrupt)
-    assert command.main([str(planted), f"--output_dir={tmp_path / 'a'}"]) == 130
-    assert capsys.readouterr().err == "error: interrupted, nothing is written\n"
-    assert not (tmp_path / "a").exists()
-
-
-def test_audit_that_cannot_be_written_is_printed(planted, tmp_path, capsys):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "audit.png").mkdir()
-    arguments = [str(planted), f"--output_dir={tmp_path / 'out'}"]
-    assert command.main(arguments) == 1
-    printed = capsys.readouterr()
-    assert "JPEG quantisation                         1.000" in printed.out
-    assert "Written" not in printed.out
-    assert re.search("audit.png.*--output_dir=DIR", printed.err)
-
-
-def test_command_puts_the_audit_of_records_beside_them(prepared, tmp_path):
-    (info,) = _find_records(prepared)
-    copy = tmp_path / "1.0.0"
-    shutil.copytree(info, copy, ignore=shutil.ignore_patterns("build_report"))
-    assert command.main([str(copy)]) == 0
-    assert (copy / "build_report" / "audit.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "Either `directory` or `metadata_csv`"),
-        (["nowhere"], "must be an existing directory"),
-        (["{images}", "--metadata_csv=x"], "Either `directory`"),
-        (["{images}", "--patient_pattern=("], "must be a regular expression"),
-        (["{images}", "--class_names=normal"], "two or more"),
-        (["{images}", "--patients_csv=no.csv"], "must be an existing file"),
-        (["--metadata_csv=no.csv"], "must be an existing file"),
-        (["{images}", "--seed=-1"], "`seed` must be 0 or more"),
-        (["--metadata_csv={table}"], "without luma_quantisation_sum"),
-        (["--metadata_csv={table}", "--class_names=a,b"], "`class_names` goes"),
-    ],
-)
-def test_bad_arguments_are_named(
-    arguments, message, planted, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    table = tmp_path / "table.csv"
-    table.write_text("label,patient,bytes,width,height,mode\na,1,9,3,3,L\n")
-    filled = [a.format(images=planted, table=table) for a in arguments]
-    assert command.main(filled) == 1
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "audit").exists()
-
-
-def test_bad_cell_of_the_table_is_named(tmp_path):
-    table = tmp_path / "table.csv"
-    head = "label,patient,bytes,width,height,mode,luma_quantisation_sum\n"
-    table.write_text(head + "a,1,9,3,3,L,\nb,2,9,zero,3,L,\n")
-    with pytest.raises(ValueError, match="`width` must be .*line 3 of"):
-        auditing.run_audit(metadata_csv=table)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ("a,Müller,9,3,3,L,1\n".encode("latin-1"), "UTF-8.*line 2"),
-        (b"a," + b"x" * 150_000 + b",9,3,3,L,1\n", "line 2: field larger"),
-        (None, "separated by semicolons"),
-    ],
-)
-def test_table_that_cannot_be_read_is_named(data, message, tmp_path):
-    table = tmp_path / "table.csv"
-    head = b"label,patient,bytes,width,height,mode,luma_quantisation_sum\n"
-    table.write_bytes(head + data if data else head.replace(b",", b";"))
-    with pytest.raises(ValueError, match=f"`metadata_csv`.*{message}"):
-        auditing.run_audit(metadata_csv=table)
-
-
-def test_table_of_a_spreadsheet_may_be_utf_16(tmp_path):
-    head = "label,patient,bytes,width,height,mode,luma_quantisation_sum\n"
-    rows = "".join(f"{label},Müller {label},9,3,3,L,1\n" for label in "ab")
-    (tmp_path / "table.csv").write_bytes((head + rows).encode("utf-16"))
-    audit = auditing.run_audit(metadata_csv=tmp_path / "table.csv")
-    assert audit["counts"]["patients"] == 2
-    # One patient of each class is too few, which is no acquittal.
-    assert "could not be measured" in audit["summary"][0]
-    assert not any("Nothing is flagged" in text for text in audit["summary"])
-
-
 def test_table_of_patients_is_doubted_as_by_the_build(planted, tmp_path):
     files = sorted(planted.glob("*/*"))[1:]
     rows = [f"{path.relative_to(planted)},{path.stem[:-5]}" for path in files]
@@ -374,32 +234,3 @@ def test_features_equal_those_of_numpy_and_pil(tmp_path):
     np.testing.assert_allclose(measured.border, ring, atol=1)
     expected = [path.stat().st_size / grey.size, 128, 64, 2, quantisation + 1]
     np.testing.assert_allclose(np.exp(measured.container[:5]), expected)
-
-
-def test_what_is_above_chance_is_not_called_chance():
-    estimate = separability.Estimate(0.58, 0.55, 0.61, num_folds=5)
-    text = words.explain("pixels", "histogram", estimate, ("a", "b"))
-    assert "may be chance" not in text
-    assert "from 0.55 to 0.61 is possible: whether it is above 0.6" in text
-    estimate = separability.Estimate(0.58, 0.45, 0.71, num_folds=5)
-    text = words.explain("pixels", "histogram", estimate, ("a", "b"))
-    assert "That may be chance" in text
-
-
-@pytest.mark.parametrize(
-    ("auc", "low", "high", "expected"),
-    [
-        (0.61, 0.51, 0.7, words.FLAGGED),
-        (0.61, 0.49, 0.7, words.UNCLEAR),
-        (0.6, 0.55, 0.65, words.UNCLEAR),
-        (0.5, 0.4, 0.6, words.CLEAR),
-        (0.2, 0.1, 0.3, words.CLEAR),
-    ],
-)
-def test_verdict_follows_auc_and_interval(auc, low, high, expected):
-    estimate = separability.Estimate(auc, low, high, num_folds=5)
-    assert words.judge("pixels", estimate) == expected
-    is_flagged = expected == words.FLAGGED
-    assert (words.judge("source files", estimate) == words.SOURCE_ONLY) == (
-        is_flagged
-    )
