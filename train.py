@@ -196,6 +196,11 @@ def _open_builder(data_config):
             f"xray_tfds/<config>. Received: dataset={data_config.dataset}, of "
             f"which TFDS says: {reason}"
         ) from error
+    except OSError as error:
+        raise errors.StorageError(
+            f"Records could not be read at {error.filename}: {error.strerror}. "
+            "Give access to them, or name another directory: --data_dir=DIR."
+        ) from error
     splits_lib.check_options(builder, image_options)
     return builder
 

@@ -72,13 +72,17 @@ def estimate_auc(
 
     Args:
         features: float `[n, d]`.
-        targets: int `[n]`, class indices from 0, each occurring.
+        targets: int `[n]`, class indices; those that do not occur count for
+            nothing.
         groups: str `[n]`, patients.
         seed: Chooses which patients share a fold.
 
     Raises:
-        NotMeasurableError: If a class has fewer than two patients.
+        NotMeasurableError: If there are no images, or a class has fewer than
+            two patients.
     """
+    if not len(targets):
+        raise NotMeasurableError("there are no images.")
     _, targets = np.unique(targets, return_inverse=True)
     num_classes = int(targets.max()) + 1
     smallest = auc_lib.smallest_class(targets, groups, num_classes)

@@ -169,13 +169,25 @@ def read_statistics(
         raise damaged(file, error) from error
 
 
+def read_epoch(model_path: pathlib.Path) -> int | None:
+    """Returns of which epoch a model is, from 1; None if its file is older.
+
+    Args:
+        model_path: A `.keras` file that was loaded.
+    """
+    with zipfile.ZipFile(model_path) as archive:
+        comment = archive.comment.decode(errors="replace")
+    mark, _, epoch = comment.rpartition(files.EPOCH_MARK)
+    return int(epoch) if not mark and epoch.isdecimal() else None
+
+
 def find_epoch(
     weights: Weights,
     info: dict[str, Any],
     settings: dict[str, Any],
     epochs: list[dict[str, Any]],
 ) -> int:
-    """Returns of which epoch a model is, from 1.
+    """Returns of which epoch a model is that does not say so itself, from 1.
 
     That of the best comes from the metrics: a run that goes on and is killed
     has a later best model than its last summary says. Epochs before a forced

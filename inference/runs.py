@@ -176,6 +176,8 @@ def open_run(
         rescale=augment.rescale,
         precision="float32" if precision == "none" else precision,
     )
+    # Not that of the metrics, which are written after it.
+    epoch = run_files.read_epoch(model_path) or epoch
     if hashing.hash_file(model_path) != sha256:
         raise ValueError(
             f"{model_path} has changed while it was read: the run is being "

@@ -1,5 +1,6 @@
 """`train.py` from the command line: real processes, real records."""
 
+import errno
 import json
 import os
 import re
@@ -9,12 +10,14 @@ import subprocess
 import keras
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from tests.helpers import image_trees
 from tests.helpers import processes
 from tests.helpers import programs
 import train as train_lib
 from training import config as config_lib
+from training import errors
 
 SMALL = (
     "--image_size=64",
@@ -285,3 +288,15 @@ def test_program_runs_without_docstrings():
     )
     assert result.returncode == 2
     assert "`epochs` must be an int of at least 1" in result.stderr
+
+
+def test_records_that_may_not_be_read_are_told_in_words(monkeypatch, tmp_path):
+    def refuse(name, data_dir):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), data_dir)
+
+    # Whoever runs the tests may read all files.
+    monkeypatch.setattr(tfds, "builder", refuse)
+    config = config_lib.DataConfig(dataset="xray_tfds", data_dir=str(tmp_path))
+    message = f"read at {tmp_path}: Permission denied.*--data_dir=DIR"
+    with pytest.raises(errors.StorageError, match=message):
+        train_lib._open_builder(config)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import sys
 from typing import Any
 
 _DEFAULTS: dict[str, Any] = {
@@ -29,7 +30,8 @@ _LEGACY_SWITCH = "TF_USE_LEGACY_KERAS"
 def defaults() -> Iterator[None]:
     """Where Keras is imported, it is with its defaults.
 
-    The environment is as before when the block ends.
+    The environment is as before when the block ends, and Keras keeps what it
+    downloads where it would have.
     """
     set_by_user = {
         name: os.environ.pop(name)
@@ -48,6 +50,18 @@ def defaults() -> Iterator[None]:
         for name in ours:
             del os.environ[name]
         os.environ.update(set_by_user)
+        # Of its own settings this alone has no function to set it (3.15).
+        keras_config = sys.modules.get("keras.src.backend.config")
+        if getattr(keras_config, "_KERAS_DIR", None) == os.devnull:
+            setattr(keras_config, "_KERAS_DIR", str(home()))
+
+
+def home() -> pathlib.Path:
+    """Returns the directory of Keras's settings and downloads."""
+    default = os.path.join("~", ".keras")
+    return pathlib.Path(
+        os.path.expanduser(os.environ.get("KERAS_HOME") or default)
+    )
 
 
 def ignored() -> list[str]:
@@ -59,8 +73,7 @@ def ignored() -> list[str]:
         for name in names
         if os.environ.get(name, "") not in usual
     ]
-    home = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
-    path = pathlib.Path(os.path.expanduser(home), "keras.json")
+    path = home() / "keras.json"
     try:
         if not path.is_file():
             return settings

@@ -55,6 +55,23 @@ def test_best_and_last_are_two_models(workdir):
     )
 
 
+def test_epoch_after_a_kill_is_that_of_the_model_itself(workdir):
+    known = runs.open_run(workdir).epoch
+    path = workdir / "metrics.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text(next(x for x in lines if f'"epoch": {known},' not in x))
+    assert runs.open_run(workdir).epoch == known
+    edit_json(workdir / "model.json", lambda info: info.update(epochs=1))
+    assert runs.open_run(workdir, weights="last").epoch == 2
+
+
+def test_epoch_of_a_model_of_an_earlier_version_is_found(workdir):
+    known = runs.open_run(workdir).epoch
+    with zipfile.ZipFile(workdir / "best.keras", "a") as archive:
+        archive.comment = b""
+    assert runs.open_run(workdir).epoch == known
+
+
 def test_opening_writes_nothing(workdir):
     before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*")}
     runs.open_run(workdir)

@@ -41,10 +41,12 @@ import tensorflow
 assert tensorflow.keras.Model.__module__.startswith("keras.src.")
 assert not {"matplotlib", "pandas", "sklearn"}.intersection(sys.modules)
 import keras
+from keras.src.backend import config
 names = ("backend", "epsilon", "floatx", "image_data_format")
 found = {name: getattr(keras.config, name)() for name in names}
 kept = {name: os.environ.get(name) for name in before}
-print(json.dumps([found, kept == before, keras.__version__.split(".")[0]]))
+version = keras.__version__.split(".")[0]
+print(json.dumps([found, kept == before, version, config.keras_home()]))
 """
 
 
@@ -72,7 +74,9 @@ def test_import_gives_keras_its_defaults(text, variables, tmp_path):
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout) == [DEFAULTS, True, "3"]
+    # What it downloads goes where the user keeps it.
+    found = [DEFAULTS, True, "3", str(tmp_path)]
+    assert json.loads(result.stdout) == found
     # The user's settings stay what they are.
     assert file.read_text() == text
     assert os.listdir(tmp_path) == ["keras.json"]

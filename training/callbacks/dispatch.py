@@ -54,10 +54,12 @@ class Callbacks:
             callback.set_model(model)
             callback.set_params(self._list.params)
         for callback in self._list.callbacks:
-            watched = getattr(callback, "monitor", "").removeprefix("val_")
             # Keras looks at it when the first epoch ends, and knows directions
-            # of metrics that `compile` was given only (3.15).
-            if watched in _HIGHER_IS_BETTER and callback.mode == "auto":
+            # of metrics that `compile` was given only (3.15). Another's
+            # callback may use these names for anything.
+            watched = str(getattr(callback, "monitor", "")).removeprefix("val_")
+            is_auto = getattr(callback, "mode", None) == "auto"
+            if watched in _HIGHER_IS_BETTER and is_auto:
                 callback.mode = "max"
 
     def on_train_begin(self) -> None:

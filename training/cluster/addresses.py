@@ -140,7 +140,8 @@ def _check_own_port(cluster: Cluster) -> None:
             raise ValueError(
                 f"Worker {cluster.index} must be able to listen at port {port} "
                 f"of its machine, but cannot: {error.strerror}. Choose another "
-                f"port. Received: {cluster.workers[cluster.index]}"
+                "port by --workers=host:port,... and --worker_index=N. "
+                f"Received: {cluster.workers[cluster.index]}"
             ) from error
 
 

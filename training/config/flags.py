@@ -4,7 +4,9 @@ That program passes `absl.flags` in: nothing else depends on a command line.
 """
 
 from collections.abc import Iterable
+import json
 import os
+import re
 import sys
 from typing import Any
 
@@ -23,6 +25,9 @@ _WORDS = {"weights": weight_files.IMAGENET}
 
 # What editors of Windows begin a file with.
 _BYTE_ORDER_MARK = "\ufeff"
+
+# The builder's option that is a path.
+_TABLE = "patients_csv"
 
 # Options that may name a bucket.
 _REMOTE = ("images_dir",)
@@ -111,8 +116,21 @@ def read_given(
             continue
         if option.kind == "path" and flag.value != _WORDS.get(option.name):
             flag.value = _read_path(option, flag.value)
+        if option.name == "builder_config":
+            flag.value = _with_absolute_table(option, flag.value)
         given[option.name] = flag.value
     return given
+
+
+def _with_absolute_table(option: options_lib.Option, text: str) -> str:
+    """Returns the builder's options with an absolute path of their table."""
+    values = option.parse(text)
+    path = values.get(_TABLE)
+    # What is none the builder will tell.
+    if not isinstance(path, str) or not path or not paths.is_local(path):
+        return text
+    values[_TABLE] = os.path.abspath(os.path.expanduser(path))
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _read_path(option: options_lib.Option, value: str) -> str:
@@ -167,7 +185,11 @@ def write(flag_values: Any) -> str:
         for option in group:
             flag = flag_values[option.name]
             if option.in_flagfile and flag.value is not None:
-                lines.append(flag.serialize())
+                text = flag.serialize()
+                if option.kind in ("object", "class_weight"):
+                    # Between the parts of JSON, never within a text of it.
+                    text = re.sub(r"[\r\n]+", " ", text)
+                lines.append(text)
     return "\n".join(lines) + "\n"
 
 

@@ -74,7 +74,7 @@ def check_weights_path(path: str | os.PathLike[str]) -> None:
         ValueError: If there is no such file, or it is of another kind.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ValueError(
             "`weights` must be imagenet, or the path of an existing file. "
             f"Received: weights={os.fspath(path)}"
@@ -85,7 +85,15 @@ def check_weights_path(path: str | os.PathLike[str]) -> None:
             "a _notop.h5 of keras.applications), or arrays by name "
             f"(.safetensors, .npz). Received: weights={os.fspath(path)}"
         )
-    if not _is_what_it_is_called(path):
+    try:
+        with open(path, "rb") as file:
+            start = file.read(len(_H5_SIGNATURE))
+    except OSError as error:
+        raise ValueError(
+            f"`weights` must be a file that can be read: {error.strerror}. "
+            f"Give access to it. Received: weights={os.fspath(path)}"
+        ) from error
+    if not _is_what_it_is_called(path, start):
         raise ValueError(
             f"`weights` must be a complete file, and this is no {path.suffix} "
             f"file but by its name. Received: weights={os.fspath(path)}"
@@ -99,9 +107,8 @@ def check_weights_path(path: str | os.PathLike[str]) -> None:
         )
 
 
-def _is_what_it_is_called(path: pathlib.Path) -> bool:
+def _is_what_it_is_called(path: pathlib.Path, start: bytes) -> bool:
     if path.suffix == ".h5":
-        with open(path, "rb") as file:
-            return file.read(len(_H5_SIGNATURE)) == _H5_SIGNATURE
+        return start == _H5_SIGNATURE
     # A .safetensors has no signature.
     return path.suffix == ".safetensors" or zipfile.is_zipfile(path)

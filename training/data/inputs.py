@@ -39,7 +39,8 @@ class Inputs:
         self.splits = splits
         self.augment = config.augment or pipeline.AugmentConfig()
         self.statistics: pipeline.Statistics | None = None
-        self._on_device: dict[str, tf.Variable] = {}
+        # By identity: both splits of a program may have one name.
+        self._on_device: dict[int, tf.Variable] = {}
         # Standardisation and whitening switch centring on.
         if self.augment.featurewise_center:
             with splits.naming_damage():
@@ -51,10 +52,21 @@ class Inputs:
         """Copies the images to every device, if the configuration says so.
 
         Called in the scope of the strategy that trains.
+
+        Raises:
+            ValueError: If they are not in memory, which they are copied from.
         """
         if self._config.cache_on == "device":
             for split in (self.splits.train, self.splits.validation):
-                self._on_device[split.name] = tf.Variable(
+                if split.images is None:
+                    raise ValueError(
+                        "`cache_on` must be host for images beyond the memory "
+                        "budget: add --cache_on=host, or more GiB by "
+                        "--memory_budget_gb. Received: cache_on=device, "
+                        f"memory_budget_gb={self._config.memory_budget_gb}, "
+                        f"too little for the split {split.name}"
+                    )
+                self._on_device[id(split)] = tf.Variable(
                     split.images, trainable=False
                 )
 
@@ -80,7 +92,7 @@ class Inputs:
             features,
             self.augment,
             self.statistics,
-            images=self._on_device.get(split.name),
+            images=self._on_device.get(id(split)),
         )
 
     def class_weights(self) -> npt.NDArray[np.float32] | None:

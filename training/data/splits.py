@@ -146,18 +146,25 @@ def check_options(
 
     Raises:
         ValueError: If there are no images, or an option differs from what they
-            were prepared with.
+            were prepared with, or is none of theirs.
     """
     _check_prepared(data)
+    # A dataset of others may say nothing of how it was prepared.
     metadata = data.info.metadata or {}
     for name, value in options.items():
+        if metadata and name not in metadata:
+            raise ValueError(
+                f"`{name}` is no option that {data.info.full_name} was "
+                f"prepared with. Leave it out. Received: {name}={value}"
+            )
         prepared = metadata.get(name, value)
         if isinstance(prepared, list):
             prepared = type(value)(prepared)
         if prepared != value:
             raise ValueError(
                 f"`{name}` cannot be changed after {data.info.full_name} was "
-                f"prepared with {name}={prepared}. Leave out --{name}, or "
-                "prepare the images anew: --images_dir=DIR in the place of "
-                f"--dataset. Received: {name}={value}"
+                f"prepared with {name}={prepared}. Leave it out, also of "
+                "--builder_config, or prepare the images anew: "
+                "--images_dir=DIR in the place of --dataset. "
+                f"Received: {name}={value}"
             )

@@ -25,7 +25,6 @@ from training.loop import runner
 from training.loop import signals
 from training.loop import strategy as strategy_lib
 from training.model import averaging
-from training.workdir import files
 from training.workdir import run_files
 
 if typing.TYPE_CHECKING:
@@ -184,7 +183,7 @@ class Run:
                 return None, True
             logs = trained.logs | _as_validation(validation.logs)
             if state.early_stopping.update(state.epoch, logs):
-                self._files.save_model(model, files.BEST_MODEL_FILE)
+                self._files.save_best(model, state.epoch + 1)
         self._end_epoch(logs, trained, time.perf_counter() - start)
         return logs, False
 
@@ -261,7 +260,7 @@ class Run:
                 silent = dispatch.Callbacks(self._parts.model)
                 logs = self._evaluate(callbacks=silent).logs
                 validation = _as_validation(logs)
-            self._files.save_model(self._parts.model, files.MODEL_FILE)
+            self._files.save_last(self._parts.model, self.state.epoch)
         self._files.finish(
             self.state,
             validation=validation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import socket
 import traceback
@@ -12,6 +13,7 @@ import keras
 
 from disk import hashing
 from training import errors
+from training import keras_settings
 from training.config import weight_files
 from training.model import applications
 from training.model import torch_file
@@ -73,6 +75,10 @@ def _fetch(backbone: keras.Model) -> keras.Model:
     Keras fetches the file unless it is there, and compares its hash. The size
     of images does not matter, and some networks have weights for one alone.
     """
+    # Keras, which has made none (`keras_settings.defaults`), would take one
+    # under /tmp.
+    with contextlib.suppress(OSError):
+        keras_settings.home().mkdir(parents=True, exist_ok=True)
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT)
     try:

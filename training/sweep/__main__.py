@@ -25,6 +25,7 @@ from console import warning_filters
 from disk import paths
 from training import command_line
 from training import config as config_lib
+from training import output
 
 
 def main(
@@ -98,8 +99,10 @@ def _check_directory(
     if not options.sweep_dir:
         parser.error("--sweep_dir must be a path. Received: sweep_dir=")
     directory = pathlib.Path(options.sweep_dir).expanduser().resolve()
-    for flag in options.flags:
-        name, images = command_line.name_of(flag), flag.partition("=")[2]
+    for flag, following in zip(options.flags, [*options.flags[1:], ""]):
+        name = command_line.name_of(flag)
+        _, equals, value = flag.partition("=")
+        images = value if equals else following
         if name == "images_dir" and images and paths.is_local(images):
             root = pathlib.Path(images).expanduser().resolve()
             if directory.is_relative_to(root):
@@ -115,4 +118,6 @@ def _fail(error: Exception | str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Trials take hours; a reader that is gone (`| head`) ends none of them.
+    with output.surviving():
+        sys.exit(main())

@@ -20,24 +20,26 @@ Row = dict[str, Any]
 
 
 def collect(
-    trials: Sequence[optuna.trial.FrozenTrial], metric: str
+    trials: Sequence[optuna.trial.FrozenTrial],
+    metric: str,
+    workdirs: Sequence[pathlib.Path],
 ) -> list[Row]:
     """Returns a row for each trial.
 
     Args:
-        trials: Whose attribute `"runs"` has the best epoch of each run and its
-            `"workdir"`. Of several runs a row has means, and the first one's
-            directory.
+        trials: Whose attribute `"runs"` has the best epoch of each run. Of
+            several runs a row has means.
         metric: Whose standard deviation over several runs is added.
+        workdirs: Directory of each trial's first run.
     """
     rows = []
-    for trial in trials:
+    for trial, workdir in zip(trials, workdirs, strict=True):
         runs = trial.user_attrs["runs"]
         row = {"trial": trial.number + 1, **trial.params}
         row |= {name: _mean([run[name] for run in runs]) for name in _METRICS}
         if len(runs) > 1:
             row[f"{metric}_std"] = statistics.stdev(r[metric] for r in runs)
-        rows.append(row | {"workdir": runs[0]["workdir"]})
+        rows.append(row | {"workdir": str(workdir)})
     return rows
 
 

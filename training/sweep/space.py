@@ -161,8 +161,13 @@ def _parse_range(
             f"Received: {option.name}={':'.join(parts)}"
         )
     suggest: Callable[..., Any] = optuna.Trial.suggest_float
+    ends = math.nextafter(low, high), math.nextafter(high, low)
     if option.kind == "integer":
-        suggest = optuna.Trial.suggest_int
+        suggest, ends = optuna.Trial.suggest_int, (low, high)
+    # A number at the end itself, such as a momentum of 1, is never drawn.
+    if option.check is not None:
+        for end in ends:
+            option.check(option.name, end)
     return functools.partial(
         suggest, name=option.name, low=low, high=high, log=is_log
     )

@@ -22,6 +22,7 @@ from training.sweep import space as space_lib
 from training.sweep import trials
 from training.workdir import directory as directory_lib
 from training.workdir import metrics_file
+from training.workdir import run_record
 
 _STUDY_FILE = "study.db"
 _STUDY_NAME = "sweep"
@@ -176,10 +177,9 @@ class _Sweep:
         """Runs a trial with one seed; returns its best epoch's record."""
         command = [str(self._script), *self._options.flags]
         command += [f"--{name}={value}" for name, value in params.items()]
-        workdir = self._directory / f"trial-{trial.number + 1:03d}" / "run"
         if self._options.seeds > 1:
             command.append(f"--seed={seed}")
-            workdir = workdir.with_name(f"seed-{seed}")
+        workdir = self._workdir(trial.number, seed)
         is_hopeless = functools.partial(self._is_hopeless, trial, workdir)
         trials.train(command, workdir, self._children, is_hopeless)
         # Its last epochs are what others are compared with.
@@ -189,14 +189,39 @@ class _Sweep:
         defined = [record for record in records if record[metric] is not None]
         if not defined:
             raise trials.Failed(f"failed, {metric} was never defined")
-        best = self._best(defined, key=lambda record: record[metric])
-        return best | {"workdir": str(workdir)}
+        best: dict[str, Any] = self._best(defined, key=lambda r: r[metric])
+        return best
+
+    def _workdir(self, number: int, seed: int = 0) -> pathlib.Path:
+        """Returns the directory of a run of the trial with a number."""
+        name = f"seed-{seed}" if self._options.seeds > 1 else "run"
+        return self._directory / f"trial-{number + 1:03d}" / name
+
+    def _check_images(self, workdir: pathlib.Path) -> None:
+        """Raises ValueError where a run has other images than those before."""
+        run = run_record.read(workdir)
+        if run is None:
+            return
+        before = self._study.user_attrs.get("images")
+        if before is None:
+            self._study.set_user_attr("images", run["data"])
+        elif run["data"] != before:
+            raise ValueError(
+                "The images, labels or splits are not those with which the "
+                "sweep began: its trials could not be compared. Bring them "
+                "back, or begin a new sweep in another directory. Received: "
+                f"sweep_dir={self._directory}"
+            )
 
     def _is_hopeless(self, trial: optuna.Trial, workdir: pathlib.Path) -> bool:
         """Reports the epochs so far; whether more are not worth the time.
 
         Of several seeds, the first that comes to an epoch stands for all.
+
+        Raises:
+            ValueError: As `_check_images`.
         """
+        self._check_images(workdir)
         known = self._study.trials[trial.number].intermediate_values
         for record in metrics_file.read_metrics(workdir):
             if record["epoch"] not in known:
@@ -209,7 +234,8 @@ class _Sweep:
         """Writes and prints the results; returns the exit status."""
         metric = self._options.metric
         found = self._study.get_trials(states=(TrialState.COMPLETE,))
-        rows = results.collect(found, metric)
+        workdirs = [self._workdir(trial.number) for trial in found]
+        rows = results.collect(found, metric, workdirs)
         rows.sort(key=lambda row: row[metric], reverse=self._best is max)
         if rows:
             results.write(rows, self._directory)

@@ -11,6 +11,7 @@ import platform
 import types
 import typing
 from typing import Any
+import zipfile
 
 import keras
 import numpy as np
@@ -29,11 +30,21 @@ _CONTACT_SHEET_IMAGES = 24
 
 
 def save_model(
-    model: keras.Model, directory: pathlib.Path, name: str = files.MODEL_FILE
+    model: keras.Model, directory: pathlib.Path, name: str, epoch: int
 ) -> None:
-    """Saves weights, architecture and optimizer in Keras's own format."""
+    """Saves weights, architecture and optimizer in Keras's own format.
+
+    Args:
+        model: To be saved.
+        directory: The run's.
+        name: One of `files`.
+        epoch: After which it is as it is, from 1. The file itself says so: a
+            process may be killed before it writes anything else.
+    """
     with atomic.replacing(directory / name) as path:
         model.save(path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.comment = f"{files.EPOCH_MARK}{epoch}".encode()
 
 
 def save_model_info(

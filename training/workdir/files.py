@@ -13,6 +13,9 @@ TENSORBOARD_DIR = "tensorboard"
 CHECKPOINTS_DIR = "checkpoints"
 RUNS_DIR = "runs"
 
+# Of which epoch a model is, in the comment of its file; Keras reads none.
+EPOCH_MARK = "epoch "
+
 ALL = (
     RUN_FILE,
     FLAGS_FILE,

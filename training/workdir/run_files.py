@@ -77,10 +77,17 @@ class RunFiles:
             artifacts.save_contact_sheet(self._inputs, path)
         console.print_epoch(records[-1], self._config.epochs)
 
-    def save_model(self, model: keras.Model, name: str) -> None:
-        """Writes a model as it is under a name of `files`."""
+    def save_best(self, model: keras.Model, epoch: int) -> None:
+        """Writes the model of the best epoch so far, from 1."""
+        self._save_model(model, files.BEST_MODEL_FILE, epoch)
+
+    def save_last(self, model: keras.Model, epoch: int) -> None:
+        """Writes the model as it is after the last epoch."""
+        self._save_model(model, files.MODEL_FILE, epoch)
+
+    def _save_model(self, model: keras.Model, name: str, epoch: int) -> None:
         if self._directory is not None:
-            artifacts.save_model(model, self._directory.path, name)
+            artifacts.save_model(model, self._directory.path, name, epoch)
 
     def finish(
         self,

@@ -16,6 +16,7 @@ It prints a table and writes `audit.png` and `audit.json`, which is what
      "counts": {"images", "patients", "skipped": int,
                 "classes": [{"label", "images", "patients"}]},
      "skipped": [{"filename", "reason"}],         # files that cannot be used
+     "cautions": [str],                           # what is doubtful of a folder
      "flag_above": 0.6, "confidence": 0.95, "seed": int,
      "parts": [{
          "group": "container" | "pixels" | "splits" | "source files",
@@ -28,7 +29,7 @@ It prints a table and writes `audit.png` and `audit.json`, which is what
      "summary": [str],
      "versions": {"xray_tfds", "python", "numpy", "scikit-learn"}}
 
-Names of files appear only among the skipped, patients nowhere.
+Names of files appear only among the skipped and in cautions, patients nowhere.
 """
 
 from xray_tfds.audit.auditing import run_audit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 import json
+import pathlib
 import sys
 import textwrap
 
@@ -13,6 +14,7 @@ from etils import epath
 from console import streams
 from console import warning_filters
 from disk import cells
+from disk import paths
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
 from xray_tfds.audit import words
@@ -87,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse_arguments(arguments)
     try:
         folder = _output_dir(options)
+        _check_apart(folder, options.directory)
         audit = auditing.run_audit(
             options.directory,
             metadata_csv=options.metadata_csv,
@@ -96,14 +99,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             patients_csv=options.patients_csv,
             seed=options.seed,
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(audit, indent=1, ensure_ascii=False) + "\n"
-        (folder / "audit.json").write_text(text, encoding="utf-8")
-        (folder / "audit.png").write_bytes(chart.draw(audit))
+        files = {
+            "audit.json": _to_json(audit).encode("utf-8"),
+            "audit.png": chart.draw(audit),
+        }
     except (OSError, ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _fail(error)
+    except KeyboardInterrupt:
+        return _fail("interrupted, nothing is written", status=130)
+    problem = _write(files, folder)
+    # It may have taken minutes, and is to be seen in any case.
     print(_render(audit))
+    if problem is not None:
+        return _fail(f"{problem}. Name another place: --output_dir=DIR.")
     print(f"\nWritten: {folder / 'audit.json'} and {folder / 'audit.png'}")
     return 0
 
@@ -116,6 +124,46 @@ def _output_dir(options):
     return epath.Path("audit")
 
 
+def _check_apart(folder, directory):
+    """Raises ValueError where the next build would take it for a class."""
+    if not directory or auditing.is_prepared(directory):
+        return
+    if not all(map(paths.is_local, (folder, directory))):
+        return
+    inner, outer = (
+        pathlib.Path(path).expanduser().resolve()
+        for path in (folder, directory)
+    )
+    if inner.is_relative_to(outer):
+        raise ValueError(
+            "`output_dir` must be outside the folder of images, which holds"
+            " images alone. Add --output_dir=DIR with another directory."
+            f" Received: output_dir={inner}"
+        )
+
+
+def _to_json(audit):
+    return json.dumps(audit, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(files, folder):
+    """Writes files, each whole or as it was; returns what prevents it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            unfinished = folder / f".{name}"
+            unfinished.write_bytes(data)
+            unfinished.replace(folder / name)
+    except OSError as error:
+        return error
+    return None
+
+
+def _fail(error, status=1):
+    print(f"error: {error}", file=sys.stderr)
+    return status
+
+
 def _render(audit):
     """Returns what is printed: counts, table, what the figures mean."""
     counts = audit["counts"]
@@ -126,7 +174,8 @@ def _render(audit):
     head = f"Images of patients: {classes}."
     if counts["skipped"]:
         head += f" Files that cannot be used, skipped: {counts['skipped']}."
-    blocks = [head, "", words.render_table(audit["parts"]), ""]
+    cautions = [_wrap(f"CAUTION: {text}") for text in audit["cautions"]]
+    blocks = [head, *cautions, "", words.render_table(audit["parts"]), ""]
     # What is said of several parts of a group is said once.
     names: dict = {}
     for part in audit["parts"]:

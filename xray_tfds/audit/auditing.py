@@ -100,6 +100,8 @@ def run_audit(
             "Either `directory` or `metadata_csv` must be given. Received: "
             f"directory={directory}, metadata_csv={metadata_csv}"
         )
+    if seed < 0:
+        raise ValueError(f"`seed` must be 0 or more. Received: seed={seed}")
     options: dict[str, Any] = {
         "class_names": class_names,
         "patient_pattern": patient_pattern,
@@ -273,6 +275,7 @@ def _describe(kind, samples, parts, seed):
             {"filename": name, "reason": reason}
             for name, reason in samples.skipped
         ],
+        "cautions": list(samples.cautions),
         "flag_above": words.FLAG_ABOVE,
         "confidence": figure.CONFIDENCE,
         "seed": seed,

@@ -103,18 +103,24 @@ def _read_rows(name, path, needed):
         raise ValueError(
             f"`{name}` must be an existing file. Received: {name}={path}"
         )
-    # Spreadsheets put a byte order mark before the first column's name.
-    text = file.read_bytes().decode("utf-8-sig")
+    text = cells.decode_table(file.read_bytes(), option=name, path=path)
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    columns = reader.fieldnames or ()
-    missing = [column for column in needed if column not in columns]
-    if missing:
+    try:
+        columns = reader.fieldnames or ()
+        missing = [column for column in needed if column not in columns]
+        if missing:
+            cells.check_separator(columns, option=name, path=path)
+            raise ValueError(
+                f"`{name}` must have the columns {', '.join(needed)}. "
+                f"Received: {path} without {', '.join(missing)}"
+            )
+        for values in reader:
+            yield reader.line_num, {key: values[key] or "" for key in needed}
+    except csv.Error as error:
         raise ValueError(
-            f"`{name}` must have the columns {', '.join(needed)}. Received: "
-            f"{path} without {', '.join(missing)}"
-        )
-    for values in reader:
-        yield reader.line_num, {key: values[key] or "" for key in needed}
+            f"`{name}` must be a table of comma-separated values. Received: "
+            f"{path} with line {reader.line_num + 1}: {error}"
+        ) from error
 
 
 def _number(path, line, values, column):

@@ -20,6 +20,7 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import limits
 from xray_tfds.decode import quality
 from xray_tfds.decode import quiet
+from xray_tfds.records import integrity
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
 from xray_tfds.source import patients
@@ -65,6 +66,7 @@ class Samples:
         splits: str `[n]`, empty where no splits are given.
         measurements: The features of each image.
         skipped: The files that could not be used.
+        cautions: What is doubtful of the folder, in sentences.
     """
 
     class_names: tuple[str, ...]
@@ -73,6 +75,7 @@ class Samples:
     splits: np.ndarray
     measurements: list[features.Measurement]
     skipped: list[Skipped]
+    cautions: tuple[str, ...] = ()
 
     def stack(self, field: str) -> np.ndarray:
         """Returns `[n, d]`, a field of all measurements."""
@@ -109,21 +112,22 @@ def read_folder(
     """
     pattern = patients.compile_pattern(patient_pattern)
     table = tables.read_table(patients_csv)
-    files = scan.find(directory, class_names, table).files
+    source = scan.find(directory, class_names, table)
 
     results = list(
         parallel.ordered_map(
             functools.partial(_measure_file, pattern=pattern),
-            files,
-            total=len(files),
+            source.files,
+            total=len(source.files),
             desc="Auditing images",
         )
     )
-    return collect(
+    found = collect(
         class_names,
         [result for result in results if isinstance(result, Sample)],
         [result for result in results if isinstance(result, Skipped)],
     )
+    return dataclasses.replace(found, cautions=source.cautions)
 
 
 def _measure_file(file, pattern):
@@ -156,8 +160,11 @@ def read_records(directory: epath.PathLike) -> Samples:
         `Samples`; their containers are those of the records.
 
     Raises:
-        ValueError: If the records have no image and label.
+        ValueError: If the records have no image and label, or are damaged.
     """
+    # A folder of images is audited without it.
+    import tensorflow as tf
+
     builder = tfds.builder_from_directory(str(directory))
     known = builder.info.features
     if not {"image", "label"} <= set(known):
@@ -173,13 +180,19 @@ def read_records(directory: epath.PathLike) -> Samples:
         total=total,
         desc="Auditing records",
     )
-    return collect(
-        class_names,
-        [
+    try:
+        found = [
             Sample(class_names[label], patient, split, measurement)
             for label, patient, split, measurement in results
-        ],
-    )
+        ]
+    except tf.errors.OpError as error:
+        damage = integrity.find_damage(builder.data_path)
+        reason = damage or f"TensorFlow says {type(error).__name__}"
+        raise ValueError(
+            f"The records in {directory} cannot be read: {reason}. Build them"
+            " again: train.py does, or tfds build --overwrite."
+        ) from error
+    return collect(class_names, found)
 
 
 def _read_examples(builder):

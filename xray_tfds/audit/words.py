@@ -108,6 +108,11 @@ def explain(
     text = f"By it alone, a simple model ranks {pair} in {share} of all pairs."
     verdict = judge(group, estimate)
     ends = f"from {estimate.low:.2f} to {estimate.high:.2f}"
+    if verdict == UNCLEAR and estimate.low > 0.5:
+        return (
+            f"{text} That is no chance, and with so few patients all {ends} is"
+            f" possible: whether it is above {FLAG_ABOVE} is open."
+        )
     if verdict == UNCLEAR:
         return (
             f"{text} That may be chance: with so few patients all {ends} is"
@@ -141,12 +146,19 @@ def summarize(parts: Sequence[Mapping[str, Any]]) -> list[str]:
         for verdict in VERDICTS
     }
     sentences = []
+    of_label = [part["auc"] for part in parts if part["group"] != "splits"]
+    is_known = any(auc is not None for auc in of_label)
+    if not is_known:
+        sentences.append(
+            "What gives the label away could not be measured; each part says"
+            " why."
+        )
     if names[FLAGGED]:
         sentences.append(
             f"Flagged, with an AUC above {FLAG_ABOVE}: "
             f"{', '.join(names[FLAGGED])}."
         )
-    else:
+    elif is_known:
         sentences.append(
             f"Nothing is flagged: no AUC above {FLAG_ABOVE} that is not also"
             " compatible with chance."

@@ -8,6 +8,7 @@ import pytest
 
 import pipeline
 from tests.helpers import loop_runs
+from training.callbacks import dispatch
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,14 @@ def test_model_checkpoint_keeps_the_best_auc_without_being_told_max(tmp_path):
     best = max(record["val_auc"] for record in result.records)
     assert checkpoint.best == best
     assert keras.models.load_model(path).count_params() > 0
+
+
+@pytest.mark.parametrize("monitor", [None, "val_auc"])
+def test_callback_may_have_a_monitor_of_its_own(monitor):
+    callback = keras.callbacks.Callback()
+    callback.monitor = monitor
+    dispatch.Callbacks(keras.Sequential(), [callback])
+    assert not hasattr(callback, "mode")
 
 
 def test_learning_rate_callbacks_reach_the_optimizer(tmp_path):

@@ -170,6 +170,18 @@ def test_flag_file_repeats_the_configurations(parse, tmp_path):
     assert "workdir" not in text and "resume" not in text
 
 
+def test_json_of_several_lines_is_one_line_of_a_flag_file(parse, tmp_path):
+    given = parse(
+        f"--images_dir={tmp_path}",
+        '--builder_config={"on_leak": "move",\r\n  "max_bad_fraction": 0.1}',
+        '--class_weight={\n"normal": 2, "pneumonia": 1\n}',
+    )
+    data, config = flags_lib.read(given)
+    file = tmp_path / "flags.flagfile"
+    file.write_text(flags_lib.write(given), newline="")
+    assert flags_lib.read(parse(f"--flagfile={file}")) == (data, config)
+
+
 def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/someone")
@@ -186,6 +198,30 @@ def test_paths_are_absolute_in_a_flag_file(parse, tmp_path, monkeypatch):
     assert config.weights == str(tmp_path / "model.keras")
     assert config.workdir == "/home/someone/run"
     assert f"--images_dir={tmp_path / 'images'}\n" in flags_lib.write(values)
+
+
+def test_table_of_patients_is_absolute_in_a_flag_file(
+    parse, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    given = parse(
+        f"--images_dir={tmp_path}",
+        '--builder_config={"patients_csv": "\u00e4.csv", "on_leak": "move"}',
+    )
+    data, _ = flags_lib.read(given)
+    table = str(tmp_path / "\u00e4.csv")
+    assert data.builder_config == {"patients_csv": table, "on_leak": "move"}
+    assert f'"patients_csv": "{table}"' in flags_lib.write(given)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"patients_csv": "s3://b/t.csv"}', '{"patients_csv": ""}', '{"seed": 1}'],
+)
+def test_options_of_the_builder_without_such_a_table_are_as_given(text, parse):
+    given = parse("--images_dir=.", f"--builder_config={text}")
+    flags_lib.read(given)
+    assert f"--builder_config={text}\n" in flags_lib.write(given)
 
 
 def test_bucket_is_the_same_from_any_directory(parse):

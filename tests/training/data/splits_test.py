@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 import pipeline
 from tests.helpers import damaged_files
@@ -72,6 +73,15 @@ def test_other_errors_of_tensorflow_pass_as_they_are(records):
     with pytest.raises(tf.errors.ResourceExhaustedError):
         with splits.naming_damage():
             raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+
+def test_option_that_records_do_not_have_is_refused(records):
+    builder = tfds.builder_from_directory(records)
+    given = {"harmonize": "none", "on_leak": builder.info.metadata["on_leak"]}
+    splits_lib.check_options(builder, given)
+    message = "`harmonise` is no option .*Received: harmonise=crop"
+    with pytest.raises(ValueError, match=message):
+        splits_lib.check_options(builder, {**given, "harmonise": "crop"})
 
 
 def test_records_of_other_options_are_named(tmp_path):

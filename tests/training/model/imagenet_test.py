@@ -35,11 +35,10 @@ def refuse_connections(monkeypatch, tmp_path):
     """Nobody listens at port 1 of this machine, and nothing is stored."""
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:1")
-    # What KERAS_HOME sets before Keras is imported.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    # What it sets before Keras is imported.
     monkeypatch.setattr(backend_config, "_KERAS_DIR", str(tmp_path / "keras"))
-    models = tmp_path / "keras" / "models"
-    models.mkdir(parents=True)
-    return models
+    return tmp_path / "keras" / "models"
 
 
 def square(picture, size=224):
@@ -99,6 +98,7 @@ def test_without_a_network_the_file_and_its_place_are_named(no_network):
     before = net.get_weights()
     file = no_network / SMALL.rpartition("/")[2]
     # Another file of this name, which has another hash.
+    file.parent.mkdir(parents=True)
     file.write_bytes(b"x")
     with pytest.raises(ValueError) as caught:
         model.load_initial_weights(net, "imagenet")
@@ -118,6 +118,7 @@ def test_file_that_is_in_its_place_is_used(no_network):
         include_top=False, weights=None, input_shape=(224, 224, 3)
     )
     path = no_network / MOBILENET.rpartition("/")[2]
+    path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, published)
     net = model.build_model("MobileNetV2", (32, 32, 1), 2)
@@ -129,6 +130,13 @@ def test_file_that_is_in_its_place_is_used(no_network):
         strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_place_of_the_file_is_made_where_there_is_none(no_network):
+    net = model.build_model("MobileNetV3Small", (32, 32, 1), 2)
+    file = no_network / SMALL.rpartition("/")[2]
+    with pytest.raises(ValueError, match=f"save it as {file}"):
+        model.load_initial_weights(net, "imagenet")
 
 
 @pytest.mark.parametrize("name", networks.OWN)

@@ -1,5 +1,7 @@
 """Initial weights from files that Keras wrote."""
 
+import errno
+import os
 import zipfile
 
 import h5py
@@ -206,6 +208,24 @@ def test_file_of_something_else_is_refused(name, content, tmp_path):
         weight_files.check_weights_path(path)
     with pytest.raises(ValueError, match=f"complete file.*weights={path}"):
         model.load_initial_weights(build(), path)
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5", "net.npz"])
+def test_file_that_may_not_be_read_is_told_in_words(
+    name, tmp_path, monkeypatch
+):
+    path = tmp_path / name
+    path.write_bytes(b"x")
+
+    def refuse(file, mode):
+        assert (file, mode) == (path, "rb")
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), file)
+
+    # Whoever runs the tests may read all files.
+    monkeypatch.setattr(weight_files, "open", refuse, raising=False)
+    message = f"can be read: Permission denied.*weights={path}"
+    with pytest.raises(ValueError, match=message):
+        weight_files.check_weights_path(path)
 
 
 @pytest.mark.parametrize("name", ["missing.keras", "net.txt", "."])

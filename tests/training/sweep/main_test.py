@@ -52,20 +52,21 @@ def test_file_is_no_sweep_directory(script, capsys):
 
 
 @pytest.mark.parametrize(
-    "directory, flag, message",
+    "directory, flags, message",
     [
-        ("", "--seed=1", "must be a path. Received: sweep_dir="),
-        ("images/sweep", "--images_dir=images", "must be outside the folder"),
-        ("sweep", "--epochs=2", "itself sets --epochs=2"),
+        ("", ["--seed=1"], "must be a path. Received: sweep_dir="),
+        ("images/sweep", ["--images_dir=images"], "must be outside the folder"),
+        ("images", ["--images_dir", "images"], "must be outside the folder"),
+        ("sweep", ["--epochs=2"], "itself sets --epochs=2"),
     ],
 )
 def test_what_would_be_written_or_set_elsewhere_is_refused(
-    directory, flag, message, script, tmp_path, capsys, monkeypatch
+    directory, flags, message, script, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "images").mkdir()
     with pytest.raises(SystemExit, match="2"):
-        sweeps.run(script, directory, "--try", "epochs=1", "--", flag)
+        sweeps.run(script, directory, "--try", "epochs=1", "--", *flags)
     assert message in capsys.readouterr().err
     assert not list(tmp_path.rglob("study.db"))
 

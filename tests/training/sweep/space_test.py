@@ -90,6 +90,19 @@ def test_wrong_range_is_refused_by_name(text):
         space_lib.parse([text])
 
 
+@pytest.mark.parametrize(
+    "text", ["batch_size=0:8", "epochs=-4:3", "label_smoothing=0:2"]
+)
+def test_range_of_what_the_option_does_not_take_is_refused(text):
+    with pytest.raises(ValueError, match=f"`{text.partition('=')[0]}` must be"):
+        space_lib.parse([text])
+
+
+def test_range_may_end_at_what_the_option_takes_no_more():
+    texts = ["momentum=0.5:1", "learning_rate=0:0.1"]
+    assert list(space_lib.parse(texts)) == ["momentum", "learning_rate"]
+
+
 def test_data_and_what_a_trial_is_given_are_not_swept():
     names = {o.name for o in options_lib.DATA} | {"workdir", "resume"}
     for name in names:

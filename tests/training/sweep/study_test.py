@@ -2,13 +2,17 @@
 
 import itertools
 import json
+import os
 import signal
 import statistics
+import subprocess
+import sys
 
 import optuna
 import pytest
 
 from tests.helpers import sweeps
+from training import errors
 
 # What Optuna calls experimental or deprecated is not ours to use.
 pytestmark = pytest.mark.filterwarnings(
@@ -209,6 +213,54 @@ def test_killed_sweep_is_resumed(script, tmp_path, monkeypatch):
     assert sweeps.read_calls(directory) == calls
     rates = {row["learning_rate"] for row in sweeps.read_rows(directory)}
     assert rates == {"0.1", "0.2", "0.3"}
+
+
+def test_sweep_goes_on_when_nobody_reads_its_output(script, tmp_path):
+    program = (
+        "import pathlib, runpy, sys; from training.sweep import trials;"
+        "trials.SCRIPT = pathlib.Path(sys.argv.pop(1));"
+        "runpy.run_module('training.sweep', run_name='__main__')"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    flag = f"--sweep_dir={tmp_path / 's'}"
+    tried = ("--try", "learning_rate=0.1,0.2,0.3")
+    status = subprocess.call(
+        [sys.executable, "-c", program, str(script), flag, *tried],
+        cwd=sweeps.ROOT,
+        stdout=writing,
+    )
+    os.close(writing)
+    assert status == errors.OUTPUT_LOST_STATUS
+    assert len(sweeps.read_rows(tmp_path / "s")) == 3
+
+
+def test_sweep_that_was_moved_has_the_options_of_its_best(script, tmp_path):
+    arguments = ("--search=random", "--try", "learning_rate=0.1:0.2")
+    assert sweeps.run(script, tmp_path / "a", "--num_trials=1", *arguments) == 0
+    (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "b" / "best.flagfile").unlink()
+    assert sweeps.run(script, tmp_path / "b", "--num_trials=1", *arguments) == 0
+    (row,) = sweeps.read_rows(tmp_path / "b")
+    best = (tmp_path / "b" / "best.flagfile").read_text()
+    assert best == row["learning_rate"]
+    assert row["workdir"] == str(tmp_path / "b" / "trial-001" / "run")
+
+
+def test_trials_on_other_images_are_not_compared(tmp_path, capsys, monkeypatch):
+    script = tmp_path / "program.py"
+    script.write_text(sweeps.PROGRAM + """
+(workdir / "run.json").write_text(json.dumps(
+    {"settings": {}, "data": os.environ["IMAGES"], "finished": None}))
+""")
+    arguments = ("--search=random", "--try", "learning_rate=0.1:0.2")
+    monkeypatch.setenv("IMAGES", "these")
+    assert sweeps.run(script, tmp_path / "s", "--num_trials=2", *arguments) == 0
+    before = sweeps.read_rows(tmp_path / "s")
+    monkeypatch.setenv("IMAGES", "others")
+    assert sweeps.run(script, tmp_path / "s", "--num_trials=3", *arguments) == 2
+    assert "are not those with which the sweep" in capsys.readouterr().err
+    assert sweeps.read_rows(tmp_path / "s") == before
 
 
 @pytest.mark.slow

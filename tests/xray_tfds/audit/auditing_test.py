@@ -1,8 +1,8 @@
 """The audit finds what was planted, and nothing where nothing was."""
 
 import csv
+import dataclasses
 import json
-import pathlib
 import shutil
 
 from PIL import Image
@@ -10,45 +10,19 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from evaluation import separability
+from tests.helpers import audited_folders
 from tests.helpers import image_trees
 from xray_tfds.audit import __main__ as command
 from xray_tfds.audit import auditing
 from xray_tfds.audit import features
+from xray_tfds.audit import samples
 from xray_tfds.audit import words
 
 _METADATA = image_trees.REAL_IMAGES / "container_metadata.csv"
 
 
-def _write_classes(directory, *, quality=(90, 90), num_patients=30):
-    """Two images a patient; the classes differ in nothing but the quality."""
-    for number, name in enumerate(("normal", "pneumonia")):
-        kind = ("IM", "NORMAL2-IM")[number]
-        names = [
-            f"{name}/{kind}-{patient:04}-000{index}.jpeg"
-            for patient in range(num_patients)
-            for index in (1, 2)
-        ]
-        image_trees.write_images(
-            directory, names, seed=number, quality=quality[number]
-        )
-    return directory
-
-
 def _parts(audit, group):
     return {p["name"]: p for p in audit["parts"] if p["group"] == group}
-
-
-def _find_records(data_dir):
-    """Returns the directories of records below a `data_dir`."""
-    found = pathlib.Path(data_dir).rglob("dataset_info.json")
-    return [path.parent for path in found]
-
-
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory):
-    """A folder whose classes were saved with different JPEG qualities."""
-    return _write_classes(tmp_path_factory.mktemp("planted"), quality=(75, 92))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +49,7 @@ def test_what_is_equal_for_all_is_chance_by_construction(planted_audit):
 
 
 def test_without_shortcut_every_interval_contains_chance(tmp_path):
-    audit = auditing.run_audit(_write_classes(tmp_path))
+    audit = auditing.run_audit(audited_folders.write_classes(tmp_path))
     for part in audit["parts"]:
         if part["auc"] is not None:
             assert part["low"] <= 0.5 <= part["high"], part
@@ -135,6 +109,22 @@ def test_three_classes_are_averaged(tmp_path):
     assert "a class above one of another class" in aspect["meaning"]
 
 
+def test_class_that_lies_in_one_split_does_not_end_the_audit(planted):
+    found = samples.read_folder(planted, ("normal", "pneumonia"))
+    split = np.full(len(found.labels), "train", "<U10")
+    split[:60:3], split[1:60:3] = "test", "validation"
+    assert not found.labels[:60].any()
+    parts = {
+        question.name: auditing._measure(question, 0)
+        for question in auditing._ask_splits(
+            dataclasses.replace(found, splits=split)
+        )
+    }
+    name = "validation and test within pneumonia"
+    assert parts[name]["meaning"] == "Not measured: there are no images."
+    assert parts["validation and test within normal"]["auc"] is not None
+
+
 def test_splits_of_different_origin_are_separated(tmp_path):
     for split, seed in (("train", 1), ("test", 2)):
         for name in ("normal", "pneumonia"):
@@ -149,7 +139,7 @@ def test_splits_of_different_origin_are_separated(tmp_path):
 
 
 def test_records_hold_no_container_but_their_pixels(prepared):
-    (info,) = _find_records(prepared)
+    (info,) = audited_folders.find_records(prepared)
     audit = auditing.run_audit(info)
     builder = tfds.builder_from_directory(str(info))
     total = sum(s.num_examples for s in builder.info.splits.values())
@@ -162,8 +152,17 @@ def test_records_hold_no_container_but_their_pixels(prepared):
     assert {"border pixels", "histogram"} < set(_parts(audit, "pixels"))
 
 
+def test_damaged_records_are_told_in_words(prepared, tmp_path):
+    (info,) = audited_folders.find_records(prepared)
+    shutil.copytree(info, tmp_path / "1.0.0")
+    (shard,) = (tmp_path / "1.0.0").glob("*-train.*")
+    shard.write_bytes(shard.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=f"cannot be read: {shard}.*again"):
+        auditing.run_audit(tmp_path / "1.0.0")
+
+
 def test_source_files_of_records_are_not_flagged(prepared, tmp_path):
-    (info,) = _find_records(prepared)
+    (info,) = audited_folders.find_records(prepared)
     copy = tmp_path / "1.0.0"
     shutil.copytree(info, copy)
     (copy / "build_report").mkdir(exist_ok=True)
@@ -202,58 +201,16 @@ def test_shortcuts_of_the_public_data_set_are_found():
     assert {part["group"] for part in audit["parts"]} == {"container"}
 
 
-def test_command_writes_table_json_and_chart(planted, tmp_path, capsys):
-    output = tmp_path / "out"
-    assert command.main([str(planted), f"--output_dir={output}"]) == 0
-    printed = capsys.readouterr().out
-    assert "JPEG quantisation                         1.000" in printed
-    assert max(map(len, printed.split("\nWritten")[0].splitlines())) <= 80
-    audit = json.loads((output / "audit.json").read_text())
-    assert audit["schema"] == 1
-    with Image.open(output / "audit.png") as image:
-        assert image.format == "PNG" and min(image.size) > 300
-
-
-def test_command_puts_the_audit_of_records_beside_them(prepared, tmp_path):
-    (info,) = _find_records(prepared)
-    copy = tmp_path / "1.0.0"
-    shutil.copytree(info, copy, ignore=shutil.ignore_patterns("build_report"))
-    assert command.main([str(copy)]) == 0
-    assert (copy / "build_report" / "audit.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "Either `directory` or `metadata_csv`"),
-        (["nowhere"], "must be an existing directory"),
-        (["{images}", "--metadata_csv=x"], "Either `directory`"),
-        (["{images}", "--patient_pattern=("], "must be a regular expression"),
-        (["{images}", "--class_names=normal"], "two or more"),
-        (["{images}", "--patients_csv=no.csv"], "must be an existing file"),
-        (["--metadata_csv=no.csv"], "must be an existing file"),
-        (["--metadata_csv={table}"], "without luma_quantisation_sum"),
-        (["--metadata_csv={table}", "--class_names=a,b"], "`class_names` goes"),
-    ],
-)
-def test_bad_arguments_are_named(
-    arguments, message, planted, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    table = tmp_path / "table.csv"
-    table.write_text("label,patient,bytes,width,height,mode\na,1,9,3,3,L\n")
-    filled = [a.format(images=planted, table=table) for a in arguments]
-    assert command.main(filled) == 1
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "audit").exists()
-
-
-def test_bad_cell_of_the_table_is_named(tmp_path):
-    table = tmp_path / "table.csv"
-    head = "label,patient,bytes,width,height,mode,luma_quantisation_sum\n"
-    table.write_text(head + "a,1,9,3,3,L,\nb,2,9,zero,3,L,\n")
-    with pytest.raises(ValueError, match="`width` must be .*line 3 of"):
-        auditing.run_audit(metadata_csv=table)
+def test_table_of_patients_is_doubted_as_by_the_build(planted, tmp_path):
+    files = sorted(planted.glob("*/*"))[1:]
+    rows = [f"{path.relative_to(planted)},{path.stem[:-5]}" for path in files]
+    (tmp_path / "table.csv").write_text("\n".join(["filename,patient", *rows]))
+    audit = auditing.run_audit(
+        planted, patients_csv=str(tmp_path / "table.csv")
+    )
+    (caution,) = audit["cautions"]
+    assert "1 of 120 files are in no row of patients_csv" in caution
+    assert "CAUTION: 1 of 120" in command._render(audit)
 
 
 def test_features_equal_those_of_numpy_and_pil(tmp_path):
@@ -277,22 +234,3 @@ def test_features_equal_those_of_numpy_and_pil(tmp_path):
     np.testing.assert_allclose(measured.border, ring, atol=1)
     expected = [path.stat().st_size / grey.size, 128, 64, 2, quantisation + 1]
     np.testing.assert_allclose(np.exp(measured.container[:5]), expected)
-
-
-@pytest.mark.parametrize(
-    ("auc", "low", "high", "expected"),
-    [
-        (0.61, 0.51, 0.7, words.FLAGGED),
-        (0.61, 0.49, 0.7, words.UNCLEAR),
-        (0.6, 0.55, 0.65, words.UNCLEAR),
-        (0.5, 0.4, 0.6, words.CLEAR),
-        (0.2, 0.1, 0.3, words.CLEAR),
-    ],
-)
-def test_verdict_follows_auc_and_interval(auc, low, high, expected):
-    estimate = separability.Estimate(auc, low, high, num_folds=5)
-    assert words.judge("pixels", estimate) == expected
-    is_flagged = expected == words.FLAGGED
-    assert (words.judge("source files", estimate) == words.SOURCE_ONLY) == (
-        is_flagged
-    )
