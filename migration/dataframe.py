@@ -155,6 +155,8 @@ def flow_from_dataframe(
     decoding = decoding_lib.Decoding(
         target_size, color_mode, interpolation, keep_aspect_ratio=False
     )
+    # An array of names has no truth.
+    classes = None if classes is None else list(classes)
     table = table_lib.list_dataframe(
         dataframe,
         directory,

@@ -8,7 +8,6 @@ import logging
 import operator
 import threading
 from typing import Any
-import warnings
 
 from PIL import Image
 import numpy as np
@@ -81,7 +80,7 @@ def open_split(
     """
     shape = (files.samples, *decoding.image_shape)
     decode = functools.partial(
-        _load, decoding=decoding, has_warned=threading.Event()
+        _load, decoding=decoding, first_deep=threading.Lock()
     )
     labels, names = files.labels, files.class_names
     if np.prod(shape) > memory_budget_bytes:
@@ -114,7 +113,7 @@ def open_split(
 
 
 def _load(
-    path: str, decoding: Decoding, has_warned: threading.Event
+    path: str, decoding: Decoding, first_deep: threading.Lock
 ) -> npt.NDArray[np.uint8]:
     quiet.silence()
     with limits.naming(path):
@@ -124,14 +123,13 @@ def _load(
             f"{path} has {8 * pixels.itemsize}-bit grey values, which Keras "
             "would not scale either. Convert the file to 8 bits."
         )
-    if is_deep and not has_warned.is_set():
-        has_warned.set()
-        warnings.warn(
-            f"{path} has more than 8 bits. As in Keras, its values are not "
-            "scaled but cut to whole numbers from 0 to 255: most of a film of "
-            "16 bits is white. Convert such files to 8 bits. Others of this "
-            "flow are not named.",
-            stacklevel=2,
+    if is_deep and first_deep.acquire(blocking=False):  # Kept: said once.
+        logging.warning(
+            "%s has more than 8 bits. As in Keras, its values are not scaled "
+            "but cut to whole numbers from 0 to 255: most of a film of 16 bits "
+            "is white. Convert such files to 8 bits. Others of this flow are "
+            "not named.",
+            path,
         )
     return pixels
 

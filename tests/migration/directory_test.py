@@ -130,6 +130,7 @@ def test_flow_without_seed_differs_and_with_seed_does_not(folder):
         ({"class_mode": "raw"}, "`class_mode` must be one of"),
         ({"subset": "test"}, "`subset` must be one of"),
         ({"classes": ["a/b"]}, "`classes` must be folders directly"),
+        ({"classes": ["a", "b", "a"]}, "`classes` must name each folder once"),
         ({"classes": ["missing"]}, "must hold images in class folders"),
         ({"save_to_dir": "x"}, "`save_to_dir` must be left out"),
     ],
@@ -140,6 +141,13 @@ def test_flow_refuses_bad_arguments(folder, options, message):
         migration.flow_from_directory(
             pipeline.AugmentConfig(), folder, **(_SMALL | options)
         )
+
+
+def test_class_without_a_folder_is_told_of(folder, caplog):
+    listing = migration.list_directory(folder, classes=np.array(["b", "A"]))
+    assert "`classes` names A, and" in caplog.text
+    assert "Its folders are a, b, c." in caplog.text
+    assert (listing.class_indices, listing.samples) == ({"b": 0, "A": 1}, 7)
 
 
 def test_flow_names_a_file_that_cannot_be_decoded(folder, tmp_path):
