@@ -231,8 +231,10 @@ class AugmentConfig:
 
         Args:
             image_data_generator: Keras object; if it was fitted, its mean, std
-                and ZCA matrix come along as `statistics`.
+                and ZCA matrix come along as `statistics`. One that transforms
+                images by methods of its own is refused.
         """
+        checks.check_generator(image_data_generator)
         # TensorFlow loads with it, and is there already with a live generator.
         from pipeline import statistics as statistics_lib
 

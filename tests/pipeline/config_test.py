@@ -191,6 +191,29 @@ def test_flag_that_implies_another_says_so(kwargs, expected):
         assert getattr(config, name) is value
 
 
+def test_from_keras_refuses_what_its_arguments_do_not_tell():
+    keras_image = pytest.importorskip(
+        "keras.src.legacy.preprocessing.image",
+        reason="this Keras no longer has its legacy image module",
+    )
+
+    class Named(keras_image.ImageDataGenerator):
+        def flow(self, *args, **kwargs):
+            return super().flow(*args, **kwargs)
+
+    class Cropping(Named):
+        def apply_transform(self, x, transform_parameters):
+            return super().apply_transform(x, transform_parameters)
+
+    named = pipeline.AugmentConfig.from_keras(Named(zoom_range=0.5))
+    assert named == pipeline.AugmentConfig(zoom_range=0.5)
+    with pytest.raises(ValueError, match="`apply_transform` of Cropping would"):
+        pipeline.AugmentConfig.from_keras(Cropping())
+    for other in ("data/train", np.zeros((2, 3, 3, 1)), None):
+        with pytest.raises(ValueError, match="comes before all other.*Receiv"):
+            pipeline.AugmentConfig.from_keras(other)
+
+
 def test_from_keras_takes_every_argument_and_what_was_fitted():
     keras_image = pytest.importorskip(
         "keras.src.legacy.preprocessing.image",
