@@ -187,10 +187,14 @@ class EpochBatches:
             rows = tf.gather(draws.rows, places)
             return draws.order, index, rows, real, draws.params
 
+        # Concrete: TensorFlow warns of the fifth flow as of one traced anew.
+        with tf.device("CPU:0"):
+            concrete = draw.get_concrete_function(tf.TensorSpec([], tf.int64))
+
         @functools.lru_cache(_EPOCHS_KEPT)
         def draw_once(epoch: int) -> _Draws:
             with tf.device("CPU:0"):
-                *numbers, params = draw(tf.constant(epoch, tf.int64))
+                *numbers, params = concrete(tf.constant(epoch, tf.int64))
             order, index, rows, real = (number.numpy() for number in numbers)
             return _Draws(order, index, rows, real, params)
 
