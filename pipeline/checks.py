@@ -65,6 +65,18 @@ def integer(lowest: int, highest: int | None = None) -> Check:
     return check
 
 
+def boolean(name: str, value: Any) -> bool:
+    """Returns a truth value, or a number as one; text such as "no" is none."""
+    # NumPy's truth value is no number to Python.
+    is_number = isinstance(value, numbers.Real) or type(value).__name__ in (
+        "bool",
+        "bool_",
+    )
+    if not is_number and value is not None:
+        raise _error(name, "be True or False", value)
+    return bool(value)
+
+
 def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
     """Returns `value`, or raises ValueError if it is none of `choices`."""
     if not isinstance(value, str) or value not in choices:

@@ -93,6 +93,18 @@ def test_shift_keeps_the_type_that_selects_its_law(value, expected):
     assert type(actual) is type(expected)
 
 
+@pytest.mark.parametrize("value", ["False", "", [], np.zeros(2, bool)])
+def test_text_is_no_truth_value(value):
+    with pytest.raises(ValueError, match="`vertical_flip` must be True or Fal"):
+        pipeline.AugmentConfig(vertical_flip=value)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.True_, np.float32(1), None, 0])
+def test_truth_value_may_be_a_number_as_in_keras(value):
+    config = pipeline.AugmentConfig(vertical_flip=value)
+    assert config.vertical_flip is bool(value)
+
+
 @pytest.mark.parametrize("name", ["rescale", "rotation_range", "shear_range"])
 @pytest.mark.parametrize("value", [None, False, 0])
 def test_falsy_value_is_off_as_in_keras(name, value):
