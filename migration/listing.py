@@ -148,7 +148,11 @@ def _check_classes(
         raise ValueError(
             f"`classes` must name each folder once. Received: classes={names}"
         )
-    missing = [name for name in names if name not in folders]
+    missing = [
+        name
+        for name in names
+        if not os.path.isdir(os.path.join(directory, name))
+    ]
     if missing:
         # Keras prints how many images it has found, and warns of nothing.
         logging.warning(

@@ -148,6 +148,10 @@ def test_class_without_a_folder_is_told_of(folder, caplog):
     assert "`classes` names A, and" in caplog.text
     assert "Its folders are a, b, c." in caplog.text
     assert (listing.class_indices, listing.samples) == ({"b": 0, "A": 1}, 7)
+    caplog.clear()
+    listing = migration.list_directory(folder / "a", classes=["."])
+    assert listing.filenames[0] == "./0.jpg"
+    assert not caplog.text
 
 
 def test_flow_names_a_file_that_cannot_be_decoded(folder, tmp_path):
