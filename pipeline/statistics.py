@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import data_source
+from pipeline import detail
 
 if TYPE_CHECKING:
     from pipeline import config as config_lib
@@ -79,7 +80,8 @@ def fit_statistics(
     """Computes mean, standard deviation and ZCA matrix in one pass.
 
     Equals `ImageDataGenerator.fit` without its `augment`: only `rescale` is
-    applied first. Memory does not grow with the number of images.
+    applied first, and `local_contrast_normalization`, which Keras does not
+    have. Memory does not grow with the number of images.
 
     Args:
         dataset: An opened split, or a dataset whose elements are, or begin
@@ -146,7 +148,17 @@ def _image_batches(
             )
         # Rounded to float32 as the images that it will normalise.
         images = images * np.float32(config.rescale or 1)
+        if config.local_contrast_normalization:
+            images = _normalize_contrast(images, config)
         yield images.astype(np.float64)
+
+
+def _normalize_contrast(
+    images: npt.NDArray[np.float32], config: config_lib.AugmentConfig
+) -> npt.NDArray[np.float32]:
+    axis = 1 if config.data_format == "channels_first" else -1
+    normalized = detail.normalize(tf.constant(np.moveaxis(images, axis, -1)))
+    return np.moveaxis(normalized.numpy(), -1, axis)
 
 
 def _check_zca_size(image_shape: tuple[int, ...]) -> None:
