@@ -76,7 +76,7 @@ class AugmentConfig:
     )
     zca_whitening: bool = AUGMENTATION.option(
         False,
-        "Whiten images of up to 64x64.",
+        "Whiten images of up to 4,096 values: 64x64 in grey.",
         details="Switches `featurewise_center` on and "
         "`featurewise_std_normalization` off.",
     )
