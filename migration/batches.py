@@ -91,7 +91,13 @@ class EpochBatches:
         if function is not None:
             preprocessing.as_graph_function(function, self.image_shape)
         example_order.check_sampling(self.sampling, self.shuffle, self.split)
-        self.batching  # Checks two more.
+        if not self.batching.steps:  # Looked at, it checks two more.
+            raise ValueError(
+                "`remainder` must not be 'drop' where a batch has more "
+                "examples than there are: an epoch would be empty. Received: "
+                f"remainder='drop', batch_size={self.batch_size} of "
+                f"{self.split.num_examples}"
+            )
 
     @classmethod
     def of_dataset(

@@ -140,6 +140,12 @@ def test_batches_are_those_of_keras(call):
         (
             np.zeros((4, 5, 5, 1)),
             None,
+            {"remainder": "drop", "batch_size": 5},
+            "`remainder` must not be 'drop'.*batch_size=5 of 4",
+        ),
+        (
+            np.zeros((4, 5, 5, 1)),
+            None,
             {"augment_on": "attic"},
             "`augment_on` must be one of",
         ),
