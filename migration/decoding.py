@@ -159,6 +159,10 @@ def _decode(path: str, decoding: Decoding) -> tuple[npt.NDArray[Any], bool]:
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "its content is no image that Pillow knows"
+    if isinstance(error, images.ImageError):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return "it has more than twice PIL.Image.MAX_IMAGE_PIXELS pixels"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"it is truncated or corrupt ({type(error).__name__})"

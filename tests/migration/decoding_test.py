@@ -140,6 +140,20 @@ def test_want_of_memory_is_not_called_a_fault_of_the_file(
         _flow(tmp_path)
 
 
+def test_good_file_that_is_not_taken_is_not_called_corrupt(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "normal").mkdir()
+    path = tmp_path / "normal" / "film.tif"
+    Image.new("LAB", (20, 20)).save(path)
+    with pytest.raises(ValueError, match="film.tif: cannot convert LAB to L"):
+        _flow(tmp_path, color_mode="grayscale")
+    _image().save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 37 * 53 // 3)
+    with pytest.raises(ValueError, match="more than twice.*MAX_IMAGE_PIXELS"):
+        _flow(tmp_path)
+
+
 def test_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "normal").mkdir()
     path = tmp_path / "normal" / "film.png"
