@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
@@ -115,7 +116,7 @@ def list_directory(
     if subset is not None:
         checks.check_choice("subset", subset, subsets.SUBSETS)
     folders = _subfolders(directory)
-    names = folders if classes is None else list(classes) or folders
+    names = as_names(classes) or folders
     _check_classes(names, folders, directory)
     indices = {name: index for index, name in enumerate(names)}
     found = list(_images(directory, names, follow_links))
@@ -132,6 +133,21 @@ def list_directory(
         subset=subset,
         num_classes=len(names),
     )
+
+
+def as_names(classes: Iterable[Any] | None) -> list[Any]:
+    """Returns the classes that a user names; none of them if there are none.
+
+    Raises:
+        ValueError: If they are a text, of which each letter would be one.
+    """
+    if isinstance(classes, str):
+        raise ValueError(
+            "`classes` must be a sequence of names, such as "
+            f"[{classes!r}]. Received: classes={classes!r}"
+        )
+    # An array of names has no truth.
+    return [] if classes is None else list(classes)
 
 
 def _check_classes(

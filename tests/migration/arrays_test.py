@@ -158,6 +158,16 @@ def test_what_is_wrong_is_named(x, y, options, message):
         migration.flow(config, x, y, **options)
 
 
+def test_subset_without_a_share_names_the_remedy():
+    with pytest.raises(ValueError, match="`validation_split` of the generator"):
+        migration.flow(
+            pipeline.AugmentConfig(),
+            np.zeros((4, 5, 5, 1)),
+            [0, 1, 0, 1],
+            subset="validation",
+        )
+
+
 def test_flow_has_what_the_iterator_of_keras_has():
     generator = legacy_image.ImageDataGenerator()
     x = np.random.default_rng(0).random((6, 4, 5, 1), np.float32)

@@ -69,6 +69,13 @@ def test_padding_has_no_weight(image_folder):
         ({"filename": 3}, {}, TypeError, "`x_col`.*Received: 3 in row 0"),
         ({}, {"weight_col": "class"}, TypeError, "`weight_col`.*numbers"),
         ({}, {"classes": ["none"]}, ValueError, "must have rows.*'none'"),
+        ({}, {"classes": "sick"}, ValueError, "`classes` must be .*'sick'"),
+        (
+            {},
+            {"subset": "validation"},
+            ValueError,
+            "must have rows.*validation_split=0.0",
+        ),
         ({"filename": "no.png"}, {}, ValueError, "must have rows.*looked for"),
         (
             {"filename": "no.png"},

@@ -131,6 +131,8 @@ def test_flow_without_seed_differs_and_with_seed_does_not(folder):
         ({"subset": "test"}, "`subset` must be one of"),
         ({"classes": ["a/b"]}, "`classes` must be folders directly"),
         ({"classes": ["a", "b", "a"]}, "`classes` must name each folder once"),
+        ({"classes": "abc"}, "`classes` must be .* such as \\['abc'\\]"),
+        ({"subset": "validation"}, "must hold .*validation_split=0.0"),
         ({"classes": ["missing"]}, "must hold images in class folders"),
         ({"save_to_dir": "x"}, "`save_to_dir` must be left out"),
     ],
