@@ -19,6 +19,7 @@ from pipeline import data_source
 from pipeline import example_order
 from pipeline import plan
 from pipeline import preprocessing
+from pipeline import statistics as statistics_lib
 from xray_tfds import parallel
 
 # Options of `make_train_dataset` that change none of its batches, or which.
@@ -90,6 +91,10 @@ class EpochBatches:
         function = self.config.preprocessing_function
         if function is not None:
             preprocessing.as_graph_function(function, self.image_shape)
+        # Now, and not at the first batch.
+        statistics_lib.select(
+            self.config, self.statistics, tf.TensorShape(self.image_shape)
+        )
         example_order.check_sampling(self.sampling, self.shuffle, self.split)
         if not self.batching.steps:  # Looked at, it checks two more.
             raise ValueError(
