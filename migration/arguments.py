@@ -33,17 +33,19 @@ def make_options(
 
     Raises:
         TypeError: If `make_train_dataset` has no such option.
-        ValueError: If the epoch is not as it must be.
+        ValueError: If the seed or the epoch is not as it must be.
     """
     known = inspect.signature(pipeline.make_train_dataset).parameters.keys()
     unknown = dataset_options.keys() - known | dataset_options.keys() & _OURS
     if unknown:
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     checks.integer(0)("epoch", dataset_options.get("epoch", 0))
+    if seed is None:
+        seed = secrets.randbelow(2**31)
     return {
         "batch_size": batch_size,
         "shuffle": shuffle,
-        "seed": secrets.randbelow(2**31) if seed is None else seed,
+        "seed": checks.integer(-(2**63), 2**63 - 1)("seed", seed),
         **dataset_options,
     }
 

@@ -187,6 +187,12 @@ def _select_rows(
     """Returns which examples a subset has."""
     checks.check_choice("subset", subset, subsets.SUBSETS)
     end = int(num_examples * (config.validation_split or 0))
+    if subset == "validation" and num_examples and not end:
+        raise ValueError(
+            "`subset` must not be 'validation' where it has no images: set "
+            "`validation_split` of the generator. Received: "
+            f"validation_split={config.validation_split} of {num_examples}"
+        )
     return slice(0, end) if subset == "validation" else slice(end, None)
 
 

@@ -19,6 +19,7 @@ from pipeline import data_source
 from pipeline import example_order
 from pipeline import plan
 from pipeline import preprocessing
+from pipeline import statistics as statistics_lib
 from xray_tfds import parallel
 
 # Options of `make_train_dataset` that change none of its batches, or which.
@@ -90,8 +91,18 @@ class EpochBatches:
         function = self.config.preprocessing_function
         if function is not None:
             preprocessing.as_graph_function(function, self.image_shape)
+        # Now, and not at the first batch.
+        statistics_lib.select(
+            self.config, self.statistics, tf.TensorShape(self.image_shape)
+        )
         example_order.check_sampling(self.sampling, self.shuffle, self.split)
-        self.batching  # Checks two more.
+        if not self.batching.steps:  # Looked at, it checks two more.
+            raise ValueError(
+                "`remainder` must not be 'drop' where a batch has more "
+                "examples than there are: an epoch would be empty. Received: "
+                f"remainder='drop', batch_size={self.batch_size} of "
+                f"{self.split.num_examples}"
+            )
 
     @classmethod
     def of_dataset(
@@ -187,10 +198,14 @@ class EpochBatches:
             rows = tf.gather(draws.rows, places)
             return draws.order, index, rows, real, draws.params
 
+        # Concrete: TensorFlow warns of the fifth flow as of one traced anew.
+        with tf.device("CPU:0"):
+            concrete = draw.get_concrete_function(tf.TensorSpec([], tf.int64))
+
         @functools.lru_cache(_EPOCHS_KEPT)
         def draw_once(epoch: int) -> _Draws:
             with tf.device("CPU:0"):
-                *numbers, params = draw(tf.constant(epoch, tf.int64))
+                *numbers, params = concrete(tf.constant(epoch, tf.int64))
             order, index, rows, real = (number.numpy() for number in numbers)
             return _Draws(order, index, rows, real, params)
 

@@ -12,6 +12,7 @@ import warnings
 from migration import arguments
 from migration import decoding as decoding_lib
 from migration import iterator
+from migration import listing as listing_lib
 from migration import table as table_lib
 from migration import targets as targets_lib
 import pipeline
@@ -155,19 +156,22 @@ def flow_from_dataframe(
     decoding = decoding_lib.Decoding(
         target_size, color_mode, interpolation, keep_aspect_ratio=False
     )
+    classes = listing_lib.as_names(classes)
+    validation_split = arguments.as_config(generator).validation_split
     table = table_lib.list_dataframe(
         dataframe,
         directory,
         table_lib.Columns(x_col, y_col, weight_col, class_mode, classes),
         validate_filenames=validate_filenames,
         subset=subset,
-        validation_split=arguments.as_config(generator).validation_split or 0,
+        validation_split=validation_split or 0,
     )
     if not table.samples:
         raise ValueError(
             f"`dataframe` must have rows to take. Of {len(dataframe)} none is "
             f"left: their files are looked for in {table.directory or '.'}. "
-            f"Received: classes={classes!r}, subset={subset!r}"
+            f"Received: classes={classes}, subset={subset!r}, "
+            f"validation_split={validation_split}"
         )
     return DataFrameFlow(generator, table, decoding, class_mode, options)
 

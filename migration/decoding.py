@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import logging
 import operator
+import threading
 from typing import Any
 
 from PIL import Image
@@ -20,6 +21,7 @@ from pipeline import checks
 from pipeline import data_source
 from xray_tfds import parallel
 from xray_tfds.decode import images
+from xray_tfds.decode import limits
 from xray_tfds.decode import quiet
 
 
@@ -77,7 +79,9 @@ def open_split(
             cannot be read, or has more than 8 bits.
     """
     shape = (files.samples, *decoding.image_shape)
-    decode = functools.partial(_load, decoding=decoding)
+    decode = functools.partial(
+        _load, decoding=decoding, first_deep=threading.Lock()
+    )
     labels, names = files.labels, files.class_names
     if np.prod(shape) > memory_budget_bytes:
         logging.warning(
@@ -108,8 +112,30 @@ def open_split(
     )
 
 
-def _load(path: str, decoding: Decoding) -> npt.NDArray[np.uint8]:
+def _load(
+    path: str, decoding: Decoding, first_deep: threading.Lock
+) -> npt.NDArray[np.uint8]:
     quiet.silence()
+    with limits.naming(path):
+        pixels, is_deep = _decode(path, decoding)
+    if pixels.dtype != np.uint8:
+        raise ValueError(
+            f"{path} has {8 * pixels.itemsize}-bit grey values, which Keras "
+            "would not scale either. Convert the file to 8 bits."
+        )
+    if is_deep and first_deep.acquire(blocking=False):  # Kept: said once.
+        logging.warning(
+            "%s has more than 8 bits. As in Keras, its values are not scaled "
+            "but cut to whole numbers from 0 to 255: most of a film of 16 bits "
+            "is white. Convert such files to 8 bits. Others of this flow are "
+            "not named.",
+            path,
+        )
+    return pixels
+
+
+def _decode(path: str, decoding: Decoding) -> tuple[npt.NDArray[Any], bool]:
+    """Returns the pixels of a file, and whether it has more than 8 bits."""
     try:
         # By content, in any format that PIL knows, as Keras does.
         with Image.open(path) as image:
@@ -121,21 +147,22 @@ def _load(path: str, decoding: Decoding) -> npt.NDArray[np.uint8]:
                 interpolation=decoding.interpolation,
                 keep_aspect_ratio=decoding.keep_aspect_ratio,
             )
+            return pixels, image.mode.startswith(("I", "F"))
+    except MemoryError:
+        raise  # The machine's, not the file's.
     except Exception as error:
         # PIL's decoders raise whatever a corrupt header leads them to, in words
         # that may be the file's.
         raise ValueError(f"Cannot decode {path}: {_reason(error)}") from None
-    if pixels.dtype != np.uint8:
-        raise ValueError(
-            f"{path} has {8 * pixels.itemsize}-bit grey values, which Keras "
-            "would not scale either. Convert the file to 8 bits."
-        )
-    return pixels
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "its content is no image that Pillow knows"
+    if isinstance(error, images.ImageError):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return "it has more than twice PIL.Image.MAX_IMAGE_PIXELS pixels"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"it is truncated or corrupt ({type(error).__name__})"

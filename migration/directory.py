@@ -127,16 +127,18 @@ def flow_from_directory(
     decoding = decoding_lib.Decoding(
         target_size, color_mode, interpolation, keep_aspect_ratio
     )
+    validation_split = arguments.as_config(generator).validation_split
     listing = listing_lib.list_directory(
         directory,
         classes=classes,
         follow_links=follow_links,
         subset=subset,
-        validation_split=arguments.as_config(generator).validation_split or 0,
+        validation_split=validation_split or 0,
     )
     if not listing.samples:
         raise ValueError(
             f"`directory` must hold images in class folders. None found in "
-            f"{listing.directory}, classes {list(listing.class_indices)}"
+            f"{listing.directory}, classes {list(listing.class_indices)}. "
+            f"Received: subset={subset!r}, validation_split={validation_split}"
         )
     return DirectoryFlow(generator, listing, decoding, class_mode, options)

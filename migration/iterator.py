@@ -36,6 +36,9 @@ _MISSING = {
     "next": "pass the flow to next()",
 }
 
+# What an iterator counts, which may be set to go on elsewhere.
+_COUNTERS = ("batch_index", "total_batches_seen")
+
 
 class Flow(keras.utils.PyDataset):
     """Endless batches of NumPy arrays, and `dataset`, one epoch a pass.
@@ -52,12 +55,11 @@ class Flow(keras.utils.PyDataset):
     Attributes:
         split: The images.
         image_data_generator: What the flow was made of.
-        index_array: Numbers of the examples in the order of the epoch; None
-            before the first.
         batch_index: Number of the batch that `next` gives.
         total_batches_seen: How many batches were made.
 
-    All others are those of Keras's iterators, with their values.
+    All others are those of Keras's iterators, with their values. They cannot be
+    set: batches are made ready for them.
     """
 
     white_list_formats = listing_lib.ENDINGS
@@ -105,10 +107,24 @@ class Flow(keras.utils.PyDataset):
         self.shuffle = self._batches.shuffle
         self.seed = self._batches.seed
         self.lock = threading.Lock()
-        self.index_array: npt.NDArray[np.int64] | None = None
+        self._index_array: npt.NDArray[np.int64] | None = None
         self.batch_index = 0
         self.total_batches_seen = 0
         self._next_epoch = options.get("epoch", 0)
+
+    @property
+    def index_array(self) -> npt.NDArray[np.int64] | None:
+        """Numbers of the examples in the order of the epoch.
+
+        None before the first; if set to None, a new one begins.
+        """
+        return self._index_array
+
+    @index_array.setter
+    def index_array(self, value: None) -> None:
+        if value is not None:
+            raise _fixed("index_array")
+        self._index_array = None
 
     @functools.cached_property
     def dataset(self) -> tf.data.Dataset:
@@ -151,7 +167,7 @@ class Flow(keras.utils.PyDataset):
         """
         step = self._check_step(index)
         with self.lock:
-            if self.index_array is None:
+            if self._index_array is None:
                 self._begin_epoch()
             epoch = self._next_epoch - 1
             self.total_batches_seen += 1
@@ -165,7 +181,7 @@ class Flow(keras.utils.PyDataset):
         """Returns the next batch; behind the last, the first of a new epoch."""
         with self.lock:
             step = self._check_step(self.batch_index)
-            if self.index_array is None or step == 0:
+            if self._index_array is None or step == 0:
                 self._begin_epoch()
             epoch = self._next_epoch - 1
             self.batch_index = (step + 1) % len(self)
@@ -181,6 +197,16 @@ class Flow(keras.utils.PyDataset):
         """Makes `next` begin a new epoch."""
         self.batch_index = 0
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuses another value of what batches were made ready for.
+
+        Keras's iterators heed it. Here it would be shown, and not used.
+        """
+        is_new = name.startswith("_") or name not in self.__dict__
+        if not is_new and name not in _COUNTERS:
+            raise _fixed(name)
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> Any:
         """Says why a name of Keras's iterators is not here."""
         reason = _MISSING.get(name) or self.missing.get(name)
@@ -190,7 +216,7 @@ class Flow(keras.utils.PyDataset):
         )
 
     def _begin_epoch(self) -> None:
-        self.index_array = self._batches.order(self._next_epoch)
+        self._index_array = self._batches.order(self._next_epoch)
         self._next_epoch += 1
 
     def _check_step(self, index: int) -> int:
@@ -208,6 +234,13 @@ class Flow(keras.utils.PyDataset):
                 f"epoch. Received: index={step}"
             )
         return step
+
+
+def _fixed(name: str) -> AttributeError:
+    return AttributeError(
+        f"`{name}` of a flow cannot be set: its batches are made ready when it "
+        "is made. Make another flow with other arguments."
+    )
 
 
 class FileFlow(Flow):

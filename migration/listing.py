@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
+import logging
 import os
 from typing import Any
 
@@ -102,8 +104,8 @@ def list_directory(
             "validation".
 
     Raises:
-        ValueError: If the directory does not exist, a class is not a folder in
-            it, or `subset` is unknown.
+        ValueError: If the directory does not exist, a class is a path or is
+            named twice, or `subset` is unknown.
     """
     directory = os.fspath(directory)
     if not os.path.isdir(directory):
@@ -113,7 +115,9 @@ def list_directory(
         )
     if subset is not None:
         checks.check_choice("subset", subset, subsets.SUBSETS)
-    names = list(classes or _subfolders(directory))
+    folders = _subfolders(directory)
+    names = as_names(classes) or folders
+    _check_classes(names, folders, directory)
     indices = {name: index for index, name in enumerate(names)}
     found = list(_images(directory, names, follow_links))
     labels = np.array([indices[name] for name, _ in found], np.int32)
@@ -131,6 +135,51 @@ def list_directory(
     )
 
 
+def as_names(classes: Iterable[Any] | None) -> list[Any]:
+    """Returns the classes that a user names; none of them if there are none.
+
+    Raises:
+        ValueError: If they are a text, of which each letter would be one.
+    """
+    if isinstance(classes, str):
+        raise ValueError(
+            "`classes` must be a sequence of names, such as "
+            f"[{classes!r}]. Received: classes={classes!r}"
+        )
+    # An array of names has no truth.
+    return [] if classes is None else list(classes)
+
+
+def _check_classes(
+    names: list[str], folders: list[str], directory: str
+) -> None:
+    """Raises ValueError for what is no class; warns of those without files."""
+    for name in names:
+        if os.path.basename(name) != name:
+            raise ValueError(
+                "`classes` must be folders directly in `directory`. "
+                f"Received: {name!r}"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"`classes` must name each folder once. Received: classes={names}"
+        )
+    missing = [
+        name
+        for name in names
+        if not os.path.isdir(os.path.join(directory, name))
+    ]
+    if missing:
+        # Keras prints how many images it has found, and warns of nothing.
+        logging.warning(
+            "`classes` names %s, and %s has no such folder: a class without "
+            "images, as in Keras. Its folders are %s.",
+            ", ".join(missing),
+            directory,
+            ", ".join(folders) or "none",
+        )
+
+
 def _subfolders(directory: str) -> list[str]:
     entries = sorted(os.listdir(directory))
     return [e for e in entries if os.path.isdir(os.path.join(directory, e))]
@@ -141,11 +190,6 @@ def _images(
 ) -> Iterator[tuple[str, str]]:
     """Yields class and name of each image, in the order of the classes."""
     for name in names:
-        if os.path.basename(name) != name:
-            raise ValueError(
-                "`classes` must be folders directly in `directory`. "
-                f"Received: {name!r}"
-            )
         for path in _files(os.path.join(directory, name), follow_links):
             yield name, os.path.join(name, path)
 

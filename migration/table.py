@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
+import logging
 import os
 from typing import Any
 from typing import TYPE_CHECKING
@@ -228,12 +229,23 @@ def _drop_missing_files(
 
 def _list_classes(frame: pd.DataFrame, columns: Columns) -> list[Any]:
     """Returns the names of the classes in the order of their indices."""
-    if columns.classes:
-        return list(dict.fromkeys(columns.classes))
     found: set[Any] = set()
     for label in frame[columns.y_col]:
         found.update([label] if isinstance(label, str) else label)
-    return sorted(found)
+    if not columns.classes:
+        return sorted(found)
+    names = list(dict.fromkeys(columns.classes))
+    missing = [name for name in names if name not in found]
+    if missing:
+        # Keras prints how many rows it has found, and warns of nothing.
+        logging.warning(
+            "`classes` names %s, which no row has in y_col=%r. Rows that have "
+            "others alone, of %d names, are left out, as in Keras.",
+            ", ".join(map(str, missing)),
+            columns.y_col,
+            len(found.difference(names)),
+        )
+    return names
 
 
 def _select_labels(

@@ -65,8 +65,16 @@ def random_transform(
 
     Returns:
         float32 `[height, width, channels]`, in raw grey levels.
+
+    Raises:
+        ValueError: If the image or the seed is not as it must be.
     """
     image = tf.convert_to_tensor(image)
+    if image.shape.rank != 3:
+        raise ValueError(
+            "`image` must be one image, [height, width, channels]. "
+            f"Received: image.shape={image.shape}"
+        )
     params = params_lib.sample_params(
         seed, tf.unstack(tf.shape(image), num=3), config
     )

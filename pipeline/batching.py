@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from typing import Literal
 from typing import NamedTuple
 from typing import TypeAlias
@@ -158,11 +159,12 @@ def make_batching(
             replicas pad what one would keep.
         ctx: The strategy's context on this worker, if there is one.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
         raise ValueError(
             "`batch_size` must be a positive int. "
             f"Received: batch_size={batch_size!r}"
         )
+    batch_size = int(batch_size)
     checks.check_choice("remainder", remainder, REMAINDERS)
     if ctx is None or ctx.num_replicas_in_sync == 1:
         if remainder == "keep":

@@ -16,6 +16,10 @@ Check = Callable[[str, Any], Any]
 
 MAX_INTERPOLATION_ORDER = 5
 
+# By which Keras makes a batch: what they do is not all in the arguments of a
+# generator where its class has its own.
+_KERAS_METHODS = ("get_random_transform", "apply_transform", "standardize")
+
 _DTYPES = (
     "float16",
     "bfloat16",
@@ -59,6 +63,18 @@ def integer(lowest: int, highest: int | None = None) -> Check:
         return int(value)
 
     return check
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Returns a truth value, or a number as one; text such as "no" is none."""
+    # NumPy's truth value is no number to Python.
+    is_number = isinstance(value, numbers.Real) or type(value).__name__ in (
+        "bool",
+        "bool_",
+    )
+    if not is_number and value is not None:
+        raise _error(name, "be True or False", value)
+    return bool(value)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
@@ -147,6 +163,30 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     called: Callable[..., Any] = value
     seed_parameter(called)
     return called
+
+
+def check_generator(value: Any) -> None:
+    """Raises ValueError unless a generator of Keras is what its arguments say.
+
+    Args:
+        value: `ImageDataGenerator`, or what was taken for one.
+    """
+    classes = type(value).__mro__
+    bases = [each for each in classes if "flow_from_directory" in vars(each)]
+    if not bases:
+        raise ValueError(
+            "The generator must be a pipeline.AugmentConfig or an "
+            "ImageDataGenerator, and comes before all other arguments. "
+            f"Received: {type(value).__name__}"
+        )
+    for name in _KERAS_METHODS:
+        if getattr(type(value), name) is not vars(bases[-1]).get(name):
+            raise ValueError(
+                "The generator must be an ImageDataGenerator as Keras has it: "
+                f"`{name}` of {type(value).__name__} would not be called. Do "
+                "the same in a `preprocessing_function`, of (image, seed) if "
+                f"it draws at random. Received: {type(value).__name__}"
+            )
 
 
 def _error(name: str, what: str, value: Any) -> ValueError:

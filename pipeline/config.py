@@ -76,7 +76,7 @@ class AugmentConfig:
     )
     zca_whitening: bool = AUGMENTATION.option(
         False,
-        "Whiten images of up to 64x64.",
+        "Whiten images of up to 4,096 values: 64x64 in grey.",
         details="Switches `featurewise_center` on and "
         "`featurewise_std_normalization` off.",
     )
@@ -231,8 +231,10 @@ class AugmentConfig:
 
         Args:
             image_data_generator: Keras object; if it was fitted, its mean, std
-                and ZCA matrix come along as `statistics`.
+                and ZCA matrix come along as `statistics`. One that transforms
+                images by methods of its own is refused.
         """
+        checks.check_generator(image_data_generator)
         # TensorFlow loads with it, and is there already with a live generator.
         from pipeline import statistics as statistics_lib
 

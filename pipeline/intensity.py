@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
-import warnings
 
 import numpy.typing as npt
 import tensorflow as tf
@@ -142,7 +141,9 @@ def apply_standardize(
         images -= _mean(images)
     if config.samplewise_std_normalization:
         images /= _std(images) + _EPSILON
-    mean, std, matrix = _statistics(config, statistics)
+    mean, std, matrix = statistics_lib.select(
+        config, statistics, images.shape[1:]
+    )
     if mean is not None:
         images -= tf.cast(mean, tf.float32)
     if std is not None:
@@ -237,30 +238,6 @@ def _std(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(
         tf.math.reduce_std(images, [1, 2, 3], keepdims=True), tf.float32
     )
-
-
-def _statistics(
-    config: config_lib.AugmentConfig,
-    statistics: statistics_lib.Statistics | None,
-) -> list[npt.NDArray[Any] | None]:
-    """Returns mean, std and ZCA matrix; None for what is off or missing."""
-    wanted = (
-        ("featurewise_center", "mean"),
-        ("featurewise_std_normalization", "std"),
-        ("zca_whitening", "zca_whitening_matrix"),
-    )
-    found = []
-    statistics = statistics or config.statistics
-    for flag, name in wanted:
-        value = getattr(statistics, name, None)
-        if getattr(config, flag) and value is None:
-            warnings.warn(
-                f"`{flag}` is on but `statistics` has no `{name}`: the step is "
-                "skipped. Compute it with `pipeline.fit_statistics`.",
-                stacklevel=4,
-            )
-        found.append(value if getattr(config, flag) else None)
-    return found
 
 
 def _whiten(images: tf.Tensor, matrix: npt.NDArray[Any]) -> tf.Tensor:

@@ -79,7 +79,7 @@ class Group:
             details: What only the docstring adds.
             kind: How values are written, where the annotation does not tell.
             check: Returns the value to keep, or raises ValueError. None for
-                that of a `Literal`, or none at all.
+                that of a `Literal` or a truth value, or none at all.
             scope: What the option is to a run; None for the group's.
         """
         field: object = dataclasses.field(
@@ -201,6 +201,8 @@ def _read_field(field: "dataclasses.Field[Any]") -> Option:
     if choices and about["check"] is None:
         check = checks.one_of(choices)
         about["check"] = checks.optional(check) if is_optional else check
+    if annotation is bool and not is_optional and about["check"] is None:
+        about["check"] = checks.boolean
     if about["kind"] is None:
         about["kind"] = "enum" if choices else _KINDS.get(annotation)
     if about["kind"] is None:

@@ -76,7 +76,11 @@ def sample_params(
         `gamma`, an exponent, float64. For a
         `preprocessing_function` of (image, seed) also `preprocessing_seed`,
         int32 `[..., 2]`, not negative.
+
+    Raises:
+        ValueError: If `seed` is not as it must be.
     """
+    _check_seed(seed)
     u = draw_uniforms(seed, num_examples)
     height, width = _spatial_shape(image_shape, config)
     along_height = (config.height_shift_range, height)
@@ -112,6 +116,19 @@ def sample_params(
     if config.takes_seed:
         params["preprocessing_seed"] = _draw_seeds(seed, num_examples)
     return params
+
+
+def _check_seed(seed: tf.Tensor) -> None:
+    try:
+        seed = tf.convert_to_tensor(seed)
+        is_pair = seed.dtype.is_integer and seed.shape.is_compatible_with([2])
+    except (TypeError, ValueError):
+        is_pair = False
+    if not is_pair:
+        # Keras takes one number.
+        raise ValueError(
+            f"`seed` must be two ints, such as [0, 1]. Received: seed={seed!r}"
+        )
 
 
 def _draw_photometric(

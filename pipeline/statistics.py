@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 from typing import TYPE_CHECKING
+import warnings
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline import data_source
+from pipeline import detail
 
 if TYPE_CHECKING:
     from pipeline import config as config_lib
@@ -79,7 +83,8 @@ def fit_statistics(
     """Computes mean, standard deviation and ZCA matrix in one pass.
 
     Equals `ImageDataGenerator.fit` without its `augment`: only `rescale` is
-    applied first. Memory does not grow with the number of images.
+    applied first, and `local_contrast_normalization`, which Keras does not
+    have. Memory does not grow with the number of images.
 
     Args:
         dataset: An opened split, or a dataset whose elements are, or begin
@@ -127,6 +132,70 @@ def fit_statistics(
     )
 
 
+def select(
+    config: config_lib.AugmentConfig,
+    statistics: Statistics | None,
+    image_shape: tf.TensorShape,
+) -> list[npt.NDArray[Any] | None]:
+    """Returns mean, std and ZCA matrix; None for what is off or missing.
+
+    A step whose statistic is missing is warned of, and skipped, as in Keras.
+
+    Args:
+        config: What is normalised.
+        statistics: Those of the data set; None means those of `config`.
+        image_shape: Of an image in a batch, as far as it is known.
+
+    Raises:
+        ValueError: If they are of other images.
+    """
+    wanted = (
+        ("featurewise_center", "mean"),
+        ("featurewise_std_normalization", "std"),
+        ("zca_whitening", "zca_whitening_matrix"),
+    )
+    found = []
+    statistics = statistics or config.statistics
+    for flag, name in wanted:
+        value = getattr(statistics, name, None)
+        if getattr(config, flag) and value is None:
+            warnings.warn(
+                f"`{flag}` is on but `statistics` has no `{name}`: the step is "
+                "skipped. Compute it with `pipeline.fit_statistics`.",
+                stacklevel=4,
+            )
+        found.append(value if getattr(config, flag) else None)
+    _check_fit(found, image_shape)
+    return found
+
+
+def _check_fit(
+    found: Sequence[npt.NDArray[Any] | None], image_shape: tf.TensorShape
+) -> None:
+    """Raises ValueError where TensorFlow would widen an image, or fail."""
+    *moments, matrix = found
+    sizes = [np.shape(each) for each in moments if each is not None]
+    for shape in sizes:
+        try:
+            widened = tf.broadcast_static_shape(
+                tf.TensorShape(shape), image_shape
+            )
+        except ValueError:
+            widened = tf.TensorShape([0])
+        if not image_shape.is_compatible_with(widened):
+            raise _misfit(shape, image_shape)
+    size = image_shape.num_elements()
+    if matrix is not None and size not in (None, len(matrix)):
+        raise _misfit(np.shape(matrix), image_shape)
+
+
+def _misfit(shape: tuple[int, ...], image_shape: tf.TensorShape) -> ValueError:
+    return ValueError(
+        "`statistics` must be fitted to images of the same shape. Received: "
+        f"statistics of shape {shape}, images of shape {tuple(image_shape)}"
+    )
+
+
 def _image_batches(
     dataset: data_source.DataSource | tf.data.Dataset,
     config: config_lib.AugmentConfig,
@@ -146,7 +215,17 @@ def _image_batches(
             )
         # Rounded to float32 as the images that it will normalise.
         images = images * np.float32(config.rescale or 1)
+        if config.local_contrast_normalization:
+            images = _normalize_contrast(images, config)
         yield images.astype(np.float64)
+
+
+def _normalize_contrast(
+    images: npt.NDArray[np.float32], config: config_lib.AugmentConfig
+) -> npt.NDArray[np.float32]:
+    axis = 1 if config.data_format == "channels_first" else -1
+    normalized = detail.normalize(tf.constant(np.moveaxis(images, axis, -1)))
+    return np.moveaxis(normalized.numpy(), -1, axis)
 
 
 def _check_zca_size(image_shape: tuple[int, ...]) -> None:

@@ -64,7 +64,11 @@ def held_out(
 
     Returns:
         bool `[num_examples]`: the first of each class.
+
+    Raises:
+        ValueError: If `validation_split` is no such fraction.
     """
+    checks.share("validation_split", validation_split)
     mask: npt.NDArray[np.bool_] = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)

@@ -140,6 +140,12 @@ def test_batches_are_those_of_keras(call):
         (
             np.zeros((4, 5, 5, 1)),
             None,
+            {"remainder": "drop", "batch_size": 5},
+            "`remainder` must not be 'drop'.*batch_size=5 of 4",
+        ),
+        (
+            np.zeros((4, 5, 5, 1)),
+            None,
             {"augment_on": "attic"},
             "`augment_on` must be one of",
         ),
@@ -150,6 +156,16 @@ def test_what_is_wrong_is_named(x, y, options, message):
     config = pipeline.AugmentConfig(validation_split=0.5)
     with pytest.raises(ValueError, match=message):
         migration.flow(config, x, y, **options)
+
+
+def test_subset_without_a_share_names_the_remedy():
+    with pytest.raises(ValueError, match="`validation_split` of the generator"):
+        migration.flow(
+            pipeline.AugmentConfig(),
+            np.zeros((4, 5, 5, 1)),
+            [0, 1, 0, 1],
+            subset="validation",
+        )
 
 
 def test_flow_has_what_the_iterator_of_keras_has():
@@ -262,6 +278,25 @@ def test_weights_of_a_subset_are_those_of_keras_or_of_its_examples():
         plain = pipeline.AugmentConfig(validation_split=0.4, keras_quirks=False)
         flow = migration.flow(plain, x, subset=subset, **options)
         np.testing.assert_array_equal(flow[0][2], own)
+
+
+@pytest.mark.parametrize("zca_whitening", [False, True])
+def test_statistics_of_other_images_are_refused(zca_whitening):
+    generator = legacy_image.ImageDataGenerator(
+        featurewise_center=True, zca_whitening=zca_whitening
+    )
+    x = np.random.default_rng(0).random((6, 4, 5, 3))
+    # For each flow, not for each configuration, which the next one shares.
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="`statistics` has no `mean`"):
+            migration.flow(generator, x)
+    generator.fit(x)
+    for other in (x[..., :1], x[:, :2] if zca_whitening else x[..., [0, 0]]):
+        with pytest.raises(ValueError, match="`statistics` must be.*Received"):
+            migration.flow(generator, other)
+    flow = migration.flow(generator, x, shuffle=False)
+    expected = next(generator.flow(x, shuffle=False))
+    np.testing.assert_allclose(flow[0], expected, atol=1e-3)
 
 
 def test_labels_that_are_no_tensors_go_with_arrays_alone():

@@ -98,3 +98,23 @@ def test_dataset_is_shared_out_by_a_strategy():
         labels += list(strategy.experimental_local_results(per_replica))
     np.testing.assert_array_equal(np.concatenate(labels), flow.y)
     assert [len(part) for part in labels] == [4] * 4
+
+
+def test_many_flows_are_no_reason_to_warn(caplog):
+    for _ in range(6):
+        _flow(size=8, count=4)[0]
+    assert "retracing" not in caplog.text
+
+
+@pytest.mark.parametrize("seed", ["1", 1.5, 2**63, True])
+def test_seed_that_is_no_whole_number_is_refused(seed):
+    x = np.zeros((2, 4, 4, 1))
+    with pytest.raises(ValueError, match="`seed` must be an int.*Received"):
+        migration.flow(_CONFIG, x, seed=seed)
+
+
+def test_numbers_of_numpy_are_numbers():
+    x = np.zeros((5, 4, 4, 1), np.uint8)
+    flow = migration.flow(_CONFIG, x, batch_size=np.int64(2), seed=np.uint32(3))
+    assert (len(flow), len(next(flow))) == (3, 2)
+    assert flow.dataset.element_spec.shape == (None, 4, 4, 1)

@@ -69,6 +69,13 @@ def test_padding_has_no_weight(image_folder):
         ({"filename": 3}, {}, TypeError, "`x_col`.*Received: 3 in row 0"),
         ({}, {"weight_col": "class"}, TypeError, "`weight_col`.*numbers"),
         ({}, {"classes": ["none"]}, ValueError, "must have rows.*'none'"),
+        ({}, {"classes": "sick"}, ValueError, "`classes` must be .*'sick'"),
+        (
+            {},
+            {"subset": "validation"},
+            ValueError,
+            "must have rows.*validation_split=0.0",
+        ),
         ({"filename": "no.png"}, {}, ValueError, "must have rows.*looked for"),
         (
             {"filename": "no.png"},
@@ -154,3 +161,18 @@ def test_warning_names_the_first_file_that_is_left_out(image_folder):
         )
     assert flow.filenames == ["a.png", "b.jpg", "deep/c.png"]
     assert flow.filepaths[2] == os.path.join(image_folder, "deep/c.png")
+
+
+def test_class_without_a_row_is_told_of(image_folder, caplog):
+    frame = image_tables.make_frame()
+    flow = migration.flow_from_dataframe(
+        pipeline.AugmentConfig(),
+        frame,
+        image_folder,
+        classes=np.array(["sick", "Well"]),
+        target_size=(9, 7),
+    )
+    assert flow.class_indices == {"sick": 0, "Well": 1}
+    assert flow.samples == sum(frame["class"] == "sick")
+    assert "`classes` names Well, which no row has" in caplog.text
+    assert "of 1 names" in caplog.text

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import migration
+from migration import decoding
 import pipeline
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -67,7 +68,9 @@ def _flow(folder, **options):
 
 @pytest.mark.parametrize("color_mode", ["grayscale", "rgb", "rgba"])
 @pytest.mark.parametrize("name", _FILES)
-def test_file_is_read_by_its_content_as_keras_does(name, color_mode, tmp_path):
+def test_file_is_read_by_its_content_as_keras_does(
+    name, color_mode, tmp_path, caplog
+):
     path = tmp_path / "normal" / "film.jpg"
     path.parent.mkdir()
     image, options = _FILES[name]
@@ -81,6 +84,8 @@ def test_file_is_read_by_its_content_as_keras_does(name, color_mode, tmp_path):
     )
     actual = _flow(tmp_path, color_mode=color_mode).split.images[0]
     np.testing.assert_array_equal(actual, expected)
+    told = "film.jpg has more than 8 bits" in caplog.text
+    assert told == name.startswith(("16-bit", "float"))
 
 
 def test_pixels_are_those_that_were_recorded_from_keras(tmp_path):
@@ -109,6 +114,44 @@ def test_pixels_are_those_that_were_recorded_from_keras(tmp_path):
                 actual = make().split.images[0]
                 np.testing.assert_array_equal(actual, expected, str(case))
     assert (len(cases), num_refused) == (82, 7)
+
+
+def test_films_of_16_bits_are_told_of_once(tmp_path, caplog):
+    (tmp_path / "normal").mkdir()
+    for number in range(9):
+        path = tmp_path / "normal" / f"{number}.png"
+        Image.fromarray(_LEVELS).save(path)
+    flow = _flow(tmp_path, memory_budget_bytes=1, batch_size=2)
+    for _ in range(10):
+        next(flow)
+    assert caplog.text.count("whole numbers from 0 to 255") == 1
+
+
+def test_want_of_memory_is_not_called_a_fault_of_the_file(
+    tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        raise MemoryError
+
+    (tmp_path / "normal").mkdir()
+    _image().save(tmp_path / "normal" / "film.png")
+    monkeypatch.setattr(decoding.images, "convert_and_resize", fail)
+    with pytest.raises(ValueError, match="not enough memory.*film.png"):
+        _flow(tmp_path)
+
+
+def test_good_file_that_is_not_taken_is_not_called_corrupt(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "normal").mkdir()
+    path = tmp_path / "normal" / "film.tif"
+    Image.new("LAB", (20, 20)).save(path)
+    with pytest.raises(ValueError, match="film.tif: cannot convert LAB to L"):
+        _flow(tmp_path, color_mode="grayscale")
+    _image().save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 37 * 53 // 3)
+    with pytest.raises(ValueError, match="more than twice.*MAX_IMAGE_PIXELS"):
+        _flow(tmp_path)
 
 
 def test_file_that_cannot_be_read_is_named(tmp_path):

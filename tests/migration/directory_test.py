@@ -130,6 +130,9 @@ def test_flow_without_seed_differs_and_with_seed_does_not(folder):
         ({"class_mode": "raw"}, "`class_mode` must be one of"),
         ({"subset": "test"}, "`subset` must be one of"),
         ({"classes": ["a/b"]}, "`classes` must be folders directly"),
+        ({"classes": ["a", "b", "a"]}, "`classes` must name each folder once"),
+        ({"classes": "abc"}, "`classes` must be .* such as \\['abc'\\]"),
+        ({"subset": "validation"}, "must hold .*validation_split=0.0"),
         ({"classes": ["missing"]}, "must hold images in class folders"),
         ({"save_to_dir": "x"}, "`save_to_dir` must be left out"),
     ],
@@ -140,6 +143,17 @@ def test_flow_refuses_bad_arguments(folder, options, message):
         migration.flow_from_directory(
             pipeline.AugmentConfig(), folder, **(_SMALL | options)
         )
+
+
+def test_class_without_a_folder_is_told_of(folder, caplog):
+    listing = migration.list_directory(folder, classes=np.array(["b", "A"]))
+    assert "`classes` names A, and" in caplog.text
+    assert "Its folders are a, b, c." in caplog.text
+    assert (listing.class_indices, listing.samples) == ({"b": 0, "A": 1}, 7)
+    caplog.clear()
+    listing = migration.list_directory(folder / "a", classes=["."])
+    assert listing.filenames[0] == "./0.jpg"
+    assert not caplog.text
 
 
 def test_flow_names_a_file_that_cannot_be_decoded(folder, tmp_path):

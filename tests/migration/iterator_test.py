@@ -85,6 +85,26 @@ def test_flow_says_what_is_missing(folder):
         flow.sample
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("shuffle", False),
+        ("batch_size", 1),
+        ("classes", np.zeros(14)),
+        ("index_array", np.arange(14)),
+    ],
+)
+def test_what_batches_were_made_for_cannot_be_set(folder, name, value):
+    flow = make_flow(folder)
+    with pytest.raises(AttributeError, match=f"`{name}`.* another flow"):
+        setattr(flow, name, value)
+    flow.own = flow.workers = flow.batch_index = 2
+    first = flow[0]
+    # As some do before `predict`, and a new epoch begins.
+    flow.index_array = None
+    assert not np.array_equal(flow[0][0], first[0])
+
+
 @pytest.mark.parametrize("class_mode", ["categorical", "sparse", "input", None])
 def test_batches_by_index_and_by_next_equal_those_of_keras(folder, class_mode):
     generator = legacy_image.ImageDataGenerator(samplewise_center=True)

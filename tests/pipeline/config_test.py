@@ -93,6 +93,18 @@ def test_shift_keeps_the_type_that_selects_its_law(value, expected):
     assert type(actual) is type(expected)
 
 
+@pytest.mark.parametrize("value", ["False", "", [], np.zeros(2, bool)])
+def test_text_is_no_truth_value(value):
+    with pytest.raises(ValueError, match="`vertical_flip` must be True or Fal"):
+        pipeline.AugmentConfig(vertical_flip=value)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.True_, np.float32(1), None, 0])
+def test_truth_value_may_be_a_number_as_in_keras(value):
+    config = pipeline.AugmentConfig(vertical_flip=value)
+    assert config.vertical_flip is bool(value)
+
+
 @pytest.mark.parametrize("name", ["rescale", "rotation_range", "shear_range"])
 @pytest.mark.parametrize("value", [None, False, 0])
 def test_falsy_value_is_off_as_in_keras(name, value):
@@ -189,6 +201,29 @@ def test_flag_that_implies_another_says_so(kwargs, expected):
     assert {warning.filename for warning in caught} == {__file__}
     for name, value in expected.items():
         assert getattr(config, name) is value
+
+
+def test_from_keras_refuses_what_its_arguments_do_not_tell():
+    keras_image = pytest.importorskip(
+        "keras.src.legacy.preprocessing.image",
+        reason="this Keras no longer has its legacy image module",
+    )
+
+    class Named(keras_image.ImageDataGenerator):
+        def flow(self, *args, **kwargs):
+            return super().flow(*args, **kwargs)
+
+    class Cropping(Named):
+        def apply_transform(self, x, transform_parameters):
+            return super().apply_transform(x, transform_parameters)
+
+    named = pipeline.AugmentConfig.from_keras(Named(zoom_range=0.5))
+    assert named == pipeline.AugmentConfig(zoom_range=0.5)
+    with pytest.raises(ValueError, match="`apply_transform` of Cropping would"):
+        pipeline.AugmentConfig.from_keras(Cropping())
+    for other in ("data/train", np.zeros((2, 3, 3, 1)), None):
+        with pytest.raises(ValueError, match="comes before all other.*Receiv"):
+            pipeline.AugmentConfig.from_keras(other)
 
 
 def test_from_keras_takes_every_argument_and_what_was_fitted():

@@ -89,6 +89,26 @@ def test_local_contrast_does_not_see_exposure():
     )
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_statistics_are_those_of_what_is_normalised_by_them(data_format):
+    images = np.stack([film((32, 24, 3)), 9 + film((32, 24, 3)) // 2])
+    if data_format == "channels_first":
+        images = np.moveaxis(images, -1, 1)
+    config = pipeline.AugmentConfig(
+        local_contrast_normalization=True,
+        featurewise_center=True,
+        featurewise_std_normalization=True,
+        rescale=1 / 255,
+        data_format=data_format,
+    )
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(1)
+    statistics = pipeline.fit_statistics(dataset, config)
+    actual = pipeline.standardize(images, config, statistics).numpy()
+    axes = (0, 2, 3) if data_format == "channels_first" else (0, 1, 2)
+    np.testing.assert_allclose(actual.mean(axes), 0, atol=1e-4)
+    np.testing.assert_allclose(actual.std(axes), 1, atol=1e-4)
+
+
 def test_local_contrast_of_an_empty_image_is_zero():
     config = pipeline.AugmentConfig(local_contrast_normalization=True)
     image = np.full((20, 30, 1), 77, np.uint8)

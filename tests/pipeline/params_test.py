@@ -106,3 +106,17 @@ def test_seeds_are_unrelated():
         for seed in ((0, 0), (0, 1), (1, 0), (1, 1))
     ]
     assert len(np.unique(draws)) == 400
+
+
+@pytest.mark.parametrize("seed", [1, None, (1, 2, 3), (0.5, 1), "12"], ids=str)
+def test_seed_that_is_no_pair_is_refused(seed):
+    config = pipeline.AugmentConfig(rotation_range=5)
+    with pytest.raises(ValueError, match="`seed` must be two ints.*Received"):
+        pipeline.sample_params(seed, SHAPE, config)
+
+
+def test_random_transform_is_of_one_image():
+    with pytest.raises(ValueError, match="one image.*Received"):
+        pipeline.random_transform(
+            np.zeros((2, *SHAPE)), (1, 2), pipeline.AugmentConfig()
+        )

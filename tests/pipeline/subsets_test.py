@@ -51,3 +51,6 @@ def test_bad_or_empty_subset_is_refused():
         pipeline.select_subset(split, "test", 0.5)
     with pytest.raises(ValueError, match="no examples.*validation_split=0.1"):
         pipeline.select_subset(split, "validation", 0.1)
+    for fraction in (-0.2, 1.0, 20):
+        with pytest.raises(ValueError, match="`validation_split` must be"):
+            pipeline.select_subset(split, "validation", fraction)
