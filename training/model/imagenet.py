@@ -12,7 +12,6 @@ import warnings
 import keras
 
 from disk import hashing
-from training import errors
 from training import keras_settings
 from training.config import weight_files
 from training.model import applications
@@ -118,8 +117,8 @@ def _explain(
     # In float32, and little else is in the file.
     size = 4e-6 * backbone.count_params()
     target = request["download_target"]
-    # The address is before that.
-    reason = errors.first_line(error).rpartition(" -- ")[2]
+    # The address, which may be long, is before that.
+    reason = str(error).partition("\n")[0].rpartition(" -- ")[2]
     return (
         f"`weights` could not be fetched ({reason}). Fetch "
         f"{request['origin']} where there is a network (about {size:.0f} "
