@@ -20,6 +20,7 @@ from xray_tfds.decode import errors
 from xray_tfds.decode import limits
 from xray_tfds.decode import quality
 from xray_tfds.decode import quiet
+from xray_tfds.records import storage
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
 from xray_tfds.source import patients
@@ -156,9 +157,13 @@ def read_records(directory: epath.PathLike) -> Samples:
         `Samples`; their containers are those of the records.
 
     Raises:
-        ValueError: If the records have no image and label.
+        ValueError: If the records have no image and label, or if TFDS does not
+            open them.
     """
-    builder = tfds.builder_from_directory(str(directory))
+    try:
+        builder = tfds.builder_from_directory(str(directory))
+    except Exception as error:
+        raise storage.describe_unopened(directory, error) from error
     known = builder.info.features
     if not {"image", "label"} <= set(known):
         raise ValueError(

@@ -36,6 +36,9 @@ def read_samples(
     Returns:
         List of dicts: `split`, `label`, and `images`, a list of pairs of file
         name and picture (`data:` URL of a JPEG file).
+
+    Raises:
+        ReportError: If one is damaged, or a split ends early.
     """
     class_names = builder.info.features["label"].names
     samples = []
@@ -49,14 +52,15 @@ def read_samples(
         found = collections.defaultdict(list)
         examples = _examples(builder, split) if missing.total() else ()
         for example in examples:
-            label = class_names[int(example["label"])]
-            if missing[label] > 0:
-                missing[label] -= 1
-                name = bytes(example["filename"]).decode("utf-8", "replace")
-                picture = data_urls.thumbnail(
-                    bytes(example["image"]), max_side=_MAX_SIDE
-                )
-                found[label].append((name, picture))
+            try:
+                label = class_names[int(example["label"])]
+                if missing[label] > 0:
+                    missing[label] -= 1
+                    found[label].append(_show(example))
+            except (IndexError, OSError, SyntaxError, ValueError) as error:
+                # Of a PNG, PIL does not say which.
+                where = f"The split {split} in {builder.data_path}"
+                raise _damaged(where) from error
             if not any(count > 0 for count in missing.values()):
                 break
         samples += [
@@ -65,6 +69,12 @@ def read_samples(
             if found[label]
         ]
     return samples
+
+
+def _show(example):
+    """Returns file name and picture of an example."""
+    picture = data_urls.thumbnail(bytes(example["image"]), max_side=_MAX_SIDE)
+    return bytes(example["filename"]).decode("utf-8", "replace"), picture
 
 
 def _examples(builder, split):
@@ -121,7 +131,7 @@ def _parse_example(data, path):
         raise _damaged(path) from error
 
 
-def _damaged(path):
+def _damaged(where):
     return reading.ReportError(
-        f"{path} is damaged: build again with --overwrite."
+        f"{where} is damaged: build again with --overwrite."
     )
