@@ -203,7 +203,13 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             if self.is_prepared():
                 self.info.read_from_directory(self.data_path)
             if overwrite or not self._can_reuse():
-                self._replace_records(build)
+                try:
+                    self._replace_records(build)
+                except BaseException:
+                    # What it was about to write is not what is there.
+                    if self.is_prepared():
+                        self.info.read_from_directory(self.data_path)
+                    raise
 
     def _replace_records(self, build: Callable[[], None]) -> None:
         """Builds; old records stay in place until the new are complete."""
