@@ -105,10 +105,13 @@ def test_nothing_else_is_removed(tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", ["incomplete", "incoming"])
-def test_what_may_be_of_a_running_build_is_kept(kind, tmp_path):
+def test_what_may_be_of_a_running_build_is_kept(kind, tmp_path, capsys):
     directory = _make_unfinished(tmp_path, f"{kind}.ABC123_1.0.0")
+    _make_unfinished(tmp_path, f"{kind}.ABC123_2.0.0")
     replacing.recover(epath.Path(tmp_path / "1.0.0"), is_alone=False)
     assert directory.exists()
+    (told,) = capsys.readouterr().out.splitlines()
+    assert told.startswith(f"{directory} ")
 
 
 @pytest.mark.parametrize(
