@@ -46,7 +46,8 @@ class Curation:
         leaks: What given splits share.
         assignment: Dict of hashed patient to split, of the patients whose
             split was chosen here; empty where all splits were given.
-        num_earlier: How many of these were in an earlier assignment.
+        num_earlier: How many of these an earlier assignment had there.
+        num_moved: How many of these it had in another split.
     """
 
     split: list[str | None]
@@ -57,6 +58,7 @@ class Curation:
     leaks: list[leaks_lib.Leak] = dataclasses.field(default_factory=list)
     assignment: dict[str, str] = dataclasses.field(default_factory=dict)
     num_earlier: int = 0
+    num_moved: int = 0
 
     def exclude(self, index: int, reason: str, detail: str) -> None:
         """Leaves a file out."""
@@ -234,30 +236,29 @@ def _divide(facts, curation, groups, config, earlier):
     fractions = {split_assignment.VALIDATION: config.validation_fraction}
     if facts.splits[0] is None:
         fractions[split_assignment.TEST] = config.test_fraction
-    divided = [
-        index
-        for index in curation.kept()
-        if curation.split[index] in (None, split_assignment.TRAIN)
-    ]
+    undecided = (None, split_assignment.TRAIN)
+    divided = [i for i in curation.kept() if curation.split[i] in undecided]
     open_to = (split_assignment.TRAIN, *fractions)  # No test that is given.
     earlier = {p: s for p, s in (earlier or {}).items() if s in open_to}
     hashes = {
         i: split_assignment.hash_patient(facts.patients[i]) for i in divided
     }
-    known = collections.defaultdict(set)
+    found = collections.defaultdict(set)
     for index in divided:
         if split := earlier.get(hashes[index]):
-            known[groups[index]].add(split)
+            found[groups[index]].add(split)
     assignment = split_assignment.assign_splits(
         ((groups[i], facts.labels[i]) for i in divided),
         fractions,
         seed=config.seed,
-        earlier={group: _first(found) for group, found in known.items()},
+        earlier={group: _first(splits) for group, splits in found.items()},
     )
     for index in divided:
         split = assignment[groups[index]]
         curation.split[index] = curation.assignment[hashes[index]] = split
-    curation.num_earlier = len(set(curation.assignment) & set(earlier))
+    known = earlier.keys() & curation.assignment.keys()
+    curation.num_earlier = len(earlier.items() & curation.assignment.items())
+    curation.num_moved = len(known) - curation.num_earlier
 
 
 def _check_classes(facts, curation, config):
@@ -281,11 +282,9 @@ def _first(splits):
 
 
 def _names(examined, members):
-    files = [examined[i].file for i in members]
-    return ", ".join(
-        f"{file.split}/{file.filename}" if file.split else file.filename
-        for file in files
-    )
+    files = (examined[i].file for i in members)
+    names = ("/".join(filter(None, (f.split, f.filename))) for f in files)
+    return ", ".join(names)
 
 
 def _list_bad(examined, bad):
