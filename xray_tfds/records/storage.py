@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from typing import Any
 
 from etils import epath
 
@@ -43,7 +44,7 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
 
 
 def describe_unopened(
-    directory: epath.PathLike, error: Exception
+    directory: epath.PathLike, error: Exception, file_format: Any = None
 ) -> errors.StorageError:
     """Returns the error about records that TFDS does not open.
 
@@ -54,11 +55,14 @@ def describe_unopened(
     Args:
         directory: Of the records.
         error: What TFDS raised.
+        file_format: The one that was asked for; `None` for any.
     """
+    held = ""
     for name in _INFO_FILES:
         path = epath.Path(directory) / name
         try:
-            is_whole = isinstance(json.loads(path.read_text()), dict)
+            content = json.loads(path.read_text())
+            is_whole = isinstance(content, dict)
         except FileNotFoundError:
             continue
         except OSError as reason:
@@ -73,6 +77,15 @@ def describe_unopened(
                 f"{directory} is damaged: {name} is no JSON object. Restore "
                 "it, or remove that directory and prepare the records again."
             )
+        held = held or content.get("fileFormat", "")
+    asked = getattr(file_format, "value", file_format)
+    if asked is not None and held and asked != held:
+        return errors.StorageError(
+            f"The records in {directory} are {held} files. Leave "
+            "--file_format (`file_format`) out, or prepare others in another "
+            "directory, --data_dir=DIR (`data_dir`). Received: "
+            f"file_format={asked}"
+        )
     return errors.StorageError(
         f"TensorFlow Datasets does not open the records in {directory} "
         f"({type(error).__name__}: {str(error).strip()[:200]}). If none of "

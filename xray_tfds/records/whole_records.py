@@ -73,7 +73,9 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         except Exception as error:
             if not self.is_prepared():
                 raise
-            raise storage.describe_unopened(self.data_path, error) from error
+            raise storage.describe_unopened(
+                self.data_path, error, kwargs.get("file_format")
+            ) from error
         self.intake = intake_lib.Intake(
             self.builder_config, [self.data_dir_root], rehash=rehash
         )

@@ -1,8 +1,12 @@
 """What the system says of a disk, in words."""
 
+import pathlib
+
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
+import xray_tfds
 from xray_tfds.records import storage
 from xray_tfds.source import errors
 
@@ -30,3 +34,16 @@ def test_other_errors_are_left_as_they_are(error, tmp_path):
         with storage.reporting_errors(tmp_path):
             raise error
     assert info.value is error
+
+
+@pytest.mark.parametrize(
+    "asked", ["array_record", tfds.core.FileFormat.ARRAY_RECORD]
+)
+def test_records_of_another_file_format_are_told_by_it(asked, prepared):
+    config = xray_tfds.XrayConfig(image_size=(32, 32))
+    data_dir = pathlib.Path(prepared).parents[2]
+    with pytest.raises(
+        errors.StorageError,
+        match="are tfrecord files.*--data_dir=DIR.*file_format=array_record",
+    ):
+        xray_tfds.Builder(data_dir=data_dir, config=config, file_format=asked)
