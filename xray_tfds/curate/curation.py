@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import facts as facts_lib
+from xray_tfds.curate import file_lists
 from xray_tfds.curate import leaks as leaks_lib
 from xray_tfds.curate import split_assignment
 from xray_tfds.source import errors
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 # Reasons for which good files are left out.
 DUPLICATE = "duplicate"
 CONFLICT = "duplicate with another label"
-
-# How many files or patients an error lists.
-_MAX_LISTED = 10
 
 
 @dataclasses.dataclass
@@ -128,7 +126,7 @@ def _check_bad(examined, facts, config):
     if bad and config.on_bad == "error":
         raise scan.SourceError(
             f"Files that cannot be used: {len(bad)}\n"
-            f"{_list_bad(examined, bad)}\nReplace or remove them.",
+            f"{file_lists.list_bad(examined, bad)}\nReplace or remove them.",
             "Or leave them out with on_bad='quarantine': "
             f"{errors.spell_option('on_bad', 'quarantine')}.",
         )
@@ -141,7 +139,8 @@ def _check_bad(examined, facts, config):
             raise scan.SourceError(
                 f"{count} of the {totals[label]} files of {label!r} cannot be"
                 f" used, more than max_bad_fraction={config.max_bad_fraction}:"
-                f"\n{_list_bad(examined, of_label)}\nReplace or remove them.",
+                f"\n{file_lists.list_bad(examined, of_label)}\n"
+                "Replace or remove them.",
                 "Or raise `max_bad_fraction`: "
                 f"{errors.spell_option('max_bad_fraction', enough)}.",
             )
@@ -155,8 +154,8 @@ def _check_duplicates(examined, facts, curation, config):
     if curation.clusters and config.on_duplicate == "error":
         raise scan.SourceError(
             f"Groups of duplicates: {len(curation.clusters)}\n"
-            + _list(
-                f"{cluster.kind}: {_names(examined, cluster.members)}"
+            + file_lists.join_lines(
+                f"{cluster.kind}: {file_lists.names(examined, cluster.members)}"
                 for cluster in curation.clusters
             )
             + "\nRemove them.",
@@ -190,9 +189,9 @@ def _settle_leaks(examined, facts, curation, groups, config):
         raise scan.SourceError(
             f"{len(curation.leaks)} patients or duplicates are in more than one"
             " of the given splits:\n"
-            + _list(
+            + file_lists.join_lines(
                 f"{leak.kind} in {' and '.join(leak.splits)}: "
-                + _names(examined, leak.members)
+                + file_lists.names(examined, leak.members)
                 for leak in curation.leaks
             )
             + "\nRemove them from one.",
@@ -202,13 +201,11 @@ def _settle_leaks(examined, facts, curation, groups, config):
         )
     if config.on_leak != "move":
         return
-    of_group = collections.defaultdict(list)
+    splits_of = collections.defaultdict(set)
     for index, group in groups.items():
-        of_group[group].append(index)
-    for members in of_group.values():
-        first = _first(curation.split[i] for i in members)
-        for index in members:
-            curation.split[index] = first
+        splits_of[group].add(curation.split[index])
+    for index, group in groups.items():
+        curation.split[index] = _first(splits_of[group])
 
 
 def _leave_out_duplicates(examined, facts, curation):
@@ -279,21 +276,3 @@ def _check_classes(facts, curation, config):
 
 def _first(splits):
     return min(splits, key=split_assignment.SPLITS.index)
-
-
-def _names(examined, members):
-    files = (examined[i].file for i in members)
-    names = ("/".join(filter(None, (f.split, f.filename))) for f in files)
-    return ", ".join(names)
-
-
-def _list_bad(examined, bad):
-    files = [examined[i] for i in bad]
-    return _list(f"{f.file.path}: {f.reason}: {f.detail}" for f in files)
-
-
-def _list(lines):
-    lines = list(lines)
-    if rest := lines[_MAX_LISTED:]:
-        lines[_MAX_LISTED:] = [f"and {len(rest)} more"]
-    return "\n".join(f"  {line}" for line in lines)

@@ -123,6 +123,20 @@ def test_leak_between_given_splits(shared, kind):
     assert not allowed.reason[test0] and not allowed.reason[-1]
 
 
+def test_leak_of_many_files_names_some():
+    examined = [
+        _examined(f"{label}/{split}{i}.png", split=split, patient="one")
+        for split in ("train", "validation", "test")
+        for label in ("normal", "pneumonia")
+        for i in range(40)
+    ]
+    shown = (
+        r"train0\.png, validation/normal/validation0\.png, test/normal/test0"
+    )
+    with pytest.raises(scan.SourceError, match=f"{shown}.*, and 230 more\n"):
+        _curate(examined)
+
+
 def test_bad_files_are_left_out_up_to_a_share_of_their_class():
     examined = _flat(19) + [_examined("normal/bad.png", reason="empty")]
     result = _curate(examined)
@@ -215,10 +229,8 @@ def test_earlier_assignment_is_kept_and_new_patients_fill_the_shares():
 
 def test_patients_whom_a_new_film_brings_together_are_counted_as_moved():
     first = _curate(_flat()).assignment
-    hashed = {
-        f.file.filename: split_assignment.hash_patient(f.patient.key)
-        for f in _flat()
-    }
+    names = [f.file.filename for f in _flat()]
+    hashed = {n: split_assignment.hash_patient(n) for n in names}
     of_split = {first[patient]: name for name, patient in hashed.items()}
     added = [
         _examined(f"{name}.png", film=name, patient="new")
