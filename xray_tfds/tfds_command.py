@@ -82,7 +82,7 @@ def _find_make_builder(build: ModuleType) -> Callable:
 
 def _keep(
     make: Callable,
-    ours: type,
+    ours: type[tfds.core.DatasetBuilder],
     builder_cls: type,
     *,
     overwrite: bool,
