@@ -82,8 +82,8 @@ def _find_make_builder(build: ModuleType) -> Callable:
 
 def _keep(
     make: Callable,
-    ours: type[tfds.core.DatasetBuilder],
-    builder_cls: type,
+    ours: type,
+    builder_cls: Any,
     *,
     overwrite: bool,
     **kwargs: Any,
