@@ -75,7 +75,8 @@ def describe_unopened(
         if not is_whole:
             return errors.StorageError(
                 f"{directory} is damaged: {name} is no JSON object. Restore "
-                "it, or remove that directory and prepare the records again."
+                f"it, or remove {_INFO_FILES[0]} there and prepare the records "
+                "again: what lies beside it keeps patients in their splits."
             )
         held = held or content.get("fileFormat", "")
     asked = getattr(file_format, "value", file_format)
