@@ -10,6 +10,7 @@ from google.protobuf import message
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from disk import paths
 from disk import tfrecords
 from pages import data_urls
 from xray_tfds.report import reading
@@ -111,7 +112,7 @@ def _parse(info):
     for path, expected in zip(info.filepaths, info.shard_lengths):
         count = 0
         with path.open("rb") as file:
-            for start, length in tfrecords.walk(file, path.stat().length):
+            for start, length in tfrecords.walk(file, paths.size_of(path)):
                 file.seek(start)
                 yield _parse_example(file.read(length), path)
                 count += 1
