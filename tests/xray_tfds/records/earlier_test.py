@@ -167,3 +167,21 @@ def test_newest_records_are_newest_within_a_second(tmp_path):
     assert newest.parts[-4] == f"x-{'a' * 12}"
     states = [path.name[2] for path in earlier.find_states(data_dir, "x")]
     assert states == ["b", "c", "a"]
+
+
+def test_newest_records_in_a_bucket_are_known_by_their_files(
+    tmp_path, monkeypatch
+):
+    times = {"a" * 12: 100, "b" * 12: 300, "c" * 12: 200}
+    for state, when in times.items():
+        directory = tmp_path / f"x-{state}" / "xray_tfds" / "any" / "1.0.0"
+        os.utime(_write_records(directory, {}), (when, when))
+        for path in (directory, directory.parents[2]):
+            os.utime(path, (0, 0))  # As TensorFlow says of `gs://`.
+    monkeypatch.setattr(earlier.files_lib, "is_local", lambda _: False)
+    newest = earlier.find_newest(
+        *(epath.Path(tmp_path), "x", "xray_tfds/any/1.0.0"),
+        xray_tfds.XrayConfig(),
+        "digest",
+    )
+    assert newest.parts[-4] == f"x-{'b' * 12}"
