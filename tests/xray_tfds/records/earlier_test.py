@@ -92,6 +92,19 @@ def test_table_that_gives_splits_by_now_is_followed(tmp_path):
             assert second[name] == first[name]
 
 
+def test_another_key_is_told_before_anything_is_decoded(
+    tmp_path, monkeypatch, decoded
+):
+    monkeypatch.setenv(hash_key.VARIABLE, "one")
+    _prepare(tmp_path, **_grow(tmp_path, 12))
+    monkeypatch.setenv(hash_key.VARIABLE, "other")
+    options = _grow(tmp_path, 13)
+    decoded.clear()
+    with pytest.raises(errors.SourceError, match="another key than this"):
+        _prepare(tmp_path, **options)
+    assert not decoded
+
+
 def _write_records(directory, patients):
     report = epath.Path(directory) / "build_report"
     report.mkdir(parents=True)
