@@ -13,6 +13,7 @@ from typing import Optional
 
 import tensorflow_datasets as tfds
 
+from console import streams
 from console import warning_filters
 from xray_tfds.source import class_names
 
@@ -33,6 +34,7 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
 
     What this package says about a folder or an option needs no more than its
     words: the stack trace through TFDS is left out. Other errors keep theirs.
+    A file's name that the screen cannot show is spelt out.
 
     Of a dataset that was built, TFDS prints all that it knows, the citation
     included. Of ours it is a line.
@@ -54,6 +56,7 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     build = sys.modules.get(_BUILD)
     if build is None:
         return
+    streams.escape_unencodable()
     warning_filters.keep_warnings()
     make = _find_make_builder(build)
     sys.excepthook = functools.partial(_show, sys.excepthook)

@@ -1,8 +1,12 @@
-"""What `tfds build` says of a `--config` that is none."""
+"""What `tfds build` says of a `--config` that is none, and how it says it."""
 
+import io
 import json
+import sys
+import types
 
 import pytest
+import tensorflow_datasets as tfds
 
 import xray_tfds
 from xray_tfds import tfds_command
@@ -56,3 +60,18 @@ def test_config_of_no_known_name_is_told_in_words(config, capsys):
     assert not _show(build)
     told = capsys.readouterr().err
     assert _EXAMPLE in told and f"Received: config={config}\n" in told
+
+
+def test_name_that_the_screen_cannot_show_is_spelt_out(monkeypatch):
+    build = types.SimpleNamespace(
+        _make_builder=lambda builder_cls, overwrite: None,
+        _download_and_prepare=None,
+    )
+    monkeypatch.setitem(sys.modules, tfds_command._BUILD, build)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    screen = io.BytesIO()
+    text = io.TextIOWrapper(screen, encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", text)
+    tfds_command.amend(tfds.core.GeneratorBasedBuilder)
+    print("\u5f71.png")
+    assert screen.getvalue() == b"\\u5f71.png\n"
