@@ -108,9 +108,10 @@ def curate(
             f" example {examined[0].file.filename}: {curation.detail[0]}. Are "
             "two folders of classes copies of one another?"
         )
+    needed: set[str | None] = set()
     if split_assignment.VALIDATION not in given:
-        _divide(facts, curation, groups, config, earlier)
-    _check_classes(facts, curation, config)
+        needed.update(_divide(facts, curation, groups, config, earlier))
+    _check_classes(facts, curation, config, needed.union(curation.split))
     return curation
 
 
@@ -229,7 +230,10 @@ def _leave_out_duplicates(examined, facts, curation):
 
 
 def _divide(facts, curation, groups, config, earlier):
-    """Divides what no given split decides, by patient and class."""
+    """Divides what no given split decides, by patient and class.
+
+    Returns the splits that get images so.
+    """
     fractions = {split_assignment.VALIDATION: config.validation_fraction}
     if facts.splits[0] is None:
         fractions[split_assignment.TEST] = config.test_fraction
@@ -256,14 +260,15 @@ def _divide(facts, curation, groups, config, earlier):
     known = earlier.keys() & curation.assignment.keys()
     curation.num_earlier = len(earlier.items() & curation.assignment.items())
     curation.num_moved = len(known) - curation.num_earlier
+    return open_to
 
 
-def _check_classes(facts, curation, config):
-    """Raises unless each split has files of each class."""
+def _check_classes(facts, curation, config, splits):
+    """Raises unless each of some splits has files of each class."""
     counts = collections.Counter(
         (curation.split[i], facts.labels[i]) for i in curation.kept()
     )
-    for split in set(curation.split) - {None}:
+    for split in filter(splits.__contains__, split_assignment.SPLITS):
         for label in config.class_names:
             if not counts[split, label]:
                 raise scan.SourceError(
