@@ -165,6 +165,12 @@ def _show(
             f"{getattr(error, 'doc', '')} ({error})",
             file=sys.stderr,
         )
+    elif issubclass(kind, BrokenPipeError):
+        print(
+            "tfds build: nobody reads its output any more, which ended it. Run "
+            "it again, with the output in a file.",
+            file=sys.stderr,
+        )
     elif issubclass(kind, TypeError) and "XrayConfig.__init__" in str(error):
         # TFDS passes on whatever names `--config` has. From Python 3.13 on, the
         # error ends with a name that may have been meant.

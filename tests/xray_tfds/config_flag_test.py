@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 import xray_tfds
 from xray_tfds import tfds_command
+from xray_tfds.records import storage
 
 _EXAMPLE = """such as --config='{"image_size": [128, 128]}'"""
 
@@ -44,6 +45,15 @@ def test_config_that_is_no_json_is_told_in_words(capsys):
 def test_json_of_others_keeps_its_trace(capsys):
     assert len(_show(_loads_in("tensorflow_datasets.core"), "{")) == 1
     assert not capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_is_not_taken_for_a_full_disk(capsys):
+    def build():
+        with storage.reporting_errors("data"):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    assert not _show(build)
+    assert "nobody reads its output" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("config", ["nope", "[1]", "image_size=128"])

@@ -30,6 +30,8 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:
+        raise  # Of what is printed: no record is written to a pipe.
     except OSError as error:
         names = [n for n in (error.filename, error.filename2) if n is not None]
         where = os.fsdecode(names[-1]) if names else os.fspath(directory)
