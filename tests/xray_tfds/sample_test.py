@@ -258,15 +258,6 @@ def test_command_line_prints_what_it_wrote(tmp_path, capsys):
     assert "is not empty" in capsys.readouterr().err
 
 
-def test_tilde_is_the_users_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))  # On Windows.
-    monkeypatch.chdir(tmp_path)
-    sample.write_sample("~/films", num_images=12)
-    assert (tmp_path / "home" / "films" / sample.README).exists()
-    assert not (tmp_path / "~").exists()
-
-
 def _auc(directory, features):
     """AUC of logistic regression, learned on train, on the other splits."""
     data = {"train": ([], []), "held out": ([], [])}
