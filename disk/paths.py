@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etils import epath
 
 # Begins with a scheme such as `gs://`. One letter is a drive: `C://films`.
 _REMOTE = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
@@ -12,3 +16,12 @@ _REMOTE = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
 def is_local(path: str | os.PathLike[str]) -> bool:
     """Whether the operating system opens a path, not the library of a store."""
     return _REMOTE.match(os.fspath(path)) is None
+
+
+def size_of(path: epath.Path) -> int:
+    """Returns how many bytes a file has."""
+    if is_local(path):
+        # `epath` would also look up its owner's name, and owners need none: a
+        # container may run as any number, and so does whoever shares a disk.
+        return os.stat(path).st_size
+    return path.stat().length

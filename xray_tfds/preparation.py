@@ -135,4 +135,7 @@ def _examine(
 ) -> source_files.Source:
     """Returns what a folder holds, with the digests of what can be read."""
     data_dir.mkdir(parents=True, exist_ok=True)
+    if intake.earlier_dir is not None:
+        # Another hash key is told now, not after hours of decoding.
+        earlier.read_assignment(intake.earlier_dir, intake.hash_key)
     return intake.examine(images_dir, data_dir).source

@@ -66,7 +66,7 @@ def write_sample(
         FileExistsError: If `directory` holds anything else.
         ValueError: If `num_images` or `seed` is out of range.
     """
-    directory = pathlib.Path(directory).resolve()
+    directory = pathlib.Path(directory).expanduser().resolve()
     films = cohort.plan(num_images, seed)
     readme = _README_TEXT.format(
         version=cohort.VERSION, seed=seed, num_images=num_images

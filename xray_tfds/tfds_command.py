@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 import sys
 import traceback
 from types import ModuleType
@@ -12,6 +13,7 @@ from typing import Optional
 
 import tensorflow_datasets as tfds
 
+from console import streams
 from console import warning_filters
 from xray_tfds.source import class_names
 
@@ -19,6 +21,9 @@ from xray_tfds.source import class_names
 # https://github.com/tensorflow/datasets/blob/v4.9.10/tensorflow_datasets/
 # scripts/cli/build.py. TFDS offers no public way to amend it.
 _BUILD = "tensorflow_datasets.scripts.cli.build"
+
+# In quotes, or the shell takes those of JSON away.
+_EXAMPLE = """--config='{"image_size": [128, 128]}'"""
 
 # What these packages raise of a folder or a table is in words.
 _OURS = (__package__, "disk")
@@ -29,6 +34,7 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
 
     What this package says about a folder or an option needs no more than its
     words: the stack trace through TFDS is left out. Other errors keep theirs.
+    A file's name that the screen cannot show is spelt out.
 
     Of a dataset that was built, TFDS prints all that it knows, the citation
     included. Of ours it is a line.
@@ -50,6 +56,7 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     build = sys.modules.get(_BUILD)
     if build is None:
         return
+    streams.escape_unencodable()
     warning_filters.keep_warnings()
     make = _find_make_builder(build)
     sys.excepthook = functools.partial(_show, sys.excepthook)
@@ -79,7 +86,7 @@ def _find_make_builder(build: ModuleType) -> Callable:
 def _keep(
     make: Callable,
     ours: type,
-    builder_cls: type,
+    builder_cls: Any,
     *,
     overwrite: bool,
     **kwargs: Any,
@@ -87,6 +94,14 @@ def _keep(
     """Makes a builder as TFDS does, but leaves overwriting to ours."""
     if not issubclass(builder_cls, ours):
         return make(builder_cls, overwrite=overwrite, **kwargs)
+    config = kwargs.get("config")
+    if isinstance(config, str) and (
+        config.partition(":")[0] not in builder_cls.builder_configs
+    ):
+        raise ValueError(
+            f"`config` must be options in JSON, such as {_EXAMPLE}. Received: "
+            f"config={config}"
+        )
     builder = make(builder_cls, overwrite=False, **kwargs)
     # The command has no other use for it than to print it.
     builder.info.__class__ = _BriefInfo
@@ -141,8 +156,21 @@ def _show(
     trace: Optional[TracebackType],
 ) -> None:
     """Shows an error that nobody caught, as `sys.excepthook` does."""
-    if issubclass(kind, ValueError) and _is_ours(trace):
+    modules = _modules(trace)
+    if issubclass(kind, ValueError) and _is_ours(modules):
         print(f"tfds build: {error}", file=sys.stderr)
+    elif issubclass(kind, json.JSONDecodeError) and _is_of_options(modules):
+        print(
+            f"tfds build: options must be JSON, such as {_EXAMPLE}. Received: "
+            f"{getattr(error, 'doc', '')} ({error})",
+            file=sys.stderr,
+        )
+    elif issubclass(kind, BrokenPipeError):
+        print(
+            "tfds build: nobody reads its output any more, which ended it. Run "
+            "it again, with the output in a file.",
+            file=sys.stderr,
+        )
     elif issubclass(kind, TypeError) and "XrayConfig.__init__" in str(error):
         # TFDS passes on whatever names `--config` has. From Python 3.13 on, the
         # error ends with a name that may have been meant.
@@ -155,9 +183,18 @@ def _show(
         show_others(kind, error, trace)
 
 
-def _is_ours(trace: Optional[TracebackType]) -> bool:
-    """Whether the error was raised in our packages, not below them."""
+def _modules(trace: Optional[TracebackType]) -> list[str]:
+    """Returns the modules through which an error came, the outermost first."""
     frames = [frame for frame, _ in traceback.walk_tb(trace)]
-    if not frames:
-        return False
-    return frames[-1].f_globals["__name__"].partition(".")[0] in _OURS
+    return [frame.f_globals["__name__"] for frame in frames]
+
+
+def _is_ours(modules: list[str]) -> bool:
+    """Whether the error was raised in our packages, not below them."""
+    return bool(modules) and modules[-1].partition(".")[0] in _OURS
+
+
+def _is_of_options(modules: list[str]) -> bool:
+    """Whether the command itself was reading JSON."""
+    others = [m for m in modules if m.partition(".")[0] != "json"]
+    return others[-1:] == [_BUILD]

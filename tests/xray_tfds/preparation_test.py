@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers import image_trees
 import xray_tfds
+from xray_tfds import sample
 from xray_tfds.curate import examine
 from xray_tfds.records import examination
 from xray_tfds.source import digest_index
@@ -272,6 +273,8 @@ def test_tilde_is_the_home_directory(images, tmp_path, monkeypatch):
     assert pathlib.Path(builder.data_dir).is_relative_to(tmp_path / "data")
     builder = xray_tfds.Builder(data_dir="~/other")
     assert pathlib.Path(builder.data_dir).is_relative_to(tmp_path / "other")
+    sample.write_sample("~/sample", num_images=12)
+    assert (tmp_path / "sample" / sample.README).exists()
 
 
 def test_pixels_are_those_of_a_build_by_tfds(images, tmp_path):

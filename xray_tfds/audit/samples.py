@@ -21,6 +21,7 @@ from xray_tfds.decode import limits
 from xray_tfds.decode import quality
 from xray_tfds.decode import quiet
 from xray_tfds.records import integrity
+from xray_tfds.records import storage
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import hash_key
 from xray_tfds.source import patients
@@ -160,12 +161,16 @@ def read_records(directory: epath.PathLike) -> Samples:
         `Samples`; their containers are those of the records.
 
     Raises:
-        ValueError: If the records have no image and label, or are damaged.
+        ValueError: If the records have no image and label, are damaged, or if
+            TFDS does not open them.
     """
     # A folder of images is audited without it.
     import tensorflow as tf
 
-    builder = tfds.builder_from_directory(str(directory))
+    try:
+        builder = tfds.builder_from_directory(str(directory))
+    except Exception as error:
+        raise storage.describe_unopened(directory, error) from error
     known = builder.info.features
     if not {"image", "label"} <= set(known):
         raise ValueError(

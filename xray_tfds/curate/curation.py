@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from xray_tfds.curate import disjoint_sets
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import facts as facts_lib
+from xray_tfds.curate import file_lists
 from xray_tfds.curate import leaks as leaks_lib
 from xray_tfds.curate import split_assignment
 from xray_tfds.source import errors
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 # Reasons for which good files are left out.
 DUPLICATE = "duplicate"
 CONFLICT = "duplicate with another label"
-
-# How many files or patients an error lists.
-_MAX_LISTED = 10
 
 
 @dataclasses.dataclass
@@ -46,7 +44,8 @@ class Curation:
         leaks: What given splits share.
         assignment: Dict of hashed patient to split, of the patients whose
             split was chosen here; empty where all splits were given.
-        num_earlier: How many of these were in an earlier assignment.
+        num_earlier: How many of these an earlier assignment had there.
+        num_moved: How many of these it had in another split.
     """
 
     split: list[str | None]
@@ -57,6 +56,7 @@ class Curation:
     leaks: list[leaks_lib.Leak] = dataclasses.field(default_factory=list)
     assignment: dict[str, str] = dataclasses.field(default_factory=dict)
     num_earlier: int = 0
+    num_moved: int = 0
 
     def exclude(self, index: int, reason: str, detail: str) -> None:
         """Leaves a file out."""
@@ -108,9 +108,10 @@ def curate(
             f" example {examined[0].file.filename}: {curation.detail[0]}. Are "
             "two folders of classes copies of one another?"
         )
+    needed: set[str | None] = set()
     if split_assignment.VALIDATION not in given:
-        _divide(facts, curation, groups, config, earlier)
-    _check_classes(facts, curation, config)
+        needed.update(_divide(facts, curation, groups, config, earlier))
+    _check_classes(facts, curation, config, needed.union(curation.split))
     return curation
 
 
@@ -126,7 +127,7 @@ def _check_bad(examined, facts, config):
     if bad and config.on_bad == "error":
         raise scan.SourceError(
             f"Files that cannot be used: {len(bad)}\n"
-            f"{_list_bad(examined, bad)}\nReplace or remove them.",
+            f"{file_lists.list_bad(examined, bad)}\nReplace or remove them.",
             "Or leave them out with on_bad='quarantine': "
             f"{errors.spell_option('on_bad', 'quarantine')}.",
         )
@@ -139,7 +140,8 @@ def _check_bad(examined, facts, config):
             raise scan.SourceError(
                 f"{count} of the {totals[label]} files of {label!r} cannot be"
                 f" used, more than max_bad_fraction={config.max_bad_fraction}:"
-                f"\n{_list_bad(examined, of_label)}\nReplace or remove them.",
+                f"\n{file_lists.list_bad(examined, of_label)}\n"
+                "Replace or remove them.",
                 "Or raise `max_bad_fraction`: "
                 f"{errors.spell_option('max_bad_fraction', enough)}.",
             )
@@ -153,8 +155,8 @@ def _check_duplicates(examined, facts, curation, config):
     if curation.clusters and config.on_duplicate == "error":
         raise scan.SourceError(
             f"Groups of duplicates: {len(curation.clusters)}\n"
-            + _list(
-                f"{cluster.kind}: {_names(examined, cluster.members)}"
+            + file_lists.join_lines(
+                f"{cluster.kind}: {file_lists.names(examined, cluster.members)}"
                 for cluster in curation.clusters
             )
             + "\nRemove them.",
@@ -188,9 +190,9 @@ def _settle_leaks(examined, facts, curation, groups, config):
         raise scan.SourceError(
             f"{len(curation.leaks)} patients or duplicates are in more than one"
             " of the given splits:\n"
-            + _list(
+            + file_lists.join_lines(
                 f"{leak.kind} in {' and '.join(leak.splits)}: "
-                + _names(examined, leak.members)
+                + file_lists.names(examined, leak.members)
                 for leak in curation.leaks
             )
             + "\nRemove them from one.",
@@ -200,13 +202,11 @@ def _settle_leaks(examined, facts, curation, groups, config):
         )
     if config.on_leak != "move":
         return
-    of_group = collections.defaultdict(list)
+    splits_of = collections.defaultdict(set)
     for index, group in groups.items():
-        of_group[group].append(index)
-    for members in of_group.values():
-        first = _first(curation.split[i] for i in members)
-        for index in members:
-            curation.split[index] = first
+        splits_of[group].add(curation.split[index])
+    for index, group in groups.items():
+        curation.split[index] = _first(splits_of[group])
 
 
 def _leave_out_duplicates(examined, facts, curation):
@@ -230,42 +230,45 @@ def _leave_out_duplicates(examined, facts, curation):
 
 
 def _divide(facts, curation, groups, config, earlier):
-    """Divides what no given split decides, by patient and class."""
+    """Divides what no given split decides, by patient and class.
+
+    Returns the splits that get images so.
+    """
     fractions = {split_assignment.VALIDATION: config.validation_fraction}
     if facts.splits[0] is None:
         fractions[split_assignment.TEST] = config.test_fraction
-    divided = [
-        index
-        for index in curation.kept()
-        if curation.split[index] in (None, split_assignment.TRAIN)
-    ]
+    undecided = (None, split_assignment.TRAIN)
+    divided = [i for i in curation.kept() if curation.split[i] in undecided]
     open_to = (split_assignment.TRAIN, *fractions)  # No test that is given.
     earlier = {p: s for p, s in (earlier or {}).items() if s in open_to}
     hashes = {
         i: split_assignment.hash_patient(facts.patients[i]) for i in divided
     }
-    known = collections.defaultdict(set)
+    found = collections.defaultdict(set)
     for index in divided:
         if split := earlier.get(hashes[index]):
-            known[groups[index]].add(split)
+            found[groups[index]].add(split)
     assignment = split_assignment.assign_splits(
         ((groups[i], facts.labels[i]) for i in divided),
         fractions,
         seed=config.seed,
-        earlier={group: _first(found) for group, found in known.items()},
+        earlier={group: _first(splits) for group, splits in found.items()},
     )
     for index in divided:
         split = assignment[groups[index]]
         curation.split[index] = curation.assignment[hashes[index]] = split
-    curation.num_earlier = len(set(curation.assignment) & set(earlier))
+    known = earlier.keys() & curation.assignment.keys()
+    curation.num_earlier = len(earlier.items() & curation.assignment.items())
+    curation.num_moved = len(known) - curation.num_earlier
+    return open_to
 
 
-def _check_classes(facts, curation, config):
-    """Raises unless each split has files of each class."""
+def _check_classes(facts, curation, config, splits):
+    """Raises unless each of some splits has files of each class."""
     counts = collections.Counter(
         (curation.split[i], facts.labels[i]) for i in curation.kept()
     )
-    for split in set(curation.split) - {None}:
+    for split in filter(splits.__contains__, split_assignment.SPLITS):
         for label in config.class_names:
             if not counts[split, label]:
                 raise scan.SourceError(
@@ -278,23 +281,3 @@ def _check_classes(facts, curation, config):
 
 def _first(splits):
     return min(splits, key=split_assignment.SPLITS.index)
-
-
-def _names(examined, members):
-    files = [examined[i].file for i in members]
-    return ", ".join(
-        f"{file.split}/{file.filename}" if file.split else file.filename
-        for file in files
-    )
-
-
-def _list_bad(examined, bad):
-    files = [examined[i] for i in bad]
-    return _list(f"{f.file.path}: {f.reason}: {f.detail}" for f in files)
-
-
-def _list(lines):
-    lines = list(lines)
-    if rest := lines[_MAX_LISTED:]:
-        lines[_MAX_LISTED:] = [f"and {len(rest)} more"]
-    return "\n".join(f"  {line}" for line in lines)

@@ -230,6 +230,9 @@ def compare_pixels(
     Args:
         examined: List of `ExaminedFile`.
         config: `XrayConfig`.
+
+    Raises:
+        SourceError: If one of these was changed, or is gone.
     """
     digests = collections.defaultdict(set)
     for each in examined:
@@ -246,7 +249,11 @@ def compare_pixels(
             known[digest] = each.pixel_digest
         if digest not in known:
             with limits.naming(each.file.path):
-                decoded = decode(source_files.read_file(each.file)[0], config)
+                try:
+                    data, _ = source_files.read_file(each.file)
+                except errors.BadFile as error:  # It was good before.
+                    raise source_files.changed(each.file) from error
+                decoded = decode(data, config)
                 known[digest] = duplicates.pixel_digest(decoded.image)
         compared.append(dataclasses.replace(each, pixel_digest=known[digest]))
     return compared

@@ -57,6 +57,13 @@ def find_cautions(
             f"Groups of duplicates with two labels: {len(curation.conflicts)}."
             " At least one file of each is labelled wrongly."
         )
+    if curation.num_moved:
+        cautions.append(
+            f"Patients who leave the split of an earlier build: "
+            f"{curation.num_moved}. Each shares a film with one of another"
+            " split. What the earlier records were tested on may now be"
+            " trained on."
+        )
     chosen = findings.Chosen(examined, kept)
     if config.patient_pattern:
         cautions += _doubt_pattern(chosen, config.patient_pattern)

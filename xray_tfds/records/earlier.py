@@ -140,7 +140,7 @@ def _pick_newest(
         # Records of older versions do not say where their folder was.
         if _read_splits(path).get("source", source_digest) == source_digest
     ]
-    return max(own, key=_changed, default=None)
+    return max(own, key=_written, default=None)
 
 
 def _find_kin(
@@ -181,10 +181,19 @@ def _were_made_with(directory: epath.Path, options: dict[str, Any]) -> bool:
 
 
 def _changed(path: epath.Path) -> int:
-    """Returns when a directory was last changed, in nanoseconds."""
-    if files_lib.is_local(path):
-        return os.stat(path).st_mtime_ns
-    return path.stat().mtime * 10**9  # What `epath` has is whole seconds.
+    """Returns when a directory was last changed, in nanoseconds.
+
+    0 if it is remote: buckets have no directories, and none of their times.
+    """
+    return os.stat(path).st_mtime_ns if files_lib.is_local(path) else 0
+
+
+def _written(directory: epath.Path) -> int:
+    """Returns when records were written, in nanoseconds; 0 if nobody knows."""
+    if files_lib.is_local(directory):
+        return _changed(directory)
+    file = directory / manifest.FOLDER / manifest.SPLITS_FILE
+    return file.stat().mtime * 10**9 if file.exists() else 0
 
 
 def _is_there(path: epath.Path) -> bool:

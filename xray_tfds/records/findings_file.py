@@ -40,7 +40,7 @@ _FORMAT = 1
 # has depends on what it has imported first.
 _DECODERS = (
     *("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg"),
-    *("pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"),
+    *("pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "python-gdcm"),
 )
 _CODECS = ("jpg", "jpg_2000", "libtiff")
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from etils import epath
 
+from disk import paths
 from xray_tfds import parallel
 from xray_tfds.records import manifest
 from xray_tfds.source import files as files_lib
@@ -69,7 +70,7 @@ def adding_checksums(directory: epath.Path) -> Iterator[None]:
         yield
         read_new()
         files = {
-            name: [(directory / name).stat().length, digest.result()]
+            name: [paths.size_of(directory / name), digest.result()]
             for name, digest in sorted(digests.items())
         }
     content = {"version": _VERSION, "files": files}
@@ -156,7 +157,7 @@ def _check_promises(directory: epath.Path) -> str:
         for path in _find_shards(directory, info, split, len(lengths)):
             if fault := _find_fault(path, None):
                 return fault
-            size += path.stat().length
+            size += paths.size_of(path)
         expected = int(split["numBytes"]) + _TFRECORD_BYTES * sum(lengths)
         if info.get("fileFormat", "tfrecord") == "tfrecord" and (
             size != expected
@@ -182,7 +183,7 @@ def _find_fault(path: epath.Path, size: int | None) -> str:
     """Returns what is wrong with a file; without a size it may have any."""
     if not path.exists():
         return f"{path} is missing"
-    length = path.stat().length
+    length = paths.size_of(path)
     if not length and size != 0:
         return f"{path} is empty"
     if size is not None and length != size:

@@ -4,7 +4,8 @@ Beside `1.0.0` lie, while a build runs, `incoming.<letters>_1.0.0`, and TFDS's
 `incomplete.<letters>_incoming.<letters>_1.0.0`, from which that is renamed; on
 Beam also `incomplete.<letters>_1.0.0`, with what its workers leave; between two
 renamings, for a moment, `replaced.1.0.0`, the old records. None of these is a
-version to TFDS. A killed build leaves them, and the next clears them away.
+version to TFDS. A killed build leaves them, and the next clears them away, or
+names them where it cannot know whether another build runs.
 """
 
 from collections.abc import Iterator
@@ -68,14 +69,14 @@ def recover(path: epath.Path, is_alone: bool) -> None:
     Args:
         path: Directory of the records.
         is_alone: Whether no other process builds them; else what may be a
-            running build's is left.
+            running build's is left, and named.
     """
     if _replaced(path).exists():
         if path.exists():
             _replaced(path).rmtree()  # Their replacement is complete.
         else:
             _replaced(path).rename(path)
-    if not is_alone or not path.parent.exists():
+    if not path.parent.exists():
         return
     # No glob: brackets in the path would be taken for a pattern.
     starts = ("incomplete.", "incoming.")
@@ -83,7 +84,13 @@ def recover(path: epath.Path, is_alone: bool) -> None:
     ends = (f"_{path.name}", f"incoming.{path.name}")
     for left in path.parent.iterdir():
         if left.name.startswith(starts) and left.name.endswith(ends):
-            left.rmtree()
+            if is_alone:
+                left.rmtree()
+            else:
+                print(
+                    f"{left} is another build's. Remove it if none runs: one "
+                    "that was killed has left it."
+                )
 
 
 def exchange(path: epath.Path, new: epath.Path) -> None:

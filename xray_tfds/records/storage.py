@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from typing import Any
 
 from etils import epath
 
@@ -29,6 +30,8 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:
+        raise  # Of what is printed: no record is written to a pipe.
     except OSError as error:
         names = [n for n in (error.filename, error.filename2) if n is not None]
         where = os.fsdecode(names[-1]) if names else os.fspath(directory)
@@ -43,7 +46,7 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
 
 
 def describe_unopened(
-    directory: epath.PathLike, error: Exception
+    directory: epath.PathLike, error: Exception, file_format: Any = None
 ) -> errors.StorageError:
     """Returns the error about records that TFDS does not open.
 
@@ -54,11 +57,14 @@ def describe_unopened(
     Args:
         directory: Of the records.
         error: What TFDS raised.
+        file_format: The one that was asked for; `None` for any.
     """
+    held = ""
     for name in _INFO_FILES:
         path = epath.Path(directory) / name
         try:
-            is_whole = isinstance(json.loads(path.read_text()), dict)
+            content = json.loads(path.read_text())
+            is_whole = isinstance(content, dict)
         except FileNotFoundError:
             continue
         except OSError as reason:
@@ -71,8 +77,18 @@ def describe_unopened(
         if not is_whole:
             return errors.StorageError(
                 f"{directory} is damaged: {name} is no JSON object. Restore "
-                "it, or remove that directory and prepare the records again."
+                f"it, or remove {_INFO_FILES[0]} there and prepare the records "
+                "again: what lies beside it keeps patients in their splits."
             )
+        held = held or content.get("fileFormat", "")
+    asked = getattr(file_format, "value", file_format)
+    if asked is not None and held and asked != held:
+        return errors.StorageError(
+            f"The records in {directory} are {held} files. Leave "
+            "--file_format (`file_format`) out, or prepare others in another "
+            "directory, --data_dir=DIR (`data_dir`). Received: "
+            f"file_format={asked}"
+        )
     return errors.StorageError(
         f"TensorFlow Datasets does not open the records in {directory} "
         f"({type(error).__name__}: {str(error).strip()[:200]}). If none of "

@@ -73,7 +73,9 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         except Exception as error:
             if not self.is_prepared():
                 raise
-            raise storage.describe_unopened(self.data_path, error) from error
+            raise storage.describe_unopened(
+                self.data_path, error, kwargs.get("file_format")
+            ) from error
         self.intake = intake_lib.Intake(
             self.builder_config, [self.data_dir_root], rehash=rehash
         )
@@ -203,7 +205,13 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             if self.is_prepared():
                 self.info.read_from_directory(self.data_path)
             if overwrite or not self._can_reuse():
-                self._replace_records(build)
+                try:
+                    self._replace_records(build)
+                except BaseException:
+                    # What it was about to write is not what is there.
+                    if self.is_prepared():
+                        self.info.read_from_directory(self.data_path)
+                    raise
 
     def _replace_records(self, build: Callable[[], None]) -> None:
         """Builds; old records stay in place until the new are complete."""

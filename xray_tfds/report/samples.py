@@ -10,6 +10,7 @@ from google.protobuf import message
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from disk import paths
 from disk import tfrecords
 from pages import data_urls
 from xray_tfds.report import reading
@@ -36,6 +37,9 @@ def read_samples(
     Returns:
         List of dicts: `split`, `label`, and `images`, a list of pairs of file
         name and picture (`data:` URL of a JPEG file).
+
+    Raises:
+        ReportError: If one is damaged, or a split ends early.
     """
     class_names = builder.info.features["label"].names
     samples = []
@@ -49,14 +53,15 @@ def read_samples(
         found = collections.defaultdict(list)
         examples = _examples(builder, split) if missing.total() else ()
         for example in examples:
-            label = class_names[int(example["label"])]
-            if missing[label] > 0:
-                missing[label] -= 1
-                name = bytes(example["filename"]).decode("utf-8", "replace")
-                picture = data_urls.thumbnail(
-                    bytes(example["image"]), max_side=_MAX_SIDE
-                )
-                found[label].append((name, picture))
+            try:
+                label = class_names[int(example["label"])]
+                if missing[label] > 0:
+                    missing[label] -= 1
+                    found[label].append(_show(example))
+            except (IndexError, OSError, SyntaxError, ValueError) as error:
+                # Of a PNG, PIL does not say which.
+                where = f"The split {split} in {builder.data_path}"
+                raise _damaged(where) from error
             if not any(count > 0 for count in missing.values()):
                 break
         samples += [
@@ -65,6 +70,12 @@ def read_samples(
             if found[label]
         ]
     return samples
+
+
+def _show(example):
+    """Returns file name and picture of an example."""
+    picture = data_urls.thumbnail(bytes(example["image"]), max_side=_MAX_SIDE)
+    return bytes(example["filename"]).decode("utf-8", "replace"), picture
 
 
 def _examples(builder, split):
@@ -101,7 +112,7 @@ def _parse(info):
     for path, expected in zip(info.filepaths, info.shard_lengths):
         count = 0
         with path.open("rb") as file:
-            for start, length in tfrecords.walk(file, path.stat().length):
+            for start, length in tfrecords.walk(file, paths.size_of(path)):
                 file.seek(start)
                 yield _parse_example(file.read(length), path)
                 count += 1
@@ -121,7 +132,7 @@ def _parse_example(data, path):
         raise _damaged(path) from error
 
 
-def _damaged(path):
+def _damaged(where):
     return reading.ReportError(
-        f"{path} is damaged: build again with --overwrite."
+        f"{where} is damaged: build again with --overwrite."
     )

@@ -9,6 +9,7 @@ from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds.records import manifest
+from xray_tfds.records import storage
 from xray_tfds.report import content as content_lib
 from xray_tfds.report import page
 from xray_tfds.report import reading
@@ -33,6 +34,7 @@ def write_report(
 
     Raises:
         ReportError: If the directory does not hold what a build leaves.
+        StorageError: If TFDS does not open its records.
         ValueError: If `num_samples` is negative.
     """
     if num_samples < 0:
@@ -68,13 +70,15 @@ def write_report(
 
 
 def _builder(dataset_dir):
+    if not (dataset_dir / "dataset_info.json").exists():
+        raise ReportError(
+            f"{dataset_dir} holds no prepared dataset. Name the directory that"
+            " has dataset_info.json in it."
+        )
     try:
         return tfds.builder_from_directory(dataset_dir)
-    except (OSError, ValueError) as error:
-        raise ReportError(
-            f"{dataset_dir} holds no prepared dataset ({error}). Name the"
-            " directory that has dataset_info.json in it."
-        ) from error
+    except Exception as error:
+        raise storage.describe_unopened(dataset_dir, error) from error
 
 
 def _to_json(content):

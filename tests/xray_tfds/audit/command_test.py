@@ -66,6 +66,7 @@ def test_command_puts_the_audit_of_records_beside_them(prepared, tmp_path):
     [
         ([], "Either `directory` or `metadata_csv`"),
         (["nowhere"], "must be an existing directory"),
+        (["{table.parent}"], "is damaged: dataset_info.json is no JSON"),
         (["{images}", "--metadata_csv=x"], "Either `directory`"),
         (["{images}", "--patient_pattern=("], "must be a regular expression"),
         (["{images}", "--class_names=normal"], "two or more"),
@@ -82,6 +83,7 @@ def test_bad_arguments_are_named(
     monkeypatch.chdir(tmp_path)
     table = tmp_path / "table.csv"
     table.write_text("label,patient,bytes,width,height,mode\na,1,9,3,3,L\n")
+    (tmp_path / "dataset_info.json").write_bytes(b"{")
     filled = [a.format(images=planted, table=table) for a in arguments]
     assert command.main(filled) == 1
     assert message in capsys.readouterr().err

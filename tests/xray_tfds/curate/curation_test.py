@@ -12,6 +12,7 @@ from xray_tfds.curate import curation
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
 from xray_tfds.curate import facts as facts_lib
+from xray_tfds.curate import split_assignment
 from xray_tfds.source import patients
 from xray_tfds.source import scan
 from xray_tfds.source import source_files
@@ -210,6 +211,28 @@ def test_earlier_assignment_is_kept_and_new_patients_fill_the_shares():
         of_class = second.split[label * 40 : label * 40 + 40]
         assert abs(of_class.count("validation") - 8) <= 1
         assert abs(of_class.count("test") - 8) <= 1
+
+
+def test_patients_whom_a_new_film_brings_together_are_counted_as_moved():
+    first = _curate(_flat()).assignment
+    names = [f.file.filename for f in _flat()]
+    hashed = {n: split_assignment.hash_patient(n) for n in names}
+    of_split = {first[patient]: name for name, patient in hashed.items()}
+    added = [
+        _examined(f"{name}.png", film=name, patient="new")
+        for name in (of_split["train"], of_split["test"])
+    ]
+    result = _curate(_flat() + added, first, on_duplicate="keep_all")
+    assert result.assignment[hashed[of_split["test"]]] == "train"
+    assert (result.num_earlier, result.num_moved) == (39, 1)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_split_all_of_whose_patients_are_gone_is_named(split):
+    first = _curate(_flat())
+    left = [f for f, s in zip(_flat(), first.split) if s != split]
+    with pytest.raises(scan.SourceError, match=f"left for the split {split}"):
+        _curate(left, first.assignment)
 
 
 def test_result_does_not_depend_on_the_order_of_the_files():

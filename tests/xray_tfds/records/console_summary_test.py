@@ -106,3 +106,15 @@ def test_given_split_that_vanishes_is_told(place, is_told):
         files, decided, config_lib.XrayConfig(on_leak="move")
     )
     assert any("The split test of" in each for each in cautions) == is_told
+
+
+def test_patients_who_leave_an_earlier_split_are_told():
+    files = [_examined(f"normal/{i}.png") for i in range(60)]
+    decided = curation.Curation(
+        split=["validation"] * 60, reason=[""] * 60, detail=[""] * 60
+    )
+    config = config_lib.XrayConfig()
+    assert not console_summary.find_cautions(files, decided, config)
+    decided.num_moved = 2
+    (caution,) = console_summary.find_cautions(files, decided, config)
+    assert "leave the split of an earlier build: 2." in caution

@@ -92,6 +92,19 @@ def test_table_that_gives_splits_by_now_is_followed(tmp_path):
             assert second[name] == first[name]
 
 
+def test_another_key_is_told_before_anything_is_decoded(
+    tmp_path, monkeypatch, decoded
+):
+    monkeypatch.setenv(hash_key.VARIABLE, "one")
+    _prepare(tmp_path, **_grow(tmp_path, 12))
+    monkeypatch.setenv(hash_key.VARIABLE, "other")
+    options = _grow(tmp_path, 13)
+    decoded.clear()
+    with pytest.raises(errors.SourceError, match="another key than this"):
+        _prepare(tmp_path, **options)
+    assert not decoded
+
+
 def _write_records(directory, patients):
     report = epath.Path(directory) / "build_report"
     report.mkdir(parents=True)
@@ -167,3 +180,22 @@ def test_newest_records_are_newest_within_a_second(tmp_path):
     assert newest.parts[-4] == f"x-{'a' * 12}"
     states = [path.name[2] for path in earlier.find_states(data_dir, "x")]
     assert states == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize("last", "abc")
+def test_newest_records_in_a_bucket_are_known_by_their_files(
+    last, tmp_path, monkeypatch
+):
+    for state in "abc":
+        directory = tmp_path / f"x-{state * 12}" / "xray_tfds/any/1.0.0"
+        when = 300 if state == last else 200
+        os.utime(_write_records(directory, {}), (when, when))
+        for path in (directory, directory.parents[2]):
+            os.utime(path, (0, 0))  # As TensorFlow says of `gs://`.
+    monkeypatch.setattr(earlier.files_lib, "is_local", lambda _: False)
+    newest = earlier.find_newest(
+        *(epath.Path(tmp_path), "x", "xray_tfds/any/1.0.0"),
+        xray_tfds.XrayConfig(),
+        "digest",
+    )
+    assert newest.parts[-4] == f"x-{last * 12}"

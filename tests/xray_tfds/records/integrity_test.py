@@ -205,3 +205,17 @@ def test_command_that_is_advised_builds_the_same_records(file_format, tmp_path):
     )
     assert again.data_dir == builder.data_dir
     assert again.info.file_format == builder.info.file_format
+
+
+def test_owner_without_a_name_builds_and_reads(tmp_path, monkeypatch):
+    # As in a container that runs as any number, or on a disk of other users.
+    def find_no_name(number):
+        raise KeyError(f"uid not found: {number}")
+
+    monkeypatch.setattr(pytest.importorskip("pwd"), "getpwuid", find_no_name)
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    builder = xray_tfds.prepare(images, tmp_path / "data", **_OPTIONS)
+    assert (builder.data_path / "build_report" / "report.html").exists()
+    assert not integrity.find_damage(builder.data_path)
+    (builder.data_path / "build_report" / "checksums.json").unlink()
+    assert not integrity.find_damage(builder.data_path)

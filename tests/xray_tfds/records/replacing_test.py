@@ -105,10 +105,13 @@ def test_nothing_else_is_removed(tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", ["incomplete", "incoming"])
-def test_what_may_be_of_a_running_build_is_kept(kind, tmp_path):
+def test_what_may_be_of_a_running_build_is_kept(kind, tmp_path, capsys):
     directory = _make_unfinished(tmp_path, f"{kind}.ABC123_1.0.0")
+    _make_unfinished(tmp_path, f"{kind}.ABC123_2.0.0")
     replacing.recover(epath.Path(tmp_path / "1.0.0"), is_alone=False)
     assert directory.exists()
+    (told,) = capsys.readouterr().out.splitlines()
+    assert told.startswith(f"{directory} ")
 
 
 @pytest.mark.parametrize(
@@ -222,6 +225,30 @@ def test_build_that_fails_for_want_of_room_leaves_the_old_records(
     assert _open(tmp_path / "data").is_prepared() == is_prepared
     if is_prepared:
         np.testing.assert_equal(_examples(_open(tmp_path / "data")), before)
+
+
+def test_builder_knows_its_records_after_a_build_that_failed(
+    tmp_path, monkeypatch
+):
+    images = image_trees.write_flat_tree(tmp_path / "images")
+    builder = _build(images, tmp_path / "data")
+    before = dict(builder.info.metadata)
+    image_trees.write_images(images, ["normal/new.png"], seed=5)
+    download_config = tfds.download.DownloadConfig(manual_dir=images)
+
+    def write_report(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report, "write_report", write_report)
+    overwriting = tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+    with pytest.raises(errors.StorageError, match="No space left"):
+        builder.download_and_prepare(
+            download_config=download_config.replace(download_mode=overwriting)
+        )
+    assert builder.info.splits.total_num_examples == 60
+    assert dict(builder.info.metadata) == before
+    with pytest.raises(errors.SourceError, match="built from other files"):
+        builder.download_and_prepare(download_config=download_config)
 
 
 # A limit on the size of files is a full disk to whoever writes them, TensorFlow

@@ -126,6 +126,11 @@ def _break(dataset, what):
         data = bytearray(shard.read_bytes())
         data[12:40] = b"\xff" * 28  # The head of the first example.
         shard.write_bytes(data)
+    elif what == "pixels":
+        (shard,) = dataset.glob("*-train.tfrecord-*")
+        data = bytearray(shard.read_bytes())
+        data[data.index(b"IDAT") + 40] ^= 1
+        shard.write_bytes(data)
     elif what == "end":
         (shard,) = dataset.glob("*-test.tfrecord-*")
         shard.write_bytes(shard.read_bytes()[:-9])
@@ -147,6 +152,7 @@ def _break(dataset, what):
         ("line", "cannot be read near line 7"),
         ("columns", "lacks the columns patient, split, status"),
         ("records", "is damaged: build again with --overwrite"),
+        ("pixels", "The split train in "),
         ("end", "is damaged: build again with --overwrite"),
         ("zeros", "is damaged: build again with --overwrite"),
         ("{", "is not valid JSON"),
@@ -160,6 +166,13 @@ def test_what_is_missing_is_named(dataset, rows, capsys, what, words):
     assert words in capsys.readouterr().err
     with pytest.raises(report.ReportError, match=words):
         report.write_report(dataset)
+
+
+def test_records_that_cannot_be_opened_are_named(dataset, rows, capsys):
+    report_inputs.write_inputs(dataset, report_inputs.make_facts(), rows)
+    (dataset / "dataset_info.json").write_bytes(b"{")
+    assert command.main([str(dataset)]) == 1
+    assert f"{dataset} is damaged: dataset_info" in capsys.readouterr().err
 
 
 def test_negative_number_of_samples_is_refused(dataset):
