@@ -50,10 +50,8 @@ def first_run(image_tree, tmp_path_factory):
 
 def test_folder_becomes_a_trained_model(first_run):
     workdir, result = first_run
-    assert [record["epoch"] for record in programs.read_metrics(workdir)] == [
-        1,
-        2,
-    ]
+    epochs = [record["epoch"] for record in programs.read_metrics(workdir)]
+    assert epochs == [1, 2]
     info = json.loads((workdir / "model.json").read_text())
     assert info["class_names"] == ["normal", "pneumonia"]
     assert info["image_size"] == [64, 64]

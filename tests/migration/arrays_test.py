@@ -280,25 +280,6 @@ def test_weights_of_a_subset_are_those_of_keras_or_of_its_examples():
         np.testing.assert_array_equal(flow[0][2], own)
 
 
-@pytest.mark.parametrize("zca_whitening", [False, True])
-def test_statistics_of_other_images_are_refused(zca_whitening):
-    generator = legacy_image.ImageDataGenerator(
-        featurewise_center=True, zca_whitening=zca_whitening
-    )
-    x = np.random.default_rng(0).random((6, 4, 5, 3))
-    # For each flow, not for each configuration, which the next one shares.
-    for _ in range(2):
-        with pytest.warns(UserWarning, match="`statistics` has no `mean`"):
-            migration.flow(generator, x)
-    generator.fit(x)
-    for other in (x[..., :1], x[:, :2] if zca_whitening else x[..., [0, 0]]):
-        with pytest.raises(ValueError, match="`statistics` must be.*Received"):
-            migration.flow(generator, other)
-    flow = migration.flow(generator, x, shuffle=False)
-    expected = next(generator.flow(x, shuffle=False))
-    np.testing.assert_allclose(flow[0], expected, atol=1e-3)
-
-
 def test_labels_that_are_no_tensors_go_with_arrays_alone():
     y = np.empty(4, object)
     y[:] = [[0], [1, 2], [], [3]]
