@@ -198,10 +198,13 @@ def _open_builder(data_config):
         ) from error
     except OSError as error:
         raise errors.StorageError(
-            f"Records could not be read at {error.filename}: {error.strerror}. "
-            "Give access to them, or name another directory: --data_dir=DIR."
+            f"Records could not be read at {error.filename or 'their place'}: "
+            f"{error.strerror or error}. Give access to them, or name another "
+            "directory: --data_dir=DIR."
         ) from error
-    splits_lib.check_options(builder, image_options)
+    splits_lib.check_options(
+        builder, image_options, defaults=vars(xray_tfds.XrayConfig())
+    )
     return builder
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
-import fnmatch
-import glob
 import os
 import pathlib
 import re
@@ -13,6 +13,7 @@ import re
 from PIL import Image
 import numpy as np
 
+from inference import inputs
 from inference import prediction
 from inference import prediction_rows
 from inference import predictor as predictor_lib
@@ -21,8 +22,10 @@ from training.workdir import atomic
 # Of a film's name that goes into that of its overlay.
 _MOST_LETTERS = 40
 
-# A name that an overlay may have.
-_PICTURE = "000001-film.png"
+# The names of pictures, as `OverlayFiles` gives them.
+_PICTURE = re.compile(r"\d{6,}-[A-Za-z0-9._-]*\.png")
+
+_NO_FILM = "not scored: a picture that --explain_dir has written"
 
 
 class OverlayFiles:
@@ -119,11 +122,16 @@ def check_apart(directory: str, arguments: Sequence[str]) -> None:
         arguments: What is scored, as for `inputs.expand`.
 
     Raises:
-        ValueError: If it lies in a folder that is named or found by a pattern.
+        ValueError: If it lies in a folder that is named.
     """
     own = pathlib.Path(os.path.realpath(directory))
-    for argument in arguments:
-        if _holds(argument, own):
+    for argument in filter(os.path.isdir, arguments):
+        folder = pathlib.Path(os.path.realpath(argument))
+        if own.is_relative_to(folder) and not any(
+            # Of what is hidden nothing is scored.
+            part.startswith(".")
+            for part in own.relative_to(folder).parts
+        ):
             raise ValueError(
                 "`explain_dir` must lie outside of what is scored, or its "
                 "pictures would be taken for films. Add --explain_dir=DIR with "
@@ -131,17 +139,19 @@ def check_apart(directory: str, arguments: Sequence[str]) -> None:
             )
 
 
-def _holds(argument: str, directory: pathlib.Path) -> bool:
-    """Whether pictures in a directory are found by an argument."""
-    folders = (directory, *directory.parents)
-    # Of many names of files, each is looked at once.
-    if os.path.lexists(argument) or not glob.has_magic(argument):
-        if not os.path.isdir(argument):
-            return False
-        return pathlib.Path(os.path.realpath(argument)) in folders
-    pattern = os.path.realpath(argument)
-    found = (directory / _PICTURE, *folders)
-    # Of pathlib's patterns that one is no recursive one before Python 3.13.
-    if "**" in argument:
-        return any(fnmatch.fnmatch(str(path), pattern) for path in found)
-    return any(path.match(pattern) for path in found)
+def mark(
+    found: Iterable[inputs.Input], directory: str
+) -> Iterator[inputs.Input]:
+    """Yields inputs; pictures of the directory, by a reason, as no films.
+
+    A pattern or a list may name them, of this call or of an earlier one.
+
+    Args:
+        found: What is to be scored.
+        directory: Where pictures go.
+    """
+    own = os.path.realpath(directory)
+    for each in found:
+        folder, name = os.path.split(os.path.realpath(each.path))
+        is_picture = folder == own and _PICTURE.fullmatch(name)
+        yield each._replace(error=_NO_FILM) if is_picture else each

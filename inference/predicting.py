@@ -61,6 +61,8 @@ def predict(
     # Python has no standard input where the process was given none.
     stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
     inputs = inputs_lib.expand(arguments, stdin)
+    if config.explain_dir is not None:
+        inputs = overlay_files.mark(inputs, config.explain_dir)
     with _open_output(config) as file, _progress(config) as bar:
         _write(file, writer.header())
         for scored in prediction.predict(predictor, inputs, checking):

@@ -69,6 +69,7 @@ class ArrayFlow(iterator.Flow):
         super().__init__(generator, split, targets, options)
         self.y = targets.labels
         self.x_misc = list(targets.inputs)
+        self._close()
 
     @property
     def x(self) -> npt.NDArray[Any]:

@@ -81,6 +81,7 @@ class DataFrameFlow(iterator.FileFlow):
         if table.classes is not None:
             self.classes = self.labels = table.classes
             self.class_indices = table.class_indices
+        self._close()
 
 
 def flow_from_dataframe(

@@ -53,6 +53,7 @@ class DirectoryFlow(iterator.FileFlow):
         self.classes = self.labels = listing.classes
         self.class_indices = listing.class_indices
         self.num_classes = listing.num_classes
+        self._close()
 
 
 def flow_from_directory(

@@ -36,8 +36,8 @@ _MISSING = {
     "next": "pass the flow to next()",
 }
 
-# What an iterator counts, which may be set to go on elsewhere.
-_COUNTERS = ("batch_index", "total_batches_seen")
+# What may be set: what an iterator counts, to go on elsewhere.
+_FREE = ("batch_index", "total_batches_seen", "lock")
 
 
 class Flow(keras.utils.PyDataset):
@@ -202,10 +202,14 @@ class Flow(keras.utils.PyDataset):
 
         Keras's iterators heed it. Here it would be shown, and not used.
         """
-        is_new = name.startswith("_") or name not in self.__dict__
-        if not is_new and name not in _COUNTERS:
+        if name in self.__dict__.get("_made", ()):
             raise _fixed(name)
         super().__setattr__(name, value)
+
+    def _close(self) -> None:
+        """Ends the making: what is set from now on is not ours."""
+        names = {name for name in vars(self) if not name.startswith("_")}
+        self._made = names.difference(_FREE)
 
     def __getattr__(self, name: str) -> Any:
         """Says why a name of Keras's iterators is not here."""

@@ -180,7 +180,9 @@ def check_generator(value: Any) -> None:
             f"Received: {type(value).__name__}"
         )
     for name in _KERAS_METHODS:
-        if getattr(type(value), name) is not vars(bases[-1]).get(name):
+        if name in vars(value) or (
+            getattr(type(value), name, None) is not vars(bases[-1]).get(name)
+        ):
             raise ValueError(
                 "The generator must be an ImageDataGenerator as Keras has it: "
                 f"`{name}` of {type(value).__name__} would not be called. Do "

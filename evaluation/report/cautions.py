@@ -118,10 +118,12 @@ def _export(results: words.Results) -> list[str]:
             " are."
         )
     if "calibrate" in results["flags"]:
+        calibrate = results["flags"]["calibrate"]
+        are = "are not" if calibrate == "none" else "are"
         found.append(
-            "Probabilities are calibrated for this report alone, as"
-            f" --calibrate={results['flags']['calibrate']} says. The export has"
-            " a temperature of its own, or none."
+            f"Probabilities {are} calibrated for this report alone, as"
+            f" --calibrate={calibrate} says. The export has a temperature of"
+            " its own, or none."
         )
     return found
 

@@ -98,6 +98,7 @@ def test_what_batches_were_made_for_cannot_be_set(folder, name, value):
     flow = make_flow(folder)
     with pytest.raises(AttributeError, match=f"`{name}`.* another flow"):
         setattr(flow, name, value)
+    flow.own = flow.workers = flow.batch_index = 1
     flow.own = flow.workers = flow.batch_index = 2
     first = flow[0]
     # As some do before `predict`, and a new epoch begins.

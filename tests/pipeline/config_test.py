@@ -219,6 +219,10 @@ def test_from_keras_refuses_what_its_arguments_do_not_tell():
 
     named = pipeline.AugmentConfig.from_keras(Named(zoom_range=0.5))
     assert named == pipeline.AugmentConfig(zoom_range=0.5)
+    replaced = keras_image.ImageDataGenerator()
+    replaced.standardize = lambda image: image * 0
+    with pytest.raises(ValueError, match="`standardize` of ImageDataGenerator"):
+        pipeline.AugmentConfig.from_keras(replaced)
     with pytest.raises(ValueError, match="`apply_transform` of Cropping would"):
         pipeline.AugmentConfig.from_keras(Cropping())
     for other in ("data/train", np.zeros((2, 3, 3, 1)), None):

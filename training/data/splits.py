@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import dataclasses
 import os
@@ -136,13 +137,17 @@ def _check_prepared(data: tfds.core.DatasetBuilder) -> None:
 
 
 def check_options(
-    data: tfds.core.DatasetBuilder, options: dict[str, Any]
+    data: tfds.core.DatasetBuilder,
+    options: Mapping[str, Any],
+    defaults: Mapping[str, Any],
 ) -> None:
     """Raises where prepared images are not as they were asked for.
 
     Args:
         data: A prepared TFDS builder.
         options: Options of the images by name, as `image_options` gives them.
+        defaults: Those of the builder, by name: records that are older than an
+            option were prepared by its default.
 
     Raises:
         ValueError: If there are no images, or an option differs from what they
@@ -152,7 +157,9 @@ def check_options(
     # A dataset of others may say nothing of how it was prepared.
     metadata = data.info.metadata or {}
     for name, value in options.items():
-        if metadata and name not in metadata:
+        is_default = name in defaults and value == defaults[name]
+        is_known = name in metadata or is_default
+        if metadata and not is_known:
             raise ValueError(
                 f"`{name}` is no option that {data.info.full_name} was "
                 f"prepared with. Leave it out. Received: {name}={value}"

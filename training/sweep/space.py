@@ -165,9 +165,15 @@ def _parse_range(
     if option.kind == "integer":
         suggest, ends = optuna.Trial.suggest_int, (low, high)
     # A number at the end itself, such as a momentum of 1, is never drawn.
-    if option.check is not None:
+    check = option.check or (lambda name, value: value)
+    try:
         for end in ends:
-            option.check(option.name, end)
+            check(option.name, end)
+    except ValueError as error:
+        wanted = str(error).partition(" Received: ")[0]
+        raise ValueError(
+            f"{wanted} Received: {option.name}={':'.join(parts)}"
+        ) from error
     return functools.partial(
         suggest, name=option.name, low=low, high=high, log=is_log
     )

@@ -90,6 +90,8 @@ class _Sweep:
         self._storage = _open_storage(directory)
         is_loss = options.metric.endswith("loss")
         self._best = min if is_loss else max
+        # The directory of a run whose images are those of the others.
+        self._checked: pathlib.Path | None = None
         pruners = optuna.pruners
         self._study = optuna.create_study(
             storage=self._storage,
@@ -199,7 +201,9 @@ class _Sweep:
 
     def _check_images(self, workdir: pathlib.Path) -> None:
         """Raises ValueError where a run has other images than those before."""
-        run = run_record.read(workdir)
+        # Once: the run replaces the file, which nobody may have open then on
+        # Windows.
+        run = None if workdir == self._checked else run_record.read(workdir)
         if run is None:
             return
         before = self._study.user_attrs.get("images")
@@ -209,9 +213,10 @@ class _Sweep:
             raise ValueError(
                 "The images, labels or splits are not those with which the "
                 "sweep began: its trials could not be compared. Bring them "
-                "back, or begin a new sweep in another directory. Received: "
-                f"sweep_dir={self._directory}"
+                f"back and remove {workdir}, or begin a new sweep in another "
+                f"directory. Received: sweep_dir={self._directory}"
             )
+        self._checked = workdir
 
     def _is_hopeless(self, trial: optuna.Trial, workdir: pathlib.Path) -> bool:
         """Reports the epochs so far; whether more are not worth the time.

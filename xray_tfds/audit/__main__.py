@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 import json
 import pathlib
+import secrets
 import sys
 import textwrap
 
@@ -151,9 +152,13 @@ def _write(files, folder):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
-            unfinished = folder / f".{name}"
-            unfinished.write_bytes(data)
-            unfinished.replace(folder / name)
+            unfinished = folder / f".{secrets.token_hex(4)}-{name}"
+            try:
+                unfinished.write_bytes(data)
+                unfinished.replace(folder / name)
+            except OSError:
+                unfinished.unlink(missing_ok=True)
+                raise
     except OSError as error:
         return error
     return None

@@ -104,7 +104,10 @@ def find_kin(
 
 
 def find_states(data_dir: epath.Path, name: str) -> list[epath.Path]:
-    """Returns `<data_dir>/<name>-<fingerprint>` of all states, newest last."""
+    """Returns `<data_dir>/<name>-<fingerprint>` of all states.
+
+    The newest is the last, on a disk; buckets do not tell.
+    """
     if not data_dir.is_dir():
         return []
     # No glob: in a pattern, the brackets of a folder x[1] mean something else.

@@ -87,5 +87,10 @@ def test_calibration_that_an_export_has_not_is_a_caution():
     results["flags"]["calibrate"] = "temperature"
     told = " ".join(cautions.find(results))
     assert "for this report alone, as --calibrate=temperature says" in told
+    results["flags"]["calibrate"] = "none"
+    told = " ".join(cautions.find(results))
+    assert (
+        "are not calibrated for this report alone, as --calibrate=none" in told
+    )
     run["export"] = None
     assert "for this report alone" not in " ".join(cautions.find(results))

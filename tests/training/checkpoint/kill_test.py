@@ -10,7 +10,7 @@ from tests.helpers import killed_runs
 
 pytestmark = pytest.mark.slow
 
-NUM_KILLS = 6
+NUM_KILLS = 10
 
 
 @pytest.fixture(scope="module")

@@ -78,10 +78,16 @@ def test_other_errors_of_tensorflow_pass_as_they_are(records):
 def test_option_that_records_do_not_have_is_refused(records):
     builder = tfds.builder_from_directory(records)
     given = {"harmonize": "none", "on_leak": builder.info.metadata["on_leak"]}
-    splits_lib.check_options(builder, given)
+    splits_lib.check_options(builder, given, {})
     message = "`harmonise` is no option .*Received: harmonise=crop"
     with pytest.raises(ValueError, match=message):
-        splits_lib.check_options(builder, {**given, "harmonise": "crop"})
+        splits_lib.check_options(builder, {**given, "harmonise": "crop"}, {})
+    # Records that are older than an option have its default.
+    del builder.info.metadata["harmonize"]
+    defaults = {"harmonize": "none"}
+    splits_lib.check_options(builder, given, defaults)
+    with pytest.raises(ValueError, match="`harmonize` is no option"):
+        splits_lib.check_options(builder, {"harmonize": "crop"}, defaults)
 
 
 def test_records_of_other_options_are_named(tmp_path):
@@ -91,5 +97,5 @@ def test_records_of_other_options_are_named(tmp_path):
     (other / "dataset_info.json").write_text("{}")
     builder = xray_tfds.Builder(data_dir=tmp_path)
     with pytest.raises(ValueError, match="No records of") as caught:
-        splits_lib.check_options(builder, {"image_size": (32, 24)})
+        splits_lib.check_options(builder, {"image_size": (32, 24)}, {})
     assert f"--dataset=xray_tfds/{config.name}." in str(caught.value)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -259,8 +260,15 @@ def test_trials_on_other_images_are_not_compared(tmp_path, capsys, monkeypatch):
     before = sweeps.read_rows(tmp_path / "s")
     monkeypatch.setenv("IMAGES", "others")
     assert sweeps.run(script, tmp_path / "s", "--num_trials=3", *arguments) == 2
-    assert "are not those with which the sweep" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "are not those with which the sweep" in error
+    workdir = tmp_path / "s" / "trial-003" / "run"
+    assert f"remove {workdir}, or" in error
     assert sweeps.read_rows(tmp_path / "s") == before
+    monkeypatch.setenv("IMAGES", "these")
+    shutil.rmtree(workdir)
+    assert sweeps.run(script, tmp_path / "s", "--num_trials=3", *arguments) == 0
+    assert len(sweeps.read_rows(tmp_path / "s")) == 3
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The command `python -m xray_tfds.audit`: what it writes and refuses."""
 
 import json
+import os
 import re
 import shutil
 
@@ -51,6 +52,7 @@ def test_audit_that_cannot_be_written_is_printed(planted, tmp_path, capsys):
     assert "JPEG quantisation                         1.000" in printed.out
     assert "Written" not in printed.out
     assert re.search("audit.png.*--output_dir=DIR", printed.err)
+    assert sorted(os.listdir(tmp_path / "out")) == ["audit.json", "audit.png"]
 
 
 def test_command_puts_the_audit_of_records_beside_them(prepared, tmp_path):
