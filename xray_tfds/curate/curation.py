@@ -232,7 +232,8 @@ def _leave_out_duplicates(examined, facts, curation):
 def _divide(facts, curation, groups, config, earlier):
     """Divides what no given split decides, by patient and class.
 
-    Returns the splits that get images so.
+    Returns the splits that the earlier assignment has filled. In a small
+    folder, one that gets no image is a caution of the build's.
     """
     fractions = {split_assignment.VALIDATION: config.validation_fraction}
     if facts.splits[0] is None:
@@ -260,7 +261,7 @@ def _divide(facts, curation, groups, config, earlier):
     known = earlier.keys() & curation.assignment.keys()
     curation.num_earlier = len(earlier.items() & curation.assignment.items())
     curation.num_moved = len(known) - curation.num_earlier
-    return open_to
+    return set(earlier.values())
 
 
 def _check_classes(facts, curation, config, splits):

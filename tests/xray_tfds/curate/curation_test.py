@@ -235,10 +235,17 @@ def test_split_all_of_whose_patients_are_gone_is_named(split):
         _curate(left, first.assignment)
 
 
+def test_small_folder_may_have_no_validation():
+    # Three patients of each class, one of them of both.
+    owners = zip(_flat(5), "aabbeecccd")
+    films = [_examined(f.file.filename, patient=owner) for f, owner in owners]
+    result = _curate(films)
+    assert set(result.split) == {"train", "test"}
+    assert _curate(films, result.assignment).split == result.split
+
+
 def test_result_does_not_depend_on_the_order_of_the_files():
-    examined = _flat()
-    one = _curate(examined)
-    other = _curate(examined[::-1])
+    one, other = _curate(_flat()), _curate(_flat()[::-1])
     assert one.split == other.split[::-1]
 
 
