@@ -19,6 +19,7 @@ from absl import logging
 
 from console import streams
 from disk import cells
+from disk import paths
 from training import children
 from training import errors
 from training import keras_settings
@@ -72,10 +73,9 @@ def _keep_apart(images_dir, config):
     What is named by no flag goes to `data` and `runs`: where the program was
     started, or beside the folder of images if that is inside it.
     """
-    root = pathlib.Path(images_dir or ".").resolve()
 
     def is_inside(path):
-        return pathlib.Path(path).resolve().is_relative_to(root)
+        return paths.lies_within(path, images_dir)
 
     if images_dir is None or not os.path.isdir(images_dir):
         return config
@@ -89,8 +89,9 @@ def _keep_apart(images_dir, config):
         if config.workdir is not None:
             workdir = os.path.abspath(config.workdir)
             config = dataclasses.replace(config, workdir=workdir)
-        os.chdir(root.parent)
-        print(f"Inside the folder of images: all is written to {root.parent}")
+        parent = pathlib.Path(images_dir).resolve().parent
+        os.chdir(parent)
+        print(f"Inside the folder of images: all is written to {parent}")
     return config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,21 @@ _REMOTE = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
 def is_local(path: str | os.PathLike[str]) -> bool:
     """Whether the operating system opens a path, not the library of a store."""
     return _REMOTE.match(os.fspath(path)) is None
+
+
+def lies_within(
+    path: str | os.PathLike[str], directory: str | os.PathLike[str]
+) -> bool:
+    """Whether a path is a directory or below it, both of this machine.
+
+    Links are followed; `~` is the user's home. A store's are never.
+    """
+    if not (is_local(path) and is_local(directory)):
+        return False
+    inner, outer = (
+        pathlib.Path(each).expanduser().resolve() for each in (path, directory)
+    )
+    return inner.is_relative_to(outer)
 
 
 def size_of(path: epath.Path) -> int:

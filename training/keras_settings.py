@@ -50,7 +50,9 @@ def defaults() -> Iterator[None]:
         for name in ours:
             del os.environ[name]
         os.environ.update(set_by_user)
-        # Of its own settings this alone has no function to set it (3.15).
+        # Of its own settings this alone has none to set it (3.15): `get_file`
+        # takes what Keras was imported with, as of
+        # https://github.com/keras-team/keras/pull/16877.
         keras_config = sys.modules.get("keras.src.backend.config")
         if getattr(keras_config, "_KERAS_DIR", None) == os.devnull:
             setattr(keras_config, "_KERAS_DIR", str(home()))

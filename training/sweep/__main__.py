@@ -98,17 +98,16 @@ def _check_directory(
     """Ends the program where a sweep would be written among the images."""
     if not options.sweep_dir:
         parser.error("--sweep_dir must be a path. Received: sweep_dir=")
-    directory = pathlib.Path(options.sweep_dir).expanduser().resolve()
     for flag, following in zip(options.flags, [*options.flags[1:], ""]):
         name = command_line.name_of(flag)
         _, equals, value = flag.partition("=")
         images = value if equals else following
-        if name == "images_dir" and images and paths.is_local(images):
-            root = pathlib.Path(images).expanduser().resolve()
-            if directory.is_relative_to(root):
+        if name == "images_dir" and images:
+            if paths.lies_within(options.sweep_dir, images):
                 parser.error(
                     "--sweep_dir must be outside the folder of images, which "
-                    f"holds images alone. Received: sweep_dir={directory}"
+                    "holds images alone. Received: "
+                    f"sweep_dir={options.sweep_dir}"
                 )
 
 

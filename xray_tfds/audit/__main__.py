@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 import json
-import pathlib
-import secrets
 import sys
 import textwrap
 
@@ -16,6 +14,7 @@ from console import streams
 from console import warning_filters
 from disk import cells
 from disk import paths
+from disk import whole_file
 from xray_tfds.audit import auditing
 from xray_tfds.audit import chart
 from xray_tfds.audit import words
@@ -100,15 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             patients_csv=options.patients_csv,
             seed=options.seed,
         )
-        files = {
-            "audit.json": _to_json(audit).encode("utf-8"),
-            "audit.png": chart.draw(audit),
-        }
+        picture = chart.draw(audit)
     except (OSError, ValueError, ImportError) as error:
         return _fail(error)
     except KeyboardInterrupt:
         return _fail("interrupted, nothing is written", status=130)
-    problem = _write(files, folder)
+    problem = _write(audit, picture, folder)
     # It may have taken minutes, and is to be seen in any case.
     print(_render(audit))
     if problem is not None:
@@ -129,36 +125,21 @@ def _check_apart(folder, directory):
     """Raises ValueError where the next build would take it for a class."""
     if not directory or auditing.is_prepared(directory):
         return
-    if not all(map(paths.is_local, (folder, directory))):
-        return
-    inner, outer = (
-        pathlib.Path(path).expanduser().resolve()
-        for path in (folder, directory)
-    )
-    if inner.is_relative_to(outer):
+    if paths.lies_within(folder, directory):
         raise ValueError(
             "`output_dir` must be outside the folder of images, which holds"
             " images alone. Add --output_dir=DIR with another directory."
-            f" Received: output_dir={inner}"
+            f" Received: output_dir={folder}, images in {directory}"
         )
 
 
-def _to_json(audit):
-    return json.dumps(audit, indent=1, ensure_ascii=False) + "\n"
-
-
-def _write(files, folder):
-    """Writes files, each whole or as it was; returns what prevents it."""
+def _write(audit, picture, folder):
+    """Writes both files; returns the error that prevents it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            unfinished = folder / f".{secrets.token_hex(4)}-{name}"
-            try:
-                unfinished.write_bytes(data)
-                unfinished.replace(folder / name)
-            except OSError:
-                unfinished.unlink(missing_ok=True)
-                raise
+        text = json.dumps(audit, indent=1, ensure_ascii=False)
+        whole_file.write_text(folder / "audit.json", text + "\n")
+        whole_file.write_bytes(folder / "audit.png", picture)
     except OSError as error:
         return error
     return None

@@ -1,7 +1,6 @@
 """Where records may be written."""
 
 import os
-import pathlib
 
 from etils import epath
 
@@ -34,13 +33,7 @@ def check_utf8(name: str, path: str) -> None:
 
 def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
     """Raises SourceError if records would be written among the images."""
-    if not all(map(paths.is_local, (data_dir, images_dir))):
-        return
-    inner, outer = (
-        pathlib.Path(path).expanduser().resolve()
-        for path in (data_dir, images_dir)
-    )
-    if inner.is_relative_to(outer):
+    if paths.lies_within(data_dir, images_dir):
         raise errors.SourceError(
             "`data_dir` must be outside the folder of images, which holds "
             "images alone. Add --data_dir=DIR with another directory. "

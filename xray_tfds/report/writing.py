@@ -8,6 +8,7 @@ import math
 from etils import epath
 import tensorflow_datasets as tfds
 
+from disk import whole_file
 from xray_tfds.records import manifest
 from xray_tfds.records import storage
 from xray_tfds.report import content as content_lib
@@ -56,7 +57,7 @@ def write_report(
     content = content_lib.assemble(facts, tally, audit, num_examples)
     samples = samples_lib.read_samples(builder, tally.kept, num_samples)
     path = folder / "report.html"
-    _write(path, page.render(content, samples))
+    whole_file.write_text(path, page.render(content, samples))
     content["samples"] = [
         {
             "split": sample["split"],
@@ -65,7 +66,7 @@ def write_report(
         }
         for sample in samples
     ]
-    _write(folder / "report.json", _to_json(content))
+    whole_file.write_text(folder / "report.json", _to_json(content))
     return path
 
 
@@ -99,11 +100,3 @@ def _plain(value):
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _write(path, text):
-    """Replaces a file at once, so that nobody reads half of it."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    # A file name need not be valid Unicode: its odd bytes are spelt out.
-    unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
-    unfinished.replace(path)

@@ -25,6 +25,17 @@ def test_command_writes_table_json_and_chart(planted, tmp_path, capsys):
         assert image.format == "PNG" and min(image.size) > 300
 
 
+def test_name_that_is_no_utf_8_is_spelt_out(planted, tmp_path):
+    folder = tmp_path / "films"
+    shutil.copytree(planted, folder)
+    name = os.fsdecode(b"\xff.png")
+    (folder / "normal" / name).write_bytes(b"none")
+    output = tmp_path / "out"
+    assert command.main([str(folder), f"--output_dir={output}"]) == 0
+    (skipped,) = json.loads((output / "audit.json").read_text())["skipped"]
+    assert skipped["filename"] == name
+
+
 def test_audit_is_not_written_among_the_images(planted, monkeypatch, capsys):
     monkeypatch.chdir(planted)
     assert command.main(["."]) == 1
