@@ -44,10 +44,19 @@ def test_nothing_is_left_where_scores_differ(trained, tmp_path):
 def test_what_rounding_does_to_a_network_is_allowed(
     trained, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(verification, "rounding", lambda run, images: 1e-3)
+    asked = []
+
+    def rounding(run, images):
+        asked.append(len(images))
+        return 1e-3
+
+    monkeypatch.setattr(verification, "rounding", rounding)
     out = exports.export(trained[0], tmp_path / "out", "keras")
     content = json.loads((out / manifest_lib.FILE).read_text())
-    assert 1e-5 < content["verified"]["largest_difference"] < 1e-2
+    verified = content["verified"]
+    assert 1e-5 < verified["largest_difference"] < 1e-2
+    # Drawn films as well, of which a network is less sure than of its own.
+    assert asked == [verified["num_images"] + len(content["self_test"])]
 
 
 @pytest.mark.usefixtures("changed_weights")
