@@ -30,6 +30,7 @@ _WARP: dict[str, Any] = _SHIFT | {
     "zoom_range": 0.2,
     "horizontal_flip": True,
 }
+_ZCA: dict[str, Any] = {"zca_whitening": True, "featurewise_center": True}
 # Row -> arguments of `ImageDataGenerator`.
 ROWS: dict[str, dict[str, Any]] = {
     "warp, nearest": _WARP,
@@ -47,9 +48,12 @@ ROWS: dict[str, dict[str, Any]] = {
     "warp, brightness": _WARP | {"brightness_range": (0.7, 1.3)},
     "channel shift": {"channel_shift_range": 30.0},
     "warp, channel shift": _WARP | {"channel_shift_range": 30.0},
-    "zca": {"zca_whitening": True, "featurewise_center": True},
+    "zca, 256 images": _ZCA,
+    "zca, 4096 images": _ZCA,
 }
 _ZCA_SHAPE = (64, 64, 1)
+# Of fewer images than half the values of one, the matrix is of lower rank.
+_NUM_IMAGES = {"zca, 4096 images": 4096}
 
 _ROWS = flags.DEFINE_list("rows", None, "Which rows: parts of their names.")
 _SHAPES = flags.DEFINE_list("shapes", ["224x224x3", "512x512x1"], "Of images.")
@@ -92,10 +96,10 @@ def _rates(batches, count):
     return images / wall, images / (time.process_time() - cpu)
 
 
-def _measure(shape, options):
+def _measure(shape, options, num_images):
     """Returns a row of the table from the second column on."""
     generator = np.random.default_rng(0)
-    x = generator.integers(0, 256, (_NUM_BATCHES * _BATCH_SIZE, *shape))
+    x = generator.integers(0, 256, (num_images, *shape))
     x = x.astype(np.uint8)
     ours, keras = _ours(x, options), _keras(x.astype(np.float32), options)
     turns = [
@@ -128,9 +132,10 @@ def main(argv):
             tuple(int(size) for size in text.split("x"))
             for text in _SHAPES.value
         ]
-        for shape in [_ZCA_SHAPE] if name == "zca" else shapes:
+        num_images = _NUM_IMAGES.get(name, _NUM_BATCHES * _BATCH_SIZE)
+        for shape in [_ZCA_SHAPE] if options is _ZCA else shapes:
             size = "x".join(map(str, shape))
-            columns = " | ".join([size, *_measure(shape, options)])
+            columns = " | ".join([size, *_measure(shape, options, num_images)])
             print(f"| {name} | {columns} |", flush=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
@@ -141,6 +142,7 @@ def apply_standardize(
         images -= _mean(images)
     if config.samplewise_std_normalization:
         images /= _std(images) + _EPSILON
+    statistics = statistics or config.statistics or statistics_lib.Statistics()
     mean, std, matrix = statistics_lib.select(
         config, statistics, images.shape[1:]
     )
@@ -149,7 +151,7 @@ def apply_standardize(
     if std is not None:
         images /= tf.cast(std, tf.float32) + _EPSILON
     if matrix is not None:
-        images = _whiten(images, matrix)
+        images = _whiten(images, statistics.zca_factors)
     return images
 
 
@@ -240,9 +242,12 @@ def _std(images: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _whiten(images: tf.Tensor, matrix: npt.NDArray[Any]) -> tf.Tensor:
+def _whiten(
+    images: tf.Tensor, factors: Sequence[npt.NDArray[np.float64]]
+) -> tf.Tensor:
     """Multiplies flattened images by the ZCA matrix, in its float64."""
     shape = tf.shape(images)
-    flat = tf.reshape(images, [shape[0], -1])
-    white = tf.linalg.matmul(tf.cast(flat, tf.float64), matrix)
+    white = tf.cast(tf.reshape(images, [shape[0], -1]), tf.float64)
+    for factor in factors:
+        white = tf.linalg.matmul(white, factor)
     return tf.cast(tf.reshape(white, shape), tf.float32)

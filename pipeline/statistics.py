@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
+import functools
 from typing import Any
 from typing import TYPE_CHECKING
 import warnings
@@ -15,13 +16,11 @@ import tensorflow as tf
 
 from pipeline import data_source
 from pipeline import detail
+from pipeline import whitening
 
 if TYPE_CHECKING:
     from pipeline import config as config_lib
 
-# Values in one flattened image. The float64 matrix then takes 128 MiB, and a
-# film of 64x64 fits.
-MAX_ZCA_SIZE = 4096
 _BATCH_SIZE = 64
 
 
@@ -39,6 +38,17 @@ class Statistics:
     mean: npt.NDArray[np.float32] | None = None
     std: npt.NDArray[np.float32] | None = None
     zca_whitening_matrix: npt.NDArray[np.float64] | None = None
+
+    @functools.cached_property
+    def zca_factors(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """Matrices to multiply by in turn, instead of by the ZCA matrix.
+
+        Computed once, since it takes seconds; in float64.
+        """
+        if self.zca_whitening_matrix is None:
+            return ()
+        matrix = np.asarray(self.zca_whitening_matrix, np.float64)
+        return whitening.factors(matrix)
 
 
 class _Moments:
@@ -97,7 +107,7 @@ def fit_statistics(
 
     Raises:
         ValueError: If there is no image, or `config.zca_whitening` is on and an
-            image has more than `MAX_ZCA_SIZE` values.
+            image has more than `whitening.MAX_SIZE` values.
     """
     channels_first = config.data_format == "channels_first"
     by_channel, by_value = _Moments(pairs=False), _Moments(pairs=True)
@@ -108,7 +118,7 @@ def fit_statistics(
             channels = images
         by_channel.add(channels.reshape(-1, channels.shape[-1]))
         if config.zca_whitening:
-            _check_zca_size(images.shape[1:])
+            whitening.check_size(images.shape[1:])
             by_value.add(images.reshape(len(images), -1))
     if not by_channel.count:
         raise ValueError("`dataset` must have at least one image.")
@@ -228,35 +238,13 @@ def _normalize_contrast(
     return np.moveaxis(normalized.numpy(), -1, axis)
 
 
-def _check_zca_size(image_shape: tuple[int, ...]) -> None:
-    size = int(np.prod(image_shape))
-    if size > MAX_ZCA_SIZE:
-        raise ValueError(
-            f"`zca_whitening` needs images of at most {MAX_ZCA_SIZE} values: "
-            "build the data set with a smaller `image_size`. "
-            f"Received: image_shape={tuple(image_shape)}, {size} values"
-        )
-
-
 def _zca_matrix(
     moments: _Moments,
     mean: npt.NDArray[np.float32],
     image_shape: tuple[int, ...],
     epsilon: float,
 ) -> npt.NDArray[np.float64]:
-    """Returns U diag(sqrt(n) / (s + epsilon)) U^T of the centred images.
-
-    U and s are the left singular vectors and the singular values of the matrix
-    whose columns are the images, by way of its product with its transpose.
-    """
     # Keras centres by the mean of each channel, not of each value.
     offset = moments.mean - np.broadcast_to(mean, image_shape).reshape(-1)
     gram = moments.scatter + moments.count * np.outer(offset, offset)
-    squares, vectors = np.linalg.eigh(gram)
-    # A matrix of n columns has at most n singular vectors.
-    keep = min(moments.count, len(squares))
-    squares, vectors = squares[-keep:], vectors[:, -keep:]
-    singular = np.sqrt(np.maximum(squares, 0))
-    scales = np.sqrt(moments.count) / (singular + epsilon)
-    matrix: npt.NDArray[np.float64] = (vectors * scales) @ vectors.T
-    return matrix
+    return whitening.zca_matrix(gram, moments.count, epsilon)
