@@ -205,6 +205,7 @@ def _explain_too_few(tree: tree_lib.Tree, found: dict[str, epath.Path]) -> str:
         "`class_names` auto must find two or more class folders. Found in "
         f"{tree.root}: {', '.join(found) or 'none'}"
         f"{f', and left out: {left_out}' if left_out else ''}."
+        f"{tree.describe_loose()}"
     )
     for folder in found.values():
         if len(layouts.list_folders(tree, folder, ())) > 1:

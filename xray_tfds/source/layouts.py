@@ -54,7 +54,7 @@ def find_splits(
         empty = "with images " if tree.subfolders(root) else ""
         raise errors.SourceError(
             f"No folders {empty}in {root}. "
-            f"{_expected_layout(root, class_names)}"
+            f"{_expected_layout(root, class_names)}{tree.describe_loose()}"
         )
     classes = {names.fold(name) for name in class_names}
     splits = pick_splits(root, folders)
