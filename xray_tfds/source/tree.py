@@ -1,5 +1,7 @@
 """The folders of a source: listed, and what is left out noted."""
 
+from collections.abc import Container
+
 from etils import epath
 
 from xray_tfds.decode import errors as decode_errors
@@ -92,6 +94,17 @@ class Tree:
             if not entry.is_folder:
                 self.ignore(entry.path, BESIDE)
         return {entry.name: entry.path for entry in found if entry.is_folder}
+
+    def holds_folder(self, folder: epath.Path, wanted: Container[str]) -> bool:
+        """Whether one of some names, as of `names.fold`, is that of a folder.
+
+        Not where it may not be listed.
+        """
+        try:
+            listed = self.entries(folder)
+        except PermissionError:
+            return False
+        return any(e.is_folder and names.fold(e.name) in wanted for e in listed)
 
     def describe_loose(self) -> str:
         """Returns a sentence about a file that lies in the place of folders."""
