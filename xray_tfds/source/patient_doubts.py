@@ -153,10 +153,10 @@ def _doubt_spellings(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
 def _doubt_largest(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     """Doubts a patient of most files or folders: it may be a default value."""
     files = collections.defaultdict(list)
-    of_label = collections.defaultdict(list)
+    totals: collections.Counter = collections.Counter()
     for each in examined:
         files[each.patient].append(each.file)
-        of_label[each.file.label].append((each.patient, each.file))
+        totals[each.file.label] += 1
     if not files:
         return []
     largest = max(files, key=lambda patient: len(files[patient]))
@@ -175,14 +175,14 @@ def _doubt_largest(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     ):
         return [_explain_largest(largest, files[largest], f"{total} files")]
     doubts = []
-    for label, found in of_label.items():
-        ((patient, count),) = collections.Counter(
-            patient for patient, _ in found
-        ).most_common(1)
-        if count >= _MIN_DOUBTED_FILES and 2 * count > len(found):
-            chosen = [file for key, file in found if key == patient]
-            whole = f"{len(found)} files of {label!r}"
-            doubts.append(_explain_largest(patient, chosen, whole))
+    for patient, found in files.items():
+        if len(found) < _MIN_DOUBTED_FILES:
+            continue
+        for label, total in totals.items():
+            chosen = [file for file in found if file.label == label]
+            if len(chosen) >= _MIN_DOUBTED_FILES and 2 * len(chosen) > total:
+                whole = f"{total} files of {label!r}"
+                doubts.append(_explain_largest(patient, chosen, whole))
     return doubts
 
 
