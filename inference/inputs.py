@@ -93,7 +93,7 @@ def _walk(folder: str) -> Iterator[Input]:
     except OSError as error:
         yield Input(folder, f"not accessible: a folder, {error.strerror}")
         return
-    shown = [n for n in names if not n.startswith(".") and n != "__MACOSX"]
+    shown = [name for name in names if not tree_lib.is_hidden(name)]
     if not shown:
         yield Input(folder, "empty: a folder without files")
     for name in shown:

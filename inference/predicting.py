@@ -22,6 +22,9 @@ from inference import prediction_rows
 from inference import predictor as predictor_lib
 from training import errors
 from training.workdir import atomic
+from xray_tfds.decode import errors as decode_errors
+from xray_tfds.decode import images
+from xray_tfds.source import files as files_lib
 
 
 class OutputLostError(errors.TrainingError):
@@ -44,11 +47,13 @@ def predict(
 
     Raises:
         ValueError: If the model cannot be opened, rows not be written, or
-            pictures would be written among what is scored.
+            pictures, or rows, would be written where films are.
         OutputLostError: If standard output is closed.
     """
     if config.explain_dir is not None:
         overlay_files.check_apart(config.explain_dir, arguments)
+    if config.output is not None:
+        _check_no_film(config.output)
     predictor = _open(config)
     checking = _open_checking(config, predictor)
     overlays = _open_overlays(config, predictor)
@@ -73,6 +78,19 @@ def predict(
             _write(file, b"".join(map(writer.write, rows)))
             bar.update(len(rows))
     return tally.report()
+
+
+def _check_no_film(output: str) -> None:
+    """Raises ValueError if rows would take the place of a film."""
+    try:
+        head, _ = files_lib.read_head(files_lib.to_path(output))
+    except decode_errors.BadFile:
+        return  # Not there yet; or nobody reads it, and writing will say so.
+    if images.sniff_format(head) is not None:
+        raise ValueError(
+            "`output` must not be an image, in whose place the rows would be. "
+            f"Add --output=FILE with another. Received: output={output}"
+        )
 
 
 def _open(config: predict_config.PredictConfig) -> predictor_lib.Predictor:

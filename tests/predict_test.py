@@ -117,6 +117,16 @@ def test_file_is_there_once_all_rows_are_in_it(root, films, tmp_path):
     assert os.listdir(tmp_path) == ["scores.jsonl"]
 
 
+def test_rows_do_not_take_the_place_of_a_film(root, films, tmp_path):
+    film = tmp_path / "film.csv"
+    shutil.copy(min((films / "normal").iterdir()), film)
+    before = film.read_bytes()
+    config = make_config(root, output=str(film))
+    with pytest.raises(ValueError, match="`output` must not be an image"):
+        predicting.predict(config, [str(film)])
+    assert film.read_bytes() == before
+
+
 def test_output_that_is_no_file_is_left_alone(tmp_path):
     path = tmp_path / "rows.csv"
     os.mkfifo(path)

@@ -40,7 +40,8 @@ def test_folders_are_walked_by_name(folder):
 
 def test_hidden_files_of_a_folder_are_left_out_but_not_named_ones(folder):
     (folder / "films" / ".DS_Store").write_bytes(b"x")
-    (folder / "films" / "__MACOSX").mkdir()
+    for name in ("__MACOSX", "@eaDir"):
+        (folder / "films" / name).mkdir()
     assert len(paths("films")) == 3
     assert paths("films/.DS_Store") == ["films/.DS_Store"]
 

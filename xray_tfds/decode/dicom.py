@@ -26,6 +26,7 @@ _ELEMENTS = {
             *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
             *("WindowCenter", "WindowWidth", "VOILUTFunction"),
             *("RescaleIntercept", "RescaleSlope"),
+            *("PixelPaddingValue", "PixelPaddingRangeLimit"),
         ),
         limits.MAX_DICOM_VALUE,
     ),
@@ -75,12 +76,13 @@ def decode(
     - of a window, the range of what goes in: of BitsStored and
       PixelRepresentation, rescaled if there is a slope, or of a modality LUT;
     - where there is no window, that of the fewest bits that hold the stored
-      values, or the entries of the last LUT, as `grey_scale` says; not more
-      than BitsStored or the LUT's descriptor declare.
+      values but padding, or the entries of the last LUT, as `grey_scale` says;
+      not more than BitsStored or the LUT's descriptor declare.
 
     MONOCHROME1 is inverted after that, for its lowest value is to be shown as
     white (PS3.3, C.7.6.3.1.2). Colour of 8 bits becomes RGB. Padding, overlays,
-    shutters and presentation LUTs are not applied.
+    shutters and presentation LUTs are not applied: padding keeps what it would
+    be without its element, or the nearest end of the range.
 
     Args:
         data: Content of the file, bytes.
@@ -211,6 +213,14 @@ def _check_kind(ds):
             f"DICOM pixels of photometric interpretation {known},"
             f" {int(ds.SamplesPerPixel)} x {int(bits)} bits a pixel",
         )
+    # PS3.5, 8.1.1. pydicom takes the lowest bits, whatever HighBit says.
+    if int(ds.get("HighBit") or 0) >= ds.BitsStored:
+        raise errors.BadFile(
+            "unsupported",
+            f"DICOM pixels of {int(ds.BitsStored)} bits whose HighBit is"
+            f" {int(ds.HighBit)}: they may not begin at the lowest bit."
+            " Convert it",
+        )
 
 
 def _decode_pixels(ds, max_image_pixels):
@@ -243,7 +253,12 @@ def _decode_pixels(ds, max_image_pixels):
             )
     # Decoders of lossy JPEG differ by a grey level: take the same everywhere.
     plugin = "pillow" if syntax == _JPEG_BASELINE else ""
-    return pydicom.pixels.pixel_array(ds, decoding_plugin=plugin)
+    pixels = pydicom.pixels.pixel_array(ds, decoding_plugin=plugin)
+    if pixels.shape[:2] != (ds.Rows, ds.Columns):
+        raise errors.BadFile(
+            "several frames", "DICOM of more frames than its header says"
+        )
+    return pixels
 
 
 def _check_decoder(ds, syntax):

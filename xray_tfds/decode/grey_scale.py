@@ -70,7 +70,8 @@ def use_fewest_bits(
         values: int `[height, width]`.
         low: Lowest value that the file declares.
         high: Highest value that the file declares.
-        of: The values that the range must hold, by default those of the film.
+        of: The values that the range must hold, of any shape, by default those
+            of the film.
 
     Returns:
         The values, and the part of the declared range.
@@ -153,17 +154,36 @@ def _apply_modality(pixels, ds, *, keep_range=False):
     grey = (
         Grey(pixels, low, high)
         if keep_range
-        else use_fewest_bits(pixels, low, high)
+        else use_fewest_bits(pixels, low, high, of=_without_padding(pixels, ds))
     )
     slope, intercept = ds.get("RescaleSlope"), ds.get("RescaleIntercept")
-    if slope is None or intercept is None:
+    if slope is None and intercept is None:
         return grey
-    slope, intercept = float(slope), float(intercept)
+    # They come together (PS3.3, C.11.1.1). Where one is missing there is little
+    # doubt what it is; pydicom, which applies the window, must know it, too.
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
+    ds.RescaleSlope, ds.RescaleIntercept = slope, intercept
     return grey._replace(
         values=grey.values * slope + intercept,
         low=grey.low * slope + intercept,
         high=grey.high * slope + intercept,
     )
+
+
+def _without_padding(pixels, ds):
+    """Returns the stored values that are no padding; all if none is left.
+
+    Padding fills up the format, often with the highest value that it has
+    (PS3.3, C.7.5.1.1.2), and says nothing about the bits of the detector.
+    """
+    value = ds.get("PixelPaddingValue")
+    if value is None:
+        return pixels
+    limit = ds.get("PixelPaddingRangeLimit")
+    low, high = sorted((value, value if limit is None else limit))
+    kept = pixels[(pixels < low) | (pixels > high)]
+    return kept if kept.size else pixels
 
 
 def _apply_window(grey, ds):

@@ -63,7 +63,28 @@ _BARE_STARTS = tuple(
     for tag in ("02000000", "08000000", "08000100", "08000500", "08000800")
     + ("08001600",)
 )
-BARE_DICOM = "DICOM without the preamble of a file: save it as DICOM Part 10"
+_BARE_DICOM = "DICOM without the preamble of a file: save it as DICOM Part 10"
+
+# How files begin that are no film as they are: position, bytes, what they are.
+# They are named, not called "not an image".
+_OTHER_IMAGES = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"jP  \r\n", "JPEG 2000"),
+    (4, b"ftyp", "HEIF or AVIF"),
+    (0, b"%PDF-", "PDF"),
+    (344, b"n+1\x00", "NIfTI"),
+)
+_OTHER_FILES = (
+    (0, b"PK\x03\x04", "a ZIP archive: unpack it"),
+    (0, b"\x1f\x8b", "compressed by gzip: unpack it"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
+    (0, b"Rar!\x1a\x07", "a RAR archive: unpack it"),
+    (257, b"ustar", "a tar archive: unpack it"),
+    (0, b"version https://git-lfs", "a pointer of Git LFS: git lfs pull"),
+    (0, b"<!DOCTYPE html", "a web page, not the film that was to be fetched"),
+    (0, b"<html", "a web page, not the film that was to be fetched"),
+)
 
 
 class ImageError(ValueError):
@@ -86,9 +107,24 @@ def sniff_format(data: bytes) -> str | None:
     return "PPM" if _PPM_START.match(data) else None
 
 
-def is_bare_dicom(data: bytes) -> bool:
-    """Whether bytes begin like DICOM that was saved without a file's header."""
-    return data[:4] in _BARE_STARTS
+def name_other_image(data: bytes) -> str:
+    """Returns what a film is that is not read; empty if it is none."""
+    name = _find(data, _OTHER_IMAGES)
+    return name and f"{name} is not read; convert it"
+
+
+def name_other_file(data: bytes) -> str:
+    """Returns what may hold, or stand for, a film; empty if it is nothing."""
+    if data[:4] in _BARE_STARTS:
+        return _BARE_DICOM
+    return _find(data, _OTHER_FILES)
+
+
+def _find(data: bytes, kinds: tuple[tuple[int, bytes, str], ...]) -> str:
+    for position, signature, name in kinds:
+        if data[position : position + len(signature)] == signature:
+            return name
+    return ""
 
 
 def convert_and_resize(

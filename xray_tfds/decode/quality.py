@@ -54,16 +54,6 @@ _MODES_OF_8_BITS = (
 )
 _MODES_OF_16_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
-# How images of other types begin: these are named, not called "not an image".
-_OTHER_TYPES = (
-    (0, b"GIF8", "GIF"),
-    (8, b"WEBP", "WebP"),
-    (4, b"jP  \r\n", "JPEG 2000"),
-    (4, b"ftyp", "HEIF or AVIF"),
-    (0, b"%PDF-", "PDF"),
-    (344, b"n+1\x00", "NIfTI"),
-)
-
 # How PIL words that a file has ended, and that it was built without a codec.
 _ENDED = re.compile("truncat|not enough|end of file|EOF", re.IGNORECASE)
 _NO_CODEC = re.compile("decoder .* not available")
@@ -166,11 +156,10 @@ def _identify(data):
     file_format = images.sniff_format(data)
     if file_format:
         return file_format
-    for offset, signature, name in _OTHER_TYPES:
-        if data[offset : offset + len(signature)] == signature:
-            raise BadFile("unsupported", f"{name} is not read; convert it")
-    if images.is_bare_dicom(data):
-        raise BadFile("not an image", images.BARE_DICOM)
+    if other := images.name_other_image(data):
+        raise BadFile("unsupported", other)
+    if other := images.name_other_file(data):
+        raise BadFile("not an image", other)
     # What it begins with is not quoted: it may be a name.
     raise BadFile(
         "not an image", f"its content is none of {', '.join(images.FORMATS)}"
@@ -244,7 +233,10 @@ def _check_layout(image):
     if getattr(image, "is_animated", False):
         raise BadFile("several frames", f"a {image.format} of several images")
     if image.mode not in _MODES_OF_8_BITS + _MODES_OF_16_BITS:
-        raise BadFile("unsupported", f"pixels of PIL's mode {image.mode}")
+        raise BadFile(
+            "unsupported",
+            f"pixels of PIL's mode {image.mode}: convert it to 8 or 16 bits",
+        )
     containers.check_coverage(image)
 
 

@@ -12,6 +12,7 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import re
 import shlex
 
 from etils import epath
@@ -81,6 +82,13 @@ def find(
                 f"split, in the place of a class. Remove or rename it."
             )
     found = _unite(name for name, _ in listed)
+    if not splits and found and all(map(_is_like_split, found)):
+        raise errors.SourceError(
+            f"`class_names` auto finds {', '.join(found)} in {root}, which are "
+            "named like splits: rename them train, validation and test. If "
+            "they are classes, name them: --class_names="
+            f"{shlex.quote(cells.join_names(found))}"
+        )
     if len(found) < 2:
         raise errors.SourceError(_explain_too_few(tree, dict(listed)))
     counts = collections.Counter()
@@ -108,7 +116,30 @@ def describe(source: source_files.Source, class_names: Sequence[str]) -> str:
     if others:
         left_out = ", ".join(f"{o.filename} ({o.reason})" for o in others)
         text += f" No classes: {left_out}."
+    if inner := _find_common_folders(source):
+        text += (
+            f" All of them have folders {', '.join(inner)}: if those are the "
+            "classes, put each part below its class, DIR/CLASS/PART/..."
+        )
     return text
+
+
+def _find_common_folders(source: source_files.Source) -> list[str]:
+    """Returns the folders of which all classes hold one, if there are two."""
+    of_class: dict[str, set[str]] = {}
+    for file in source.files:
+        parts = file.filename.split("/")
+        of_class.setdefault(file.label, set()).update(
+            parts[1:2] * (len(parts) > 2)
+        )
+    common = set.intersection(*of_class.values())
+    return sorted(common) if len(common) > 1 else []
+
+
+def _is_like_split(name: str) -> bool:
+    """Whether a word of a name is that of a split, as in `Train_set`."""
+    words = re.split(r"[\W_\d]+", names.fold(name))
+    return not layouts.SPLIT_FOLDERS.keys().isdisjoint(words)
 
 
 def _unite(spellings: Iterable[str]) -> tuple[str, ...]:
@@ -205,6 +236,7 @@ def _explain_too_few(tree: tree_lib.Tree, found: dict[str, epath.Path]) -> str:
         "`class_names` auto must find two or more class folders. Found in "
         f"{tree.root}: {', '.join(found) or 'none'}"
         f"{f', and left out: {left_out}' if left_out else ''}."
+        f"{tree.describe_loose()}"
     )
     for folder in found.values():
         if len(layouts.list_folders(tree, folder, ())) > 1:

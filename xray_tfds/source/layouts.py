@@ -54,7 +54,7 @@ def find_splits(
         empty = "with images " if tree.subfolders(root) else ""
         raise errors.SourceError(
             f"No folders {empty}in {root}. "
-            f"{_expected_layout(root, class_names)}"
+            f"{_expected_layout(root, class_names)}{tree.describe_loose()}"
         )
     classes = {names.fold(name) for name in class_names}
     splits = pick_splits(root, folders)
@@ -66,13 +66,13 @@ def find_splits(
     }
     if not splits and not has_classes:
         raise _refuse_unknown(tree, unknown, class_names)
-    for folder in unknown.values():
-        if _looks_like_source(tree, folder, class_names):
-            raise errors.SourceError(
-                f"A nested second copy of the images: {folder}, beside "
-                f"{', '.join(sorted(set(folders) - set(unknown)))} in {root}. "
-                "Remove one of the two."
-            )
+    # Beside splits, a folder of classes may be a split of another name.
+    for folder in _find_sources(tree, unknown, () if splits else class_names):
+        raise errors.SourceError(
+            f"A nested second copy of the images: {folder}, beside "
+            f"{', '.join(sorted(set(folders) - set(unknown)))} in {root}. "
+            "Remove one of the two."
+        )
     if not splits:
         return {None: root}
     expected = _expected_layout(root, class_names)
@@ -231,15 +231,14 @@ def pick_splits(
     return splits
 
 
-def _looks_like_source(
-    tree: tree_lib.Tree, folder: epath.Path, class_names: Sequence[str]
-) -> bool:
+def _find_sources(
+    tree: tree_lib.Tree,
+    folders: dict[str, epath.Path],
+    class_names: Sequence[str],
+) -> list[epath.Path]:
+    """Returns those that hold folders of classes or splits."""
     known = reserved_names(class_names)
-    try:
-        listed = tree.entries(folder)
-    except PermissionError:
-        return False
-    return any(e.is_folder and names.fold(e.name) in known for e in listed)
+    return [f for f in folders.values() if tree.holds_folder(f, known)]
 
 
 def _refuse_unknown(
@@ -248,9 +247,15 @@ def _refuse_unknown(
     class_names: Sequence[str],
 ) -> errors.SourceError:
     found = f"Found in {tree.root}: {', '.join(unknown)}."
-    for folder in unknown.values():
-        if _looks_like_source(tree, folder, class_names):
-            return errors.SourceError(f"{found} Did you mean {folder}?")
+    sources = _find_sources(tree, unknown, class_names)
+    if len(sources) == 1:
+        return errors.SourceError(f"{found} Did you mean {sources[0]}?")
+    if sources:
+        return errors.SourceError(
+            f"{found} {len(sources)} of these hold classes. Name splits train, "
+            "validation and test, and put parts below the classes: "
+            f"{tree.root}/CLASS/PART/..."
+        )
     return errors.SourceError(
         f"{found} {_expected_layout(tree.root, class_names)}",
         explain_class_names(unknown),

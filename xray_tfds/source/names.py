@@ -7,6 +7,7 @@ others write one character (NFC), Windows writes backslashes and ignores case,
 
 import os
 import posixpath
+import re
 from typing import Optional
 import unicodedata
 
@@ -21,6 +22,17 @@ def fold(name: str) -> str:
 def compose(name: str) -> str:
     """Returns a name as one character for each letter with its accents."""
     return unicodedata.normalize("NFC", name)
+
+
+def respell(identifier: str) -> str:
+    """Returns what the usual spellings of one identifier have in common.
+
+    Tables that went through a spreadsheet, or that were joined, have 7, 007 and
+    7.0 for one patient.
+    """
+    text = re.sub(r"\s+", "", fold(identifier))
+    text = re.sub(r"(?<=\d)\.0+$", "", text)
+    return re.sub(r"(?<![\d.])0+(?=\d)", "", text)
 
 
 def is_class_name(name: str) -> bool:

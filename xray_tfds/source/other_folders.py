@@ -1,13 +1,16 @@
-"""Folders that are no classes, and hold no films of a class.
+"""Folders and files that are no classes, and no films of a class.
 
 Two kinds are left out and listed, unless `class_names` names them: those that
 hold no image, and those whose name says that their images are no films, such as
-`masks` or `lung_segmentations`. The latter are left out within a class as well.
-Hidden folders and `__MACOSX` are never looked at (`layouts`).
+`masks` or `lung_segmentations`. The latter are left out within a class as well,
+and so are files that are named like masks of the film beside them. Hidden
+folders, and those of an operating system, are never looked at (`tree`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 NO_IMAGES = "a folder without images"
 NO_FILMS = "named like masks or annotations of films"
+NO_FILM = "named like a mask or an annotation of the film beside it"
 
 # A word of a folder's name, in lower case, that says that it holds no films.
 _NO_FILMS_WORDS = {
@@ -36,6 +40,15 @@ _NO_FILMS_WORDS = {
     "segmentation",
     "segmentations",
 }
+
+# Between the words of `leftMask`.
+_NEXT_WORD = re.compile("(?<=[a-z])(?=[A-Z])")
+
+# The first is faster, and most names have none of the words.
+_NO_FILM_WORD = re.compile("annotation|label|mask|segmentation")
+_NO_FILM_STEM = re.compile(
+    r"(?P<film>.+?)[ _.-]+(annotation|label|mask|segmentation)s?([ _.-]*\d+)?"
+)
 
 
 def why_no_class(
@@ -55,8 +68,29 @@ def why_no_class(
 
 def holds_no_films(name: str) -> bool:
     """Whether a folder's name says that its images are no films."""
-    words = re.split(r"[\W_]+", names.fold(name))
+    words = re.split(r"[\W_]+", names.fold(_NEXT_WORD.sub(" ", name)))
     return not _NO_FILMS_WORDS.isdisjoint(words)
+
+
+def find_masks(filenames: Sequence[str]) -> set[str]:
+    """Returns which files of a folder are named like masks of others in it.
+
+    As `a_mask.png` and `a_mask_1.png` are, beside `a.png`.
+    """
+    meant = {
+        name: match["film"]
+        for name in filenames
+        if _NO_FILM_WORD.search(folded := names.fold(name))
+        and (match := _NO_FILM_STEM.fullmatch(os.path.splitext(folded)[0]))
+    }
+    if not meant:
+        return set()
+    films = {
+        os.path.splitext(names.fold(name))[0]
+        for name in filenames
+        if name.lower().endswith(images.SUFFIXES)
+    }
+    return {name for name, film in meant.items() if film in films}
 
 
 def _holds_images(tree: tree_lib.Tree, folder: epath.Path) -> bool:

@@ -52,8 +52,11 @@ NO_RULE = "none: the file is its own patient"
 _NO_IDS = re.compile(
     r"(anon[a-z]*|deid|deidenti[a-z]*|pseudonym[a-z]*|unknown|unbekannt|none|"
     r"null|na|nan|noid|noname|removed|redacted|deleted|hidden|blank|empty|"
-    r"confidential|private|patient|patientid|id|0+|x+)"
+    r"confidential|private|patient|patientid|id|undefined|unspecified|missing|"
+    r"unavailable|test|0+|x+)"
 )
+# Words that say nothing beside those.
+_FILL_WORDS = {"no", "not", "name", "available", "specified", "given", "the"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,9 +147,25 @@ def kind_of(key: str) -> str:
 
 
 def is_anonymous(dicom_id: str) -> bool:
-    """Whether a PatientID is what an anonymiser gives to everybody."""
-    text = re.sub(r"[\W_]+", "", dicom_id).lower()
-    return not text or _NO_IDS.fullmatch(text) is not None
+    """Whether a PatientID is what an anonymiser gives to everybody.
+
+    A negative number is a code for a value that is missing.
+    """
+    words = re.findall(r"[^\W_]+", dicom_id.lower())
+    text = "".join(words)
+    return (
+        _NO_IDS.fullmatch(text) is not None
+        or re.fullmatch(r"\s*-\s*\d+(\.0*)?\s*", dicom_id) is not None
+        or all(
+            word in _FILL_WORDS or (word.isalpha() and _NO_IDS.fullmatch(word))
+            for word in words
+        )
+    )
+
+
+def count_twins(identifiers: set[str]) -> int:
+    """Returns how many identifiers differ from others in spelling alone."""
+    return len(identifiers) - len({names.respell(i) for i in identifiers})
 
 
 def find_exports(files: Sequence[source_files.SourceFile]) -> set[int]:

@@ -89,7 +89,7 @@ def find(
         for name, file in listed.items()
     )
     files = [file for file in judged if file]
-    _check_not_empty(listed.values(), files)
+    _check_not_empty(listed.values(), files, tree)
     cautions += _doubt_unread_folders(tree)
     if table is not None:
         cautions += table_doubts.find_doubts(table, root, class_names)
@@ -274,22 +274,27 @@ def _why_no_image(head: bytes) -> str:
     """Returns why the first bytes are those of no image; empty if they are."""
     if images.sniff_format(head) is not None:
         return ""
-    return images.BARE_DICOM if images.is_bare_dicom(head) else _NOT_AN_IMAGE
+    other = images.name_other_image(head) or images.name_other_file(head)
+    return other or _NOT_AN_IMAGE
 
 
 def _check_not_empty(
     listed: Iterable[source_files.SourceFile],
     files: list[source_files.SourceFile],
+    tree: tree_lib.Tree,
 ) -> None:
     """Raises unless each class of each split that has files has images."""
     counts = collections.Counter((file.split, file.label) for file in files)
     for file in listed:
         if not counts[file.split, file.label]:
-            raise _no_images(file.label, file.path.parent)
+            name = tree.name(file.path)
+            found = f"{names.printable(name)}: {tree.ignored[name]}"
+            raise _no_images(file.label, file.path.parent, found)
 
 
-def _no_images(label: str, folder: epath.Path) -> SourceError:
+def _no_images(label: str, folder: epath.Path, found: str = "") -> SourceError:
     return SourceError(
         f"No images of the class {label!r} in {folder}. Expected files with the"
         f" content of {', '.join(images.FORMATS)}."
+        + (f" Found {found}." if found else "")
     )

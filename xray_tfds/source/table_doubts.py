@@ -29,7 +29,7 @@ def find_doubts(
     return [
         *_doubt_labels(table, root, class_names),
         *_doubt_missing(table),
-        *_doubt_case(table),
+        *_doubt_spellings(table),
     ]
 
 
@@ -78,13 +78,12 @@ def _doubt_missing(table: tables.Table) -> Iterator[str]:
         )
 
 
-def _doubt_case(table: tables.Table) -> Iterator[str]:
-    """Doubts patients who differ in case alone."""
-    spellings = {row.patient for row in table.rows.values()}
-    twins = len(spellings) - len({name.casefold() for name in spellings})
+def _doubt_spellings(table: tables.Table) -> Iterator[str]:
+    """Doubts patients who differ in their spelling alone."""
+    twins = patients.count_twins({row.patient for row in table.rows.values()})
     if twins:
         yield (
             f"patients_csv has {twins} patients whose names differ from those "
-            "of others in case alone. They are taken for different people: if "
-            "they are not, write them alike."
+            "of others in case, spaces, leading zeros or a .0 alone. They are "
+            "taken for different people: if they are not, write them alike."
         )

@@ -173,6 +173,7 @@ def match_rows(
             f"`patients_csv` must name files below {root}. {table.path} names "
             f"{len(missing)} that are not there, for example "
             f"{', '.join(map(_quote, missing[:_MAX_NAMES]))}"
+            f"{_suggest(missing[0], found)}"
         )
     return rows
 
@@ -202,6 +203,32 @@ def _match(
         if matches:
             return matches[0]
     return relative if files_lib.is_file(root / relative) else None
+
+
+def _suggest(given: str, found: Iterable[str]) -> str:
+    """Returns a question if a file has a name without what the other has.
+
+    That is its extension, or folders above it.
+    """
+    wanted = _without_extension(given.replace("\\", "/"))
+    meant = [
+        name
+        for name in found
+        if f"/{wanted}".endswith(f"/{(known := _without_extension(name))}")
+        or f"/{known}".endswith(f"/{wanted}")
+    ]
+    if not meant:
+        return ""
+    return (
+        f". Is {' or '.join(meant[:2])} meant? Names are those of the files, "
+        "with the folders below that of the images, and the extension."
+    )
+
+
+def _without_extension(name: str) -> str:
+    folded = names_lib.fold(name)
+    stem, extension = os.path.splitext(folded)
+    return stem if extension in images.SUFFIXES else folded
 
 
 def _quote(name: str) -> str:

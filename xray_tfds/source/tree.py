@@ -1,15 +1,29 @@
 """The folders of a source: listed, and what is left out noted."""
 
+from collections.abc import Container
+
 from etils import epath
 
+from xray_tfds.decode import errors as decode_errors
+from xray_tfds.decode import images
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import listing
+from xray_tfds.source import names
+from xray_tfds.source import other_folders
 
 BESIDE = "beside the class folders"
 NOT_LISTED = "no permission to list it"
 _HIDDEN = "hidden"
+
+# Folders of macOS, of a Synology (previews of all films) and of Windows.
+_OF_SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN")
 LINKED = "a link to a folder, which is not followed: put the folder in place"
+
+
+def is_hidden(name: str) -> bool:
+    """Whether what has this name is hidden, or a folder of the system's own."""
+    return name.startswith(".") or name in _OF_SYSTEMS
 
 
 class Tree:
@@ -42,7 +56,7 @@ class Tree:
         self.ignored[self.name(path) + "/"] = reason
 
     def entries(self, folder: epath.Path) -> list[listing.Entry]:
-        """Returns what is in a folder and not hidden.
+        """Returns what is in a folder, but for hidden files and masks.
 
         Raises:
             PermissionError: If it may not be listed.
@@ -50,7 +64,7 @@ class Tree:
         """
         kept = []
         for entry in listing.list_folder(folder):
-            if entry.name[0] != "." and entry.name != "__MACOSX":
+            if not is_hidden(entry.name):
                 kept.append(entry)
             elif entry.is_folder:
                 self.ignore_folder(entry.path, _HIDDEN)
@@ -58,7 +72,13 @@ class Tree:
                 self.ignore(entry.path, _HIDDEN)
             if entry.stamp is not None:
                 self.stamps[self.name(entry.path)] = entry.stamp
-        return kept
+        masks = other_folders.find_masks(
+            [entry.name for entry in kept if not entry.is_folder]
+        )
+        for entry in kept:
+            if entry.name in masks:
+                self.ignore(entry.path, other_folders.NO_FILM)
+        return [entry for entry in kept if entry.name not in masks]
 
     def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
         """Returns the folders of folders; the files beside them are left out.
@@ -74,6 +94,30 @@ class Tree:
             if not entry.is_folder:
                 self.ignore(entry.path, BESIDE)
         return {entry.name: entry.path for entry in found if entry.is_folder}
+
+    def holds_folder(self, folder: epath.Path, wanted: Container[str]) -> bool:
+        """Whether one of some names, as of `names.fold`, is that of a folder.
+
+        Not where it may not be listed.
+        """
+        try:
+            listed = self.entries(folder)
+        except PermissionError:
+            return False
+        return any(e.is_folder and names.fold(e.name) in wanted for e in listed)
+
+    def describe_loose(self) -> str:
+        """Returns a sentence about a file that lies in the place of folders."""
+        loose = [n for n, why in self.ignored.items() if why == BESIDE]
+        if not loose:
+            return ""
+        name, stamp = loose[0], self.stamps.get(loose[0])
+        try:
+            head, _ = files_lib.read_head(self.root / name, stamp)
+            kind = images.name_other_file(head)
+        except decode_errors.BadFile as error:
+            kind = error.detail
+        return f" Found {names.printable(name)}{kind and f', {kind}'}."
 
 
 def no_permission(folder: epath.Path) -> errors.SourceError:

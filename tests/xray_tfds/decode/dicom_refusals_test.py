@@ -100,6 +100,10 @@ def test_cut_file_is_truncated():
         ({"WindowCenter": 5, "WindowWidth": 0}, "unreadable"),
         ({"VOILUTSequence": dicom_files.lut([1, 2, 3], 0, 30)}, "unreadable"),
         ({"Rows": 0}, "too small"),
+        # Values that begin at the highest of 16 bits: PS3.5, 8.1.1.
+        ({"HighBit": 15}, "unsupported"),
+        # Two frames and no NumberOfFrames.
+        ({"PixelData": bytes(range(160)) * 56}, "several frames"),
     ],
 )
 def test_bad_files_give_the_reason(elements, reason):

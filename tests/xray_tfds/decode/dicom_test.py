@@ -184,6 +184,39 @@ def test_part_of_the_declared_range_is_scaled(
     )
 
 
+@pytest.mark.parametrize(
+    "dtype, padding",
+    [
+        ("u2", {"PixelPaddingValue": 65535}),
+        ("u2", {"PixelPaddingValue": 65535, "PixelPaddingRangeLimit": 60000}),
+        ("i2", {"PixelPaddingValue": -32768}),
+    ],
+    ids=["unsigned", "range", "signed"],
+)
+def test_padding_does_not_count_for_the_range_of_a_film(dtype, padding):
+    """Beside its highest value a film of 12 bits was left with 17 levels."""
+    half = 2048 * (dtype == "i2")
+    values = (np.resize(np.arange(4096), (40, 56)) - half).astype(dtype)
+    values[:5] = padding["PixelPaddingValue"]
+    ds = dicom_files.dataset(values, bits=16, **padding)
+    exact = 255 * (values[5:].astype(np.float64) + half) / 4095
+    np.testing.assert_allclose(_pixels(ds)[5:], exact, atol=0.501)
+
+
+@pytest.mark.parametrize(
+    "alone, other",
+    [
+        ({"RescaleIntercept": -1024}, {"RescaleSlope": 1}),
+        ({"RescaleSlope": 2}, {"RescaleIntercept": 0}),
+    ],
+    ids=["intercept", "slope"],
+)
+def test_half_of_a_rescale_holds_for_the_window(alone, other):
+    half = dicom_files.dataset(**_WINDOW, **alone)
+    both = dicom_files.dataset(**_WINDOW, **alone, **other)
+    np.testing.assert_array_equal(_pixels(half), _pixels(both))
+
+
 def test_lut_whose_entries_use_a_part_of_its_bits_is_scaled():
     # Entries of 12 bits whose descriptor says 16: found in the wild.
     ds = dicom_files.dataset(

@@ -201,6 +201,7 @@ _FLAT_ALPHA[..., 3] = np.arange(40)
         (b"BM and other notes that go on for a while", "not an image"),
         (bytes(4000), "not an image"),
         (_encoded(_film(), "GIF"), "unsupported"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "not an image"),
         (_encoded(_film(), "WEBP"), "unsupported"),
         (_encoded(_film("L", (31, 90)), "PNG"), "too small"),
         (_encoded(_film("L", (90, 31)), "JPEG"), "too small"),

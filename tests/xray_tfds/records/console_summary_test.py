@@ -49,6 +49,21 @@ def test_parts_of_the_grey_scale_are_counted_with_an_example(partial):
     assert f"normal/0.dcm ({part}: 6)" in caution
 
 
+@pytest.mark.parametrize("std, is_told", [(4.9, True), (5, False), (60, False)])
+def test_films_of_next_to_no_contrast_are_told(std, is_told):
+    """As of a window 16 times as wide as the values of a film."""
+    files = [_examined(f"{c}/0.dcm") for c in ("normal", "pneumonia")]
+    files[1] = dataclasses.replace(files[1], std=std)
+    config = config_lib.XrayConfig(on_duplicate="keep_all")
+    decided = curation.Curation(
+        split=["train"] * 2, reason=[""] * 2, detail=[""] * 2
+    )
+    cautions = console_summary.find_cautions(files, decided, config)
+    found = [c for c in cautions if "1 of 2 images have next to no" in c]
+    assert len(found) == is_told
+    assert all("pneumonia/0.dcm" in caution for caution in found)
+
+
 @pytest.mark.parametrize(
     "split, validation, is_told",
     [

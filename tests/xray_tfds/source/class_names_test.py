@@ -245,3 +245,27 @@ def test_builder_without_a_folder_says_where_classes_are_found(tmp_path):
     )
     with pytest.raises(ValueError, match="xray_tfds.prepare.*find_classes"):
         builder.download_and_prepare()
+
+
+@pytest.mark.parametrize(
+    "folders", [("Train_set", "test set"), ("training2", "val-2", "Test-2")]
+)
+def test_folders_named_like_splits_are_no_classes(folders, tmp_path):
+    """A network would learn to tell the training from the test."""
+    names = [f"{s}/{c}/a.png" for s in folders for c in ("a", "b")]
+    image_trees.write_images(tmp_path, names)
+    with pytest.raises(scan.SourceError, match="rename them train, validation"):
+        class_names.find(tmp_path)
+
+
+def test_classes_with_the_same_folders_may_be_parts(tmp_path):
+    names = [f"{h}/{c}/a.png" for h in ("east", "west") for c in ("a", "b")]
+    image_trees.write_images(tmp_path, [*names, "east/c/a.png"])
+    found = class_names.find(tmp_path)
+    assert found == ("east", "west")
+    text = class_names.describe(scan.find(tmp_path, found), found)
+    assert "All of them have folders a, b: if those are the classes" in text
+    image_trees.write_images(tmp_path, ["south/a/a.png"])
+    found = class_names.find(tmp_path)
+    text = class_names.describe(scan.find(tmp_path, found), found)
+    assert "All of them" not in text

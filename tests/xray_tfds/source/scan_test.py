@@ -163,6 +163,12 @@ def test_scan_fingerprint_follows_names_and_contents(tmp_path):
         (_names(*_CLASSES, "covid"), "--class_names=covid,normal,pneumonia of"),
         (_names("x/normal", "x/pneumonia"), "Did you mean .*/x?"),
         ([*_SPLITS, *_names("extra")], "Unknown split folder in .*: extra"),
+        # A split of another name, not a second copy.
+        ([*_SPLITS, *_names("dev/normal")], "Unknown split folder in .*: dev"),
+        (
+            _names("Train_set/normal", "Test_set/normal"),
+            "2 of these hold classes. Name splits train, validation and test",
+        ),
         (
             [*_SPLITS, *_names("x/train/normal")],
             "nested second copy .*/x, beside",

@@ -222,6 +222,18 @@ def test_row_of_no_file_or_of_several_is_refused(
         scan.find(root, _CLASSES, tables.read_table(table))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["normal/a", "a.png", "a", "images/normal/a.png", "normal/A.JPEG"]
+    + [r"C:\films\normal\a.png"],
+)
+def test_file_that_is_named_without_a_part_is_found_out(name, tmp_path):
+    image_trees.write_images(tmp_path, ["normal/a.png", "pneumonia/ba.png"])
+    table = _write(tmp_path / "t.csv", f"filename,patient\n{name},1\n")
+    with pytest.raises(scan.SourceError, match="Is normal/a.png meant"):
+        scan.find(tmp_path, _CLASSES, tables.read_table(table))
+
+
 def test_file_named_in_two_spellings_has_one_patient(tmp_path):
     image_trees.write_images(tmp_path, ["normal/a.png", "pneumonia/c.png"])
     text = "filename,patient\nnormal/a.png,1\n./normal/a.png,2\n"
