@@ -24,6 +24,9 @@ if typing.TYPE_CHECKING:
     from training.checkpoint import resume
     from training.data import inputs as inputs_lib
 
+# With others of these, the rate of the checkpoint is none of the run's.
+_OF_THE_RATE = {"learning_rate", "schedule", "warmup_epochs"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
@@ -80,7 +83,7 @@ def build_parts(
                 start.checkpoint.arrays,
                 model,
                 averages,
-                keep_learning_rate="learning_rate" in start.changed,
+                keep_learning_rate=not _OF_THE_RATE.isdisjoint(start.changed),
             )
             if not restored_all:
                 notices = ("The optimizer and its averages begin anew.",)
