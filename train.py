@@ -40,17 +40,23 @@ def main(argv: list[str]) -> int:
     children.end_with_parent()
     if len(argv) > 1:
         return _fail(f"Options begin with --. Received: {' '.join(argv[1:])}")
+    # What the command line names relatively lies here.
+    started_in = os.getcwd()
     channel = None
     try:
         data_config, config = flags_lib.read(flags.FLAGS)
         config = _keep_apart(data_config.images_dir, config)
+        waited_from = time.monotonic()
         cluster = _find_cluster(config)
+        # What names of hosts have taken is not waited for again.
+        waited = time.monotonic() - waited_from
+        timeout = max(config.start_timeout - waited, 0.0)
         if cluster is None or cluster.is_chief:
             _check_files(config)
         if guard.is_needed(cluster):
             command = [sys.executable, *sys.orig_argv[1:]]
-            return guard.run(command, cluster, config.start_timeout)
-        channel = guard.open_channel(cluster, config.start_timeout)
+            return guard.run(command, cluster, timeout, directory=started_in)
+        channel = guard.open_channel(cluster, timeout)
         if channel.is_chief and (ignored := keras_settings.ignored()):
             print("Keras keeps its defaults, without " + ", ".join(ignored))
         with channel.translating_errors():
@@ -110,7 +116,9 @@ def _find_cluster(config):
     if config.strategy != "multi_worker":
         return None
     return addresses_lib.find_cluster(
-        workers=config.workers, worker_index=config.worker_index
+        workers=config.workers,
+        worker_index=config.worker_index,
+        timeout=config.start_timeout,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy import typing as npt
 
 from disk import hashing
+from disk import json_shapes
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
@@ -21,6 +22,7 @@ from inference.exports import manifest as export_manifest
 from pipeline import options
 from xray_tfds import version
 from xray_tfds.records import manifest
+from xray_tfds.report import shapes
 
 _LIBRARIES = (
     *("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy"),
@@ -143,12 +145,16 @@ def _excluded(examples: examples_lib.Examples) -> list[dict[str, str]]:
 def read_provenance(examples: examples_lib.Examples) -> dict[str, Any] | None:
     """Returns what the build of the records has reported; None if nothing."""
     folder = pathlib.Path(examples.directory, manifest.FOLDER)
-    for name in ("report.json", "facts.json"):
+    for name, shape in (
+        ("report.json", shapes.REPORT),
+        ("facts.json", shapes.FACTS),
+    ):
         try:
             found: dict[str, Any] = json.loads((folder / name).read_bytes())
+            json_shapes.check(found, shape)
         except FileNotFoundError:
             continue
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{folder / name} is damaged: {error}. Write it again: python "
                 f"-m xray_tfds.report {examples.directory}"

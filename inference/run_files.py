@@ -11,19 +11,32 @@ import zlib
 
 import numpy as np
 
+from disk import json_shapes
 import pipeline
 from training.config import flags as flags_lib
 from training.loop import early_stopping
 from training.workdir import atomic
 from training.workdir import directory as directory_lib
 from training.workdir import files
-from training.workdir import metrics_file
 from training.workdir import run_record
 
 Weights = Literal["best", "last"]
 _FILES: dict[str, str] = {
     "best": files.BEST_MODEL_FILE,
     "last": files.MODEL_FILE,
+}
+
+# What `model.json` holds.
+_INFO: dict[str, Any] = {
+    **dict.fromkeys(
+        ("model", "color_mode", "interpolation", "statistics", "records"), str
+    ),
+    "image_size": [int],
+    "channels": int,
+    "preprocessing": {},
+    "dataset": {"name": str},
+    "epochs": int,
+    "best_epoch": int,
 }
 
 # Runs that an error about a directory of several names.
@@ -108,7 +121,7 @@ def read_info(path: pathlib.Path) -> dict[str, Any]:
     """Returns `model.json`, which says what to feed the network."""
     file = path / files.MODEL_INFO_FILE
     try:
-        info = atomic.read_json(file)
+        info: dict[str, Any] = atomic.read_json(file)
     except FileNotFoundError as error:
         raise ValueError(
             f"The run in {path} has no {files.MODEL_INFO_FILE}, which says "
@@ -118,8 +131,10 @@ def read_info(path: pathlib.Path) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise damaged(file, error) from error
-    if not isinstance(info, dict):
-        raise damaged(file, "it is no JSON object")
+    try:
+        json_shapes.check(info, _INFO)
+    except ValueError as error:
+        raise damaged(file, error) from error
     return info
 
 
@@ -206,25 +221,6 @@ def find_epoch(
         known = info.get("best_epoch")
         return int(info["epochs"] if known is None else known + 1)
     return int(epochs[best.best_epoch]["epoch"])
-
-
-def read_epochs(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the metrics of each epoch; None for what is not finite."""
-    try:
-        records = metrics_file.read_metrics(path)
-    except ValueError as error:
-        raise damaged(path / files.METRICS_FILE, error) from error
-    return [
-        {
-            name: (
-                None
-                if isinstance(value, float) and not math.isfinite(value)
-                else value
-            )
-            for name, value in record.items()
-        }
-        for record in records
-    ]
 
 
 def read_flags(path: pathlib.Path) -> dict[str, str]:

@@ -21,8 +21,10 @@ from inference import network_parts
 from inference import run_files
 import pipeline
 from training import config as config_lib
+from training.config import networks
 from training.loop import compilation
 from training.workdir import files
+from training.workdir import metrics_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -133,6 +135,20 @@ def _read_class_names(names: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
+def _read_image_shape(info: dict[str, Any]) -> tuple[int, int, int]:
+    if len(info["image_size"]) != 2:
+        raise TypeError("image_size are no two numbers")
+    height, width = info["image_size"]
+    return int(height), int(width), int(info["channels"])
+
+
+def _read_network(info: dict[str, Any], path: pathlib.Path) -> str:
+    try:
+        return networks.check_name(info["model"])
+    except ValueError as error:
+        raise run_files.damaged(path / files.MODEL_INFO_FILE, error) from error
+
+
 def open_run(
     workdir: str | pathlib.Path,
     *,
@@ -156,12 +172,11 @@ def open_run(
     model_path = run_files.find_model(path, weights)
     info = run_files.read_info(path)
     try:
-        height, width = info["image_size"]
-        image_shape = (int(height), int(width), int(info["channels"]))
+        image_shape = _read_image_shape(info)
         class_names = _read_class_names(info["class_names"])
-        network = str(info["model"])
+        network = _read_network(info, path)
         augment = run_files.read_augment(path, info["preprocessing"])
-        epochs = run_files.read_epochs(path)
+        epochs = metrics_file.read_metrics(path)
         epoch = run_files.find_epoch(weights, info, record["settings"], epochs)
         info["dataset"]["name"]
     except (KeyError, TypeError, AttributeError) as error:

@@ -235,7 +235,9 @@ class EpochBatches:
             return self._augment_in_parts(source, params)
 
         source = pixels if self.split.images is None else numbers
-        return augment.get_concrete_function(source, numbers, params)
+        # The flow has told of them when it was made.
+        with statistics_lib.missing_ones_told():
+            return augment.get_concrete_function(source, numbers, params)
 
     def _augment_in_parts(
         self, images: tf.Tensor, params: dict[str, tf.Tensor]

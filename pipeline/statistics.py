@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import functools
 from typing import Any
@@ -177,6 +178,14 @@ def select(
         found.append(value if getattr(config, flag) else None)
     _check_fit(found, image_shape)
     return found
+
+
+@contextlib.contextmanager
+def missing_ones_told() -> Iterator[None]:
+    """Leaves the warnings of `select` out: there were such already."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`\w+` is on but `statistics` has")
+        yield
 
 
 def _check_fit(

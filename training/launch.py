@@ -217,7 +217,8 @@ def _report(
         return
     status = _status(workers[failed])
     how = f"with status {status}"
-    if status > 128:
+    # Windows has statuses of its own that are as high.
+    if (status - 128) in {known.value for known in signal.Signals}:
         how = f"by {signal.Signals(status - 128).name}"
     _print(
         f"Worker {failed} has ended {how}; the others are ended, too.",

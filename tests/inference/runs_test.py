@@ -1,5 +1,6 @@
 """A run is opened as it was trained, or a sentence says why it cannot be."""
 
+import functools
 import json
 import shutil
 import zipfile
@@ -99,6 +100,13 @@ def _cut(path):
     path.write_bytes(path.read_bytes()[:-500])
 
 
+def _edit(change, path):
+    """Changes values in a file of JSON, or in the first of its lines."""
+    text = path.read_text()
+    first = text.partition("\n")[0] if path.suffix == ".jsonl" else text
+    path.write_text(text.replace(first, json.dumps(json.loads(first) | change)))
+
+
 def _name_one_class(path):
     info = json.loads(path.read_text())
     path.write_text(json.dumps({**info, "class_names": "ab"}))
@@ -119,6 +127,24 @@ def _name_one_class(path):
         ("model.json", lambda p: p.write_text("[]"), "model.json is damaged"),
         ("model.json", lambda p: p.write_text("{"), "model.json is damaged"),
         ("model.json", _name_one_class, "damaged.*class_names are no list"),
+        *(
+            (name, functools.partial(_edit, change), f"{name} is dam.*{key}")
+            for name, change, key in (
+                ("model.json", {"image_size": ["64", "64"]}, "image_size"),
+                ("model.json", {"image_size": [64]}, "image_size"),
+                ("model.json", {"channels": "1"}, "channels"),
+                ("model.json", {"epochs": "x"}, "epochs"),
+                ("model.json", {"model": None}, "model"),
+                ("metrics.jsonl", {"epoch": "x"}, "epoch"),
+                ("metrics.jsonl", {"val_auc": "x"}, "val_auc"),
+                ("run.json", {"settings": {"monitor": []}}, "settings.monitor"),
+                (
+                    "run.json",
+                    {"settings": {"mixed_precision": []}},
+                    "mixed_precision",
+                ),
+            )
+        ),
         ("run.json", lambda p: p.unlink(), "holds no run.json"),
         ("run.json", lambda p: p.write_text("{"), "run.json is damaged"),
         ("metrics.jsonl", lambda p: p.write_text("{"), "metrics.jsonl is dam"),

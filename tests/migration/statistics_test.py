@@ -28,3 +28,12 @@ def test_statistics_of_other_images_are_refused(zca_whitening):
     flow = migration.flow(generator, x, shuffle=False)
     expected = next(generator.flow(x, shuffle=False))
     np.testing.assert_allclose(flow[0], expected, atol=1e-3)
+
+
+def test_missing_statistic_is_warned_of_once_a_flow():
+    generator = legacy_image.ImageDataGenerator(featurewise_center=True)
+    x = np.random.default_rng(1).random((6, 7, 5, 3))
+    with pytest.warns(UserWarning) as told:
+        flow = migration.flow(generator, x, shuffle=False)
+        assert len(flow[0]) == 6
+    assert [str(w.message)[:21] for w in told] == ["`featurewise_center` "]

@@ -256,3 +256,11 @@ def test_wrong_arguments_are_refused(arguments, message):
     )
     assert process.returncode == 2
     assert message in process.stderr
+
+
+def test_status_above_those_of_signals_is_told_as_it_is(tmp_path):
+    process = start(tmp_path, "sys.exit(200 if index else 0)\n")
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 200
+    assert "Worker 1 has ended with status 200" in error
+    assert "Traceback" not in error

@@ -29,6 +29,10 @@ if typing.TYPE_CHECKING:
 # What has changed where the fingerprint of the images has.
 DATA = "the images, labels or splits of the dataset"
 
+# What decides when a pass or a run ends, and is no part of the identity: a
+# worker that ends first leaves the others waiting for it.
+_COURSE = ("epochs", "early_stopping_patience", "steps_per_execution")
+
 
 @dataclasses.dataclass(frozen=True)
 class Start:
@@ -76,7 +80,8 @@ def start_run(
     }
     # JSON makes lists of tuples, which are to be equal.
     identity = json.loads(json.dumps(identity))
-    channel.agree("the options", json.dumps(identity["settings"]))
+    course = {name: getattr(config, name) for name in _COURSE}
+    channel.agree("the options", json.dumps([identity["settings"], course]))
     channel.agree("the images", fingerprint)
     if not channel.is_chief:
         return _receive(channel, identity)
@@ -94,7 +99,7 @@ def _open(
     config: config_lib.TrainConfig, identity: Mapping[str, Any]
 ) -> directory_lib.RunDirectory:
     def matches(run: Mapping[str, Any]) -> bool:
-        return all(run.get(name) == identity[name] for name in identity)
+        return not _compare(run, identity)
 
     return directory_lib.open_directory(
         config.workdir, matches=matches, resume=config.resume

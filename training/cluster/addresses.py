@@ -13,6 +13,11 @@ import json
 import os
 import re
 import socket
+import sys
+import time
+
+# Between two looks whether a host has got its name.
+_POLL_SECONDS = 1.0
 
 # Where the workers of a Slurm job meet; several on a node count on from it.
 _SLURM_PORT = 8888
@@ -52,6 +57,7 @@ def find_cluster(
     workers: Sequence[str] | None = None,
     worker_index: int | None = None,
     environ: Mapping[str, str] = os.environ,
+    timeout: float = 0.0,
 ) -> Cluster:
     """Returns the `Cluster` that this process is part of.
 
@@ -60,6 +66,9 @@ def find_cluster(
             environment.
         worker_index: Index of this process, with `workers`.
         environ: Environment variables.
+        timeout: Seconds to wait for names of hosts: where each worker is
+            started in a machine or container of its own, as on Kubernetes, its
+            name comes with it.
 
     Raises:
         ValueError: If nothing names the workers, or what does is wrong.
@@ -70,7 +79,7 @@ def find_cluster(
                 "`worker_index` must be given with `workers`: which of them "
                 f"this process is. Received: workers={','.join(workers)}"
             )
-        return _checked(workers, worker_index, "`workers`")
+        return _checked(workers, worker_index, "`workers`", timeout)
     if worker_index is not None:
         raise ValueError(
             "`workers` must be given with `worker_index`. "
@@ -78,10 +87,10 @@ def find_cluster(
         )
     if environ.get("TF_CONFIG"):
         workers, worker_index = _read_tf_config(environ["TF_CONFIG"])
-        return _checked(workers, worker_index, "TF_CONFIG")
+        return _checked(workers, worker_index, "TF_CONFIG", timeout)
     if "SLURM_PROCID" in environ:
         workers, worker_index = _read_slurm(environ)
-        return _checked(workers, worker_index, "Slurm's variables")
+        return _checked(workers, worker_index, "Slurm's variables", timeout)
     raise ValueError(
         "strategy=multi_worker needs to know the workers: give "
         "--workers=host:port,... and --worker_index=N, or TF_CONFIG, or start "
@@ -90,7 +99,9 @@ def find_cluster(
     )
 
 
-def _checked(workers: Sequence[str], index: int, source: str) -> Cluster:
+def _checked(
+    workers: Sequence[str], index: int, source: str, timeout: float
+) -> Cluster:
     workers = tuple(worker.strip() for worker in workers)
     for worker in workers:
         match = _ADDRESS.fullmatch(worker)
@@ -110,20 +121,50 @@ def _checked(workers: Sequence[str], index: int, source: str) -> Cluster:
             f"have {len(workers)} workers. Received: worker_index={index}"
         )
     cluster = Cluster(workers, index)
-    for number in range(len(workers)):
-        _check_host(cluster.host_and_port(number)[0], source)
+    _await_hosts(cluster, source, timeout)
     _check_own_port(cluster)
     return cluster
 
 
+def _await_hosts(cluster: Cluster, source: str, timeout: float) -> None:
+    """Returns once all hosts can be found; raises ValueError where one is not.
+
+    A worker that gave up at once would end those that come in time.
+    """
+    deadline = time.monotonic() + timeout
+    is_told = False
+    for number in range(cluster.num_workers):
+        host = cluster.host_and_port(number)[0]
+        while True:
+            try:
+                _check_host(host, source)
+                break
+            except _UnknownHostError as error:
+                if time.monotonic() >= deadline:
+                    more = " Wait longer with --start_timeout." * bool(timeout)
+                    raise ValueError(f"{error}{more}") from error
+                if not is_told:
+                    print(
+                        f"Waiting up to {timeout:.0f} s for a host that cannot "
+                        f"be found yet: {host}",
+                        file=sys.stderr,
+                    )
+                    is_told = True
+                time.sleep(_POLL_SECONDS)
+
+
+class _UnknownHostError(ValueError):
+    """A name stands for no host, so far."""
+
+
 def _check_host(host: str, source: str) -> None:
+    wanted = f"{source} must name hosts that can be found. Received: {host}"
     try:
         socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError) as error:
-        raise ValueError(
-            f"{source} must name hosts that can be found. Received: {host} "
-            f"({error})"
-        ) from error
+    except UnicodeError as error:  # It cannot be one.
+        raise ValueError(f"{wanted} ({error})") from error
+    except OSError as error:
+        raise _UnknownHostError(f"{wanted} ({error})") from error
 
 
 def _check_own_port(cluster: Cluster) -> None:
@@ -151,8 +192,8 @@ def _read_tf_config(text: str) -> tuple[list[str], int]:
         config = json.loads(text)
         cluster, task = dict(config["cluster"]), config["task"]
         kind, index = task["type"], int(task["index"])
-        chief = list(cluster.pop("chief", ()))
-        workers = chief + list(cluster.pop("worker", ()))
+        chief = list(map(str, cluster.pop("chief", ())))
+        workers = chief + list(map(str, cluster.pop("worker", ())))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             'TF_CONFIG must be JSON such as {"cluster": {"worker": '

@@ -56,7 +56,11 @@ def is_needed(
 
 
 def run(
-    command: Sequence[str], cluster: addresses.Cluster, timeout: float
+    command: Sequence[str],
+    cluster: addresses.Cluster,
+    timeout: float,
+    *,
+    directory: str | None = None,
 ) -> int:
     """Meets the other workers, and guards a process that trains with them.
 
@@ -64,6 +68,7 @@ def run(
         command: What to start: this program again.
         cluster: All workers.
         timeout: Seconds to wait for the others.
+        directory: Where to start it; None for where this process is by now.
 
     Returns:
         The exit status.
@@ -83,7 +88,10 @@ def run(
         # Whoever reaches TensorFlow's port may read this, too.
         environ.pop(handshake.KEY_VARIABLE, None)
         process = children.start(
-            command, environ, pass_fds=[*descriptors.values(), told]
+            command,
+            environ,
+            pass_fds=[*descriptors.values(), told],
+            cwd=directory,
         )
         os.close(told)
         with open(stage, "rb", buffering=0) as pipe:

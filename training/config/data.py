@@ -34,7 +34,9 @@ def _is_auto(names: Any) -> bool:
 
 
 def _check_class_names(name: str, value: Any) -> tuple[str, ...]:
-    names = _AUTO if value == "auto" else tuple(value)
+    is_list = isinstance(value, (list, tuple))
+    # As they come of JSON, where they may be anything.
+    names = tuple(map(str, value)) if is_list else (str(value),)
     if names == _AUTO:
         return names
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):

@@ -165,8 +165,8 @@ def check_options(
                 f"prepared with. Leave it out. Received: {name}={value}"
             )
         prepared = metadata.get(name, value)
-        if isinstance(prepared, list):
-            prepared = type(value)(prepared)
+        if isinstance(value, tuple) and isinstance(prepared, list):
+            prepared = tuple(prepared)
         if prepared != value:
             raise ValueError(
                 f"`{name}` cannot be changed after {data.info.full_name} was "

@@ -24,6 +24,9 @@ if typing.TYPE_CHECKING:
     from training.checkpoint import resume
     from training.data import inputs as inputs_lib
 
+# With others of these, the rate of the checkpoint is none of the run's.
+_OF_THE_RATE = {"learning_rate", "schedule", "warmup_epochs"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
@@ -63,7 +66,7 @@ def build_parts(
 
     Raises:
         ValueError: If the initial weights, or those of the checkpoint, are of
-            another network.
+            another network, or the warm-up takes all steps.
     """
     notices: tuple[str, ...] = ()
     with strategy.scope():
@@ -80,7 +83,7 @@ def build_parts(
                 start.checkpoint.arrays,
                 model,
                 averages,
-                keep_learning_rate="learning_rate" in start.changed,
+                keep_learning_rate=not _OF_THE_RATE.isdisjoint(start.changed),
             )
             if not restored_all:
                 notices = ("The optimizer and its averages begin anew.",)
@@ -157,11 +160,20 @@ def _build_schedule(
     if config.schedule == "constant" and not config.warmup_epochs:
         return None
     steps_per_epoch = inputs.train_progress().num_steps
+    num_steps = config.epochs * steps_per_epoch
+    warmup_steps = math.ceil(config.warmup_epochs * steps_per_epoch)
+    if warmup_steps >= num_steps:
+        raise ValueError(
+            "`warmup_epochs` must leave a step for the whole learning rate: "
+            "add a smaller --warmup_epochs or --batch_size, or more --epochs. "
+            f"Received: warmup_epochs={config.warmup_epochs}, which are "
+            f"{warmup_steps} of {num_steps} steps"
+        )
     return optimizers.Schedule(
         config.learning_rate,
         config.schedule,
-        num_steps=config.epochs * steps_per_epoch,
-        warmup_steps=math.ceil(config.warmup_epochs * steps_per_epoch),
+        num_steps=num_steps,
+        warmup_steps=warmup_steps,
         # Given for an epoch, used for a step.
         decay_rate=config.decay_rate ** (1 / steps_per_epoch),
     )

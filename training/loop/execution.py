@@ -19,9 +19,10 @@ from training.model import optimizers
 
 # From what a batch holds first to its images, on a replica.
 ImageFn = Callable[[Any], tf.Tensor]
-# From a distributed batch, and whether this worker asks to stop, to a
-# `StepReport` as float64 `[5]`, and the packed examples of all replicas.
-StepFn = Callable[[Any, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+# From a distributed batch, whether this worker asks to stop, and the number of
+# the step in the run, to a `StepReport` as float64 `[5]`, and the packed
+# examples of all replicas.
+StepFn = Callable[[Any, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +142,9 @@ class Executions:
             element_spec: Of the distributed batches.
 
         Returns:
-            Function of the batches, the totals so far, and a float64 scalar: 1
-            if this worker asks to stop, else 0.
+            Function of the batches, the totals so far, a float64 scalar, 1 if
+            this worker asks to stop, else 0, and the number of the first step
+            in the run, an int64 scalar.
         """
         key = run_step, count
         if key in self._graphs:
@@ -157,14 +159,18 @@ class Executions:
                 (element_spec,) * count,
                 epoch_metrics.Totals(scalar, scalar, scalar),
                 scalar,
+                tf.TensorSpec([], tf.int64),
             ],
         )
         def execute(
-            batches: Any, totals: epoch_metrics.Totals, stop: tf.Tensor
+            batches: Any,
+            totals: epoch_metrics.Totals,
+            stop: tf.Tensor,
+            first: tf.Tensor,
         ) -> ExecutionOutput:
             reports, scored = [], []
-            for batch in batches:
-                report, examples = run_step(batch, stop)
+            for place, batch in enumerate(batches):
+                report, examples = run_step(batch, stop, first + place)
                 reports.append(report)
                 scored.append(examples)
                 totals = totals.plus(StepReport(*tf.unstack(report)).totals)
@@ -184,12 +190,13 @@ class Executions:
         step_fn: Callable[[steps.Batch], steps.StepOutput],
         to_images: ImageFn,
         jit_compile: bool,
-        before: Callable[[], Any] | None = None,
+        before: Callable[[tf.Tensor], Any] | None = None,
         after: Callable[[], Any] | None = None,
     ) -> StepFn:
         """Returns a function that runs `step_fn` on the replicas' batches.
 
-        What comes `before` and `after` it concerns all replicas alike.
+        What comes `before` it, with the number of the step, and `after` it
+        concerns all replicas alike.
         """
         strategy = self._strategy
         compute = self._compile_step(step_fn, to_images, jit_compile)
@@ -202,10 +209,10 @@ class Executions:
             return tf.stack(report), output.examples.pack()
 
         def run_step(
-            batch: Any, stop: tf.Tensor
+            batch: Any, stop: tf.Tensor, number: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
             if before is not None:
-                before()
+                before(number)
             report, examples = strategy.run(replica_step, args=(batch, stop))
             if after is not None:
                 after()
@@ -242,10 +249,12 @@ class Executions:
 def _rate_setter(
     optimizer: keras.optimizers.Optimizer,
     schedule: optimizers.Schedule | None,
-) -> Callable[[], Any] | None:
-    """Returns what sets the learning rate of the step to come, if need be."""
+) -> Callable[[tf.Tensor], Any] | None:
+    """Returns what sets the learning rate of the step to come, if need be.
+
+    Not by the optimizer's own count, which a forced change of the batches or
+    of the optimizer itself puts out of step with the epochs.
+    """
     if schedule is None:
         return None
-    return lambda: optimizer.learning_rate.assign(
-        schedule(optimizer.iterations)
-    )
+    return lambda number: optimizer.learning_rate.assign(schedule(number))

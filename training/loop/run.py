@@ -169,6 +169,7 @@ class Run:
             self._train_batches,
             state.progress,
             self._callbacks,
+            epoch=state.epoch,
             stop_requested=stop_requested,
             after_execution=self._after_execution,
         )

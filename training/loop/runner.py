@@ -42,6 +42,7 @@ class _Kind(NamedTuple):
     on_begin: Callable[[int], None]
     on_end: Callable[[int, dict[str, tf.Tensor]], None]
     meter: throughput_lib.ThroughputMeter
+    steps_before: int = 0
 
 
 def never() -> bool:
@@ -91,6 +92,7 @@ class Runner:
         progress: epoch_metrics.Progress,
         callbacks: dispatch.Callbacks,
         *,
+        epoch: int = 0,
         stop_requested: Callable[[], bool] = never,
         after_execution: Callable[[], None] | None = None,
     ) -> bool:
@@ -104,6 +106,7 @@ class Runner:
             progress: Brought forward in place; its metrics are those of each
                 batch as the model was when it came, as in Keras.
             callbacks: Called before and after each execution.
+            epoch: How many passes the run has done, by which steps are counted.
             stop_requested: Whether this worker asks to end the pass.
             after_execution: Called after each execution and its callbacks.
 
@@ -120,6 +123,7 @@ class Runner:
             callbacks.on_train_batch_begin,
             callbacks.on_train_batch_end,
             self._meter,
+            steps_before=epoch * progress.num_steps,
         )
         self._meter.start(progress.num_examples, progress.examples_done)
         ended = self._run_pass(
@@ -193,13 +197,18 @@ class Runner:
         """Runs the next steps, one or more, and counts them as done."""
         left = progress.num_steps - progress.step
         count = min(self._steps_per_execution, left)
-        before = progress.examples_done
+        before, first = progress.examples_done, progress.step
         with kind.meter.waiting():
             fetched = tuple(next(batches) for _ in range(count))
         graph = self._executions.graph(
             kind.run_step, count, batches.element_spec
         )
-        output = graph(fetched, progress.totals, tf.constant(stop, tf.float64))
+        output = graph(
+            fetched,
+            progress.totals,
+            tf.constant(stop, tf.float64),
+            tf.constant(kind.steps_before + first, tf.int64),
+        )
         progress.totals = output.totals
         progress.scored.append(output.scored)
         progress.step += count

@@ -42,15 +42,20 @@ def main(
     options = _parse(arguments)
     try:
         import optuna
-    except ModuleNotFoundError:
-        return _fail("Optuna is needed: pip install 'xray-tfds[sweep]'.")
-    from training.sweep import study
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+        from training.sweep import study
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         return study.run(options, script)
+    except ModuleNotFoundError as error:
+        if error.name != "optuna":
+            raise
+        return _fail("Optuna is needed: pip install 'xray-tfds[sweep]'.")
     except (ValueError, OSError) as error:
         return _fail(error)
+    except KeyboardInterrupt:
+        # Before there is a trial, which would be told to end.
+        return _fail("Interrupted.", status=130)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -111,9 +116,9 @@ def _check_directory(
                 )
 
 
-def _fail(error: Exception | str) -> int:
+def _fail(error: Exception | str, status: int = 2) -> int:
     print(f"sweep: {error}", file=sys.stderr)
-    return 2
+    return status
 
 
 if __name__ == "__main__":

@@ -160,6 +160,10 @@ class _Sweep:
                 self._train(trial, params, seed)
                 for seed in range(self._options.seeds)
             ]
+        except trials.Ended as error:
+            # It goes on as one that was interrupted.
+            trial.set_user_attr("reason", str(error))
+            return str(error)
         except (trials.Failed, optuna.TrialPruned) as error:
             is_failed = isinstance(error, trials.Failed)
             trial.set_user_attr("reason", str(error))
@@ -247,11 +251,11 @@ class _Sweep:
             print()
             results.print_table(rows)
             print(f"\nThis and the best trial's options: {self._directory}")
-        states = (TrialState.FAIL, TrialState.PRUNED)
+        states = (TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING)
         ended = self._study.get_trials(states=states)
         for trial in ended:
             print(f"Trial {trial.number + 1} {trial.user_attrs['reason']}")
-        return int(any(trial.state == TrialState.FAIL for trial in ended))
+        return int(any(trial.state != TrialState.PRUNED for trial in ended))
 
 
 def _lock(directory: pathlib.Path) -> directory_lib.RunDirectory:

@@ -13,11 +13,15 @@ import time
 import optuna
 
 from training import children as children_lib
+from training import errors
 from training.workdir import directory as directory_lib
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "train.py"
 LOG_FILE = "output.log"
 _POLL_SECONDS = 0.5
+
+# Exit statuses that say nothing against the options of a trial.
+_NOT_ITS_OWN = (errors.StorageError.status, errors.WORKER_LOST_STATUS)
 
 
 class Interrupted(Exception):
@@ -26,6 +30,10 @@ class Interrupted(Exception):
 
 class Failed(Exception):
     """A run has no result; the text says why."""
+
+
+class Ended(Exception):
+    """Something else than its options ended a run, which can be resumed."""
 
 
 def train(
@@ -48,6 +56,8 @@ def train(
         Interrupted: After a signal, when the process has ended.
         TrialPruned: Likewise, if it was hopeless.
         Failed: If its exit status is not 0.
+        Ended: Likewise, if a signal ended it, which is how a machine without
+            memory does it, or its disk or another worker failed.
     """
     workdir.parent.mkdir(parents=True, exist_ok=True)
     while directory_lib.is_in_use(workdir) and not children.received:
@@ -78,7 +88,13 @@ def train(
         raise Interrupted
     if is_pruned:
         raise optuna.TrialPruned("pruned: worse than the median")
-    if process.returncode:
+    status = process.returncode
+    if status < 0:
+        status = 128 - status  # As a shell has it.
+    if status:
         lines = log_file.read_text("utf-8", errors="replace").split("\n")
         last = next((line for line in reversed(lines) if line.strip()), "")
-        raise Failed(f"failed, status {process.returncode}: {last.strip()}")
+        reason = f"failed, status {status}: {last.strip()}"
+        if status > 128 or status in _NOT_ITS_OWN:
+            raise Ended(f"{reason}\n  The same command resumes this trial.")
+        raise Failed(reason)

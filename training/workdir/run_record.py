@@ -6,10 +6,19 @@ from collections.abc import Mapping
 import pathlib
 from typing import Any
 
+from disk import json_shapes
 from training import config as config_lib
 from training.workdir import atomic
 from training.workdir import files
 from training.workdir import format_version
+
+# Settings that more is made of than a comparison.
+_SETTINGS = {
+    "batch_size": int,
+    "memory_budget_gb": json_shapes.NUMBER,
+    "mixed_precision": str,
+    "monitor": str,
+}
 
 
 def read(directory: str | pathlib.Path) -> dict[str, Any] | None:
@@ -66,6 +75,7 @@ def _check(run: Any, path: pathlib.Path) -> None:
     format_version.check(run, path)
     if not isinstance(run.get("settings"), dict):
         raise ValueError('"settings" is missing or none')
+    json_shapes.check(run["settings"], _SETTINGS, "settings")
     if not isinstance(run.get("data"), str):
         raise ValueError('"data" is missing or none')
     finished = run.get("finished", "")

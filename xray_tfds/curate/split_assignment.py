@@ -6,6 +6,7 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
 import hashlib
+import itertools
 import json
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -61,9 +62,12 @@ def assign_splits(
         for patient, split in (earlier or {}).items()
         if patient in labels
     }
+    dealt = {}
     for patients in strata.values():
         patients.sort(key=lambda patient: (_keyed_hash(patient, seed), patient))
-        assignment.update(_deal(patients, counts, fractions, assignment))
+        dealt.update(_deal(patients, counts, fractions, assignment))
+    assignment.update(dealt)
+    _complete(assignment, labels, (*fractions, TRAIN), dealt, seed)
     return assignment
 
 
@@ -88,6 +92,31 @@ def _deal(patients, counts, fractions, assigned):
             taken[split] += share
     dealt.update((patient, TRAIN) for patient in queue)
     return dealt
+
+
+def _complete(assignment, labels, splits, dealt, seed):
+    """Gives splits the classes that they lack, where others can spare them.
+
+    Sets of classes are dealt out apart: of a few patients, of whom one has
+    images of both classes, a split may have got nobody. Whoever was not dealt
+    out just now stays, and so do all where each split has each class.
+    """
+    held = collections.Counter(
+        (split, label)
+        for patient, split in assignment.items()
+        for label in labels[patient]
+    )
+    classes = {label for _, label in held}
+    if all(held[place] for place in itertools.product(splits, classes)):
+        return
+    ranked = sorted(dealt, key=lambda p: (_keyed_hash(p, seed), p))
+    for split, patient in itertools.product(splits, ranked):
+        source, own = assignment[patient], labels[patient]
+        is_wanted = any(not held[split, label] for label in own)
+        if is_wanted and all(held[source, label] > 1 for label in own):
+            assignment[patient] = split
+            held.update((split, label) for label in own)
+            held.subtract((source, label) for label in own)
 
 
 def fingerprint(members: Iterable[tuple[str, ...]]) -> str:

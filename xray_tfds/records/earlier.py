@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from etils import epath
 
+from disk import json_shapes
 from xray_tfds.curate import split_assignment
 from xray_tfds.records import manifest
 from xray_tfds.source import errors
@@ -19,6 +20,9 @@ from xray_tfds.source import hash_key as hash_key_lib
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
+
+# What `splits.json` holds; older ones neither the folder nor the key.
+_SPLITS = {"fingerprint": str, "source": str, "hash_key": str, "patients": {}}
 
 
 def read_assignment(
@@ -219,9 +223,12 @@ def _read_splits(directory: epath.Path) -> dict:
         return {}
     try:
         splits = json.loads(path.read_text())
+        json_shapes.check(splits, _SPLITS)
         patients = splits["patients"]
         is_whole = (
-            set(patients.values()) <= set(split_assignment.SPLITS)
+            # Null is neither: patients would be divided anew without a word.
+            all(splits.get(name, "") is not None for name in _SPLITS)
+            and set(patients.values()) <= set(split_assignment.SPLITS)
             and split_assignment.fingerprint(patients.items())
             == splits["fingerprint"]
         )

@@ -12,6 +12,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from disk import cells
+from disk import json_shapes
 
 if TYPE_CHECKING:
     from etils import epath
@@ -26,6 +27,8 @@ QUANTITIES = (
     ("mean grey value", "0 to 255"),
     ("standard deviation of grey values", "0 to 255"),
 )
+
+FACTS_FILE, AUDIT_FILE = "facts.json", "audit.json"
 
 _NEEDED_COLUMNS = ("filename", "split", "label", "patient", "status")
 
@@ -60,11 +63,15 @@ class Tally:
     num_rows: int = 0
 
 
-def read_json(path: epath.Path) -> dict[str, Any]:
+def read_json(path: epath.Path, shape: dict[str, Any]) -> dict[str, Any]:
     """Returns the content of a JSON file.
 
+    Args:
+        path: Of the file, in the folder of the report.
+        shape: What it must look like, one of `shapes`.
+
     Raises:
-        ReportError: If the file is missing or is no JSON object.
+        ReportError: If the file is missing or is not as it was written.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -75,16 +82,29 @@ def read_json(path: epath.Path) -> dict[str, Any]:
             " records of an older version have to be built again"
             " (`tfds build xray_tfds --overwrite`)."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(
-            f"{path} is not valid JSON ({error}). Build again with --overwrite."
+            f"{path} is not valid JSON ({error}). {_remedy(path)}"
         ) from error
     if not isinstance(content, dict):
         raise ReportError(
-            f"{path} must hold a JSON object. Received:"
+            f"{path} must hold a JSON object. {_remedy(path)} Received:"
             f" {type(content).__name__}"
         )
+    try:
+        json_shapes.check(content, shape)
+    except ValueError as error:
+        raise ReportError(
+            f"{path} is damaged or of another version: {error}. {_remedy(path)}"
+        ) from error
     return content
+
+
+def _remedy(path: epath.Path) -> str:
+    """Returns what to do where a file is not as it was written."""
+    if path.name == AUDIT_FILE:
+        return f"Audit again: python -m xray_tfds.audit {path.parent.parent}"
+    return "Build again with --overwrite."
 
 
 def tally_files(path: epath.Path) -> Tally:

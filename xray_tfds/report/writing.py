@@ -15,6 +15,7 @@ from xray_tfds.report import content as content_lib
 from xray_tfds.report import page
 from xray_tfds.report import reading
 from xray_tfds.report import samples as samples_lib
+from xray_tfds.report import shapes
 from xray_tfds.report.reading import ReportError
 
 DEFAULT_NUM_SAMPLES = 8
@@ -45,11 +46,11 @@ def write_report(
         )
     dataset_dir = epath.Path(dataset_dir).expanduser()
     folder = dataset_dir / manifest.FOLDER
-    facts = reading.read_json(folder / "facts.json")
+    facts = reading.read_json(folder / reading.FACTS_FILE, shapes.FACTS)
     tally = reading.tally_files(folder / "files.csv")
     audit = None
-    if (folder / "audit.json").exists():
-        audit = reading.read_json(folder / "audit.json")
+    if (folder / reading.AUDIT_FILE).exists():
+        audit = reading.read_json(folder / reading.AUDIT_FILE, shapes.AUDIT)
     builder = _builder(dataset_dir)
     num_examples = {
         name: info.num_examples for name, info in builder.info.splits.items()

@@ -1,10 +1,12 @@
 """Runs whose settings, data or directory are not what they were."""
 
 import json
+import math
 
 import keras
 import pytest
 
+from disk import hashing
 from inference import run_files
 import pipeline
 from tests.helpers import loop_runs
@@ -52,6 +54,70 @@ def test_forced_learning_rate_is_used_and_remembered(tmp_path, capsys):
     assert again.records == [
         metrics_file.plain_record(r) for r in forced.records
     ]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [{"schedule": "cosine"}, {"schedule": "exponential"}, {"warmup_epochs": 1}],
+)
+def test_forced_constant_rate_is_that_of_the_options(before, tmp_path):
+    path = tmp_path / "run"
+    loop_runs.run(path, callbacks=[loop_runs.stop_at(3)], **before)
+    forced = loop_runs.run(path, resume="force")
+    rate = float(forced.model.optimizer.learning_rate)
+    assert rate == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [{"batch_size": 2 * loop_runs.BATCH_SIZE}, {"optimizer": "sgd"}],
+)
+def test_schedule_of_a_forced_run_ends_with_its_epochs(after, tmp_path):
+    path, rates = tmp_path / "run", []
+
+    fields = {"epochs": 4, "schedule": "cosine"}
+    # Two epochs, and a step of the third, which begins anew.
+    stop = loop_runs.stop_at(2 * loop_runs.STEPS_PER_EPOCH + 1)
+    loop_runs.run(path, callbacks=[stop], **fields)
+    forced = _RateNoter(rates)
+    loop_runs.run(path, resume="force", callbacks=[forced], **fields | after)
+    count = len(rates)
+    assert count in (2 * loop_runs.STEPS_PER_EPOCH, loop_runs.STEPS_PER_EPOCH)
+    # As if the run had been begun so: half of it is left.
+    shares = [0.5 + n / (2 * count) for n in range(count)]
+    expected = [0.005 * (1 + math.cos(math.pi * s)) / 2 for s in shares]
+    assert rates == pytest.approx(expected, abs=1e-8)
+
+
+class _RateNoter(keras.callbacks.Callback):
+    """Notes the learning rate of each step."""
+
+    def __init__(self, rates):
+        super().__init__()
+        self._rates = rates
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._rates.append(float(self.model.optimizer.learning_rate))
+
+
+def test_run_of_before_an_option_is_found_without_its_directory(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = {"workdir": None, "epochs": 1}
+    stopped = run_anywhere(config, callbacks=[loop_runs.stop_at(2)])
+    # As a version wrote them that had no gamma.
+    for path in (stopped.workdir / "run.json", *tmp_path.rglob("state.json")):
+        run = json.loads(path.read_text())
+        del run["settings"]["gamma_range"]
+        path.write_text(json.dumps(run))
+        sums = path.parent / "SHA256SUMS"
+        if sums.exists():
+            lines = sums.read_text().splitlines()
+            digest = hashing.hash_file(path)
+            lines[1] = f"{digest}  {path.name}"
+            sums.write_text("\n".join(lines) + "\n")
+    assert run_anywhere(config).workdir == stopped.workdir
 
 
 def test_forced_run_that_is_ended_at_once_is_still_forced(tmp_path):

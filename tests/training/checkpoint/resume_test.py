@@ -121,9 +121,10 @@ class Worker:
 
     def __init__(self, frames, is_chief):
         self.frames, self.is_chief = frames, is_chief
+        self.agreed = []
 
     def agree(self, name, value):
-        del name, value
+        self.agreed.append((name, value))
 
     def broadcast(self, data):
         if self.is_chief:
@@ -157,3 +158,19 @@ def test_several_steps_an_execution_change_no_bit(whole, tmp_path):
     # Three does not divide the four steps of an epoch.
     result = loop_runs.run(tmp_path, steps_per_execution=3, **FIELDS)
     assert_same_run(result, whole)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"epochs": 3}, {"early_stopping_patience": 1}, {"steps_per_execution": 2}],
+)
+def test_workers_agree_on_what_decides_when_they_end(fields):
+    # Else one waits for ever for steps that the other does not take.
+    header = json.dumps({"state": None, "changed": [], "is_finished": False})
+    agreed = []
+    for options in ({}, fields):
+        worker = Worker([header], False)
+        config = config_lib.TrainConfig(**options)
+        resume.start_run(config, "data", worker)
+        agreed.append(dict(worker.agreed)["the options"])
+    assert agreed[0] != agreed[1]

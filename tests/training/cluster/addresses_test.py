@@ -150,3 +150,44 @@ def test_port_in_use_is_refused(workers):
     with socket.create_server(("", int(workers[0].partition(":")[2]))):
         with pytest.raises(ValueError, match="Worker 0.*listen.*in use"):
             addresses.find_cluster(workers=workers, worker_index=0, environ={})
+
+
+def test_host_whose_name_comes_late_is_waited_for(monkeypatch, capsys):
+    names, found = {"late": 2, "localhost": 0}, socket.getaddrinfo
+
+    def find(host, *arguments, **options):
+        names[host] -= 1
+        if names[host] >= 0:
+            raise socket.gaierror(socket.EAI_NONAME, "Name not known")
+        return found("localhost", *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    monkeypatch.setattr(addresses, "_POLL_SECONDS", 0.01)
+    port = processes.free_ports(1)[0]
+    workers = (f"localhost:{port}", "late:1")
+    cluster = addresses.find_cluster(
+        workers=workers, worker_index=0, timeout=60
+    )
+    assert cluster.workers == workers
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "up to 60 s for a host" in told
+    assert told.endswith("late\n")
+
+
+def test_host_that_never_comes_is_named_in_time(monkeypatch):
+    monkeypatch.setattr(addresses, "_POLL_SECONDS", 0.01)
+    options = {"workers": ("no-such-host.invalid:1",), "worker_index": 0}
+    with pytest.raises(
+        ValueError, match="can be found. Received: no-such.*--start_timeout"
+    ):
+        addresses.find_cluster(**options, timeout=0.05)
+    # Of what can be no name, none comes.
+    options["workers"] = ("a" * 64 + ".invalid:1",)
+    with pytest.raises(ValueError, match="can be found.*too long"):
+        addresses.find_cluster(**options, timeout=600)
+
+
+def test_tf_config_of_other_than_texts_is_refused():
+    environ = tf_config(("worker", 0), worker=[8888])
+    with pytest.raises(ValueError, match="host:port. Received: 8888"):
+        addresses.find_cluster(environ=environ)

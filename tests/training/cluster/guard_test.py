@@ -27,10 +27,13 @@ index, workers = int(sys.argv[1]), tuple(sys.argv[2].split(","))
 cluster = addresses.Cluster(workers, index)
 if guard.is_needed(cluster):
     command = [sys.executable, *sys.orig_argv[1:]]
+    started_in = os.getcwd()
+    # As from within the folder of images, which is left.
+    os.chdir("/")
     if sys.argv[3] == "close":
         channel_lib.GRACE_SECONDS = .2
     try:
-        sys.exit(guard.run(command, cluster, 60))
+        sys.exit(guard.run(command, cluster, 60, directory=started_in))
     except errors.WorkerLostError as error:
         print(error, file=sys.stderr)
         sys.exit(error.status)

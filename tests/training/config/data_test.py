@@ -19,6 +19,18 @@ from xray_tfds.decode import images
         ({"dataset": "x", "class_names": ("a",)}, "class_names=a"),
         ({"dataset": "x", "class_names": ("a", "a")}, "class_names=a,a"),
         ({"dataset": "x", "class_names": ("a", "")}, "class_names=a,"),
+        ({"dataset": "x", "class_names": "ab"}, "class_names=ab"),
+        *(
+            (
+                {
+                    "dataset": "x",
+                    "class_names": ("a", "b"),
+                    "builder_config": {"class_names": names},
+                },
+                "`class_names` must be at least two different",
+            )
+            for names in (5, [1, 1], {"a": 1})
+        ),
         (
             {
                 "dataset": "x",

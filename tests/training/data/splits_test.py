@@ -90,6 +90,13 @@ def test_option_that_records_do_not_have_is_refused(records):
         splits_lib.check_options(builder, {"harmonize": "crop"}, defaults)
 
 
+@pytest.mark.parametrize("value", [64, None, "64,64", [1, 2]])
+def test_option_of_another_kind_is_told_in_words(records, value):
+    builder = tfds.builder_from_directory(records)
+    with pytest.raises(ValueError, match="`image_size` cannot.*Received"):
+        splits_lib.check_options(builder, {"image_size": value}, {})
+
+
 def test_records_of_other_options_are_named(tmp_path):
     config = xray_tfds.XrayConfig(image_size=(32, 24))
     other = tmp_path / "xray_tfds" / config.name / "1.0.0"

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.helpers import sweeps
+from training.sweep import study
 from training.workdir import directory as directory_lib
 
 
@@ -137,3 +138,15 @@ def test_wrong_seeds_are_refused(arguments, message, script, tmp_path, capsys):
         sweeps.run(script, tmp_path / "s", "--try", "epochs=1", *arguments)
     assert message in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
+
+
+def test_interrupted_before_a_trial_it_ends_in_a_line(
+    script, tmp_path, monkeypatch, capsys
+):
+    def interrupt(*unused):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "run", interrupt)
+    status = sweeps.run(script, tmp_path, "--try", "learning_rate=0.1")
+    assert status == 130
+    assert capsys.readouterr().err == "sweep: Interrupted.\n"

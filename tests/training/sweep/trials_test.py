@@ -142,3 +142,26 @@ def test_trial_that_outlived_its_sweep_is_waited_for(tmp_path):
     held.close()
     process.communicate(timeout=300)
     assert process.returncode == 0 and calls.read_text() == "x"
+
+
+@pytest.mark.parametrize("ending", ["os.kill(os.getpid(), 9)", "sys.exit(4)"])
+def test_trial_that_the_machine_ended_is_resumed(ending, tmp_path, capsys):
+    script = tmp_path / "program.py"
+    # The second trial meets a machine without memory, once, or a full disk.
+    script.write_text(sweeps.PROGRAM + f"""
+if "trial-002" in str(workdir) and not (workdir / "end").exists():
+    (workdir / "end").write_text("x")
+    {ending}
+""")
+    directory = tmp_path / "sweep"
+    arguments = ("--try", "learning_rate=0.1,0.2,0.3")
+    assert sweeps.run(script, directory, *arguments) == 1
+    status = 137 if "kill" in ending else 4
+    output = capsys.readouterr().out
+    assert f"Trial 2 failed, status {status}" in output
+    assert "The same command resumes" in output
+    assert len(sweeps.read_rows(directory)) == 2
+    assert sweeps.run(script, directory, *arguments) == 0
+    assert len(sweeps.read_rows(directory)) == 3
+    assert "failed" not in capsys.readouterr().out
+    assert list(sorted(sweeps.read_calls(directory).values())) == [1, 1, 2]

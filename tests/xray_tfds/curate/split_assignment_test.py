@@ -68,3 +68,39 @@ def test_assign_splits_keeps_a_patient_of_two_classes_together():
     assert (
         split_assignment.assign_splits(examples, _FRACTIONS)["both"] == "train"
     )
+
+
+_FEW = [("a", "n"), ("b", "n"), ("c", "p"), ("d", "p"), ("x", "n"), ("x", "p")]
+
+
+def _classes(examples, assignment):
+    found = collections.defaultdict(set)
+    for patient, label in examples:
+        found[assignment[patient]].add(label)
+    return dict(found)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_patient_of_both_classes_goes_where_nobody_else_is(seed):
+    assignment = split_assignment.assign_splits(_FEW, _FRACTIONS, seed=seed)
+    assert len(_classes(_FEW, assignment)) == 3
+    assert all(c == {"n", "p"} for c in _classes(_FEW, assignment).values())
+    # By the patients, not by the order in which they come.
+    turned = split_assignment.assign_splits(_FEW[::-1], _FRACTIONS, seed=seed)
+    assert turned == assignment
+    # Who was there before stays, whatever is missing.
+    earlier = {"x": "train"}
+    kept = split_assignment.assign_splits(
+        _FEW, _FRACTIONS, seed=seed, earlier=earlier
+    )
+    assert kept["x"] == "train"
+
+
+def test_splits_of_all_classes_are_dealt_out_as_ever():
+    examples = [(f"p{i}", "np"[i % 2]) for i in range(40)]
+    examples += [(f"b{i}", label) for i in range(6) for label in "np"]
+    assignment = split_assignment.assign_splits(examples, _FRACTIONS)
+    # Of the version that dealt out each set of classes, and no more.
+    assert split_assignment.fingerprint(assignment.items()) == (
+        "12c12eeafba1f5303a3132284e77519cc6ac39d23f3a8a2cf577bb0e6080adf4"
+    )

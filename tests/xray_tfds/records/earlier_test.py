@@ -74,9 +74,8 @@ def test_patients_of_a_table_that_grows_stay_in_their_splits(
 
 
 def test_table_that_gives_splits_by_now_is_followed(tmp_path, monkeypatch):
-    # Whom earlier records have in validation depends on the key, and with many
-    # a key the table gives all of a class to test.
-    monkeypatch.setenv("XRAY_TFDS_HASH_KEY", "b")
+    # By some keys all whom validation had are given to test, which is refused.
+    monkeypatch.setenv(hash_key.VARIABLE, "two")
     options = _grow(tmp_path, 10)
     table = pathlib.Path(options["patients_csv"])
     lines = table.read_text().splitlines()
@@ -140,6 +139,9 @@ def test_splits_that_were_changed_are_not_believed(tmp_path):
         text.replace(next(iter(patients)), "0" * 32),
         text.replace('"fingerprint"', '"print"'),
         text.replace('"test"', "[]"),
+        # Nobody's patients, hashed by no key, would all be divided anew.
+        json.dumps({**json.loads(text), "hash_key": None}),
+        json.dumps({**json.loads(text), "source": 5}),
         text[:-9],
         "[" * 99_999,
     ):
