@@ -186,15 +186,19 @@ def _draw_curves(results: words.Results) -> dict[str, str | None]:
         curves = {words.class_names(results)[-1]: curves}
     else:
         prevalence = None  # Another one for each class.
-    known = {name: each for name, each in curves.items() if each}
+    roc, precision_recall = (
+        # Without those of a class that has no image.
+        {name: each[kind] for name, each in curves.items() if each[kind]}
+        for kind in ("roc", "precision_recall")
+    )
     return {
-        "roc": charts.draw_roc(
-            {name: each["roc"] for name, each in known.items()},
-            _points(results["threshold"]),
+        "roc": (
+            charts.draw_roc(roc, _points(results["threshold"])) if roc else None
         ),
-        "precision_recall": charts.draw_precision_recall(
-            {name: each["precision_recall"] for name, each in known.items()},
-            prevalence,
+        "precision_recall": (
+            charts.draw_precision_recall(precision_recall, prevalence)
+            if precision_recall
+            else None
         ),
     }
 

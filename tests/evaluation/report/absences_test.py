@@ -94,3 +94,13 @@ def test_calibration_that_an_export_has_not_is_a_caution():
     )
     run["export"] = None
     assert "for this report alone" not in " ".join(cautions.find(results))
+
+
+def test_a_class_without_images_has_no_curve():
+    results = evaluation_results.make_binary(20)
+    nothing = {"roc": None, "precision_recall": None}
+    text = page.render({**results, "curves": nothing})
+    assert "No curve can be drawn." in text and "ROC curve" not in text
+    results = evaluation_results.make_multiclass(24)
+    curves = {**results["curves"], "bacteria": nothing}
+    assert "ROC curves" in page.render({**results, "curves": curves})
