@@ -78,6 +78,12 @@ def test_counts_stand_in_the_confusion_matrix(results, text):
             assert cells[f"cell-{true}-{called}"] == f"{number:,}"
 
 
+def test_positive_class_is_called_by_its_own_name():
+    results = evaluation_results.make_binary(20, names=("none", "COVID-19"))
+    text = report_inputs.Page(page.render(results)).text
+    assert re.search(r"Positive \(COVID-19\): 50\.0.% of these images", text)
+
+
 def test_cell_leads_to_its_cases_and_says_how_many_it_leaves_out(results, text):
     number = results["confusion"]["counts"][1][1]
     assert number > page.MAX_CASES
