@@ -74,6 +74,29 @@ def worst_degradation(results: words.Results) -> words.Fig | None:
     return None
 
 
+def find_fallen_rate(results: words.Results) -> str:
+    """Returns which rate of the decisions a degradation lowers most, if far.
+
+    The order of the images may hold where they do not.
+    """
+    is_binary = words.is_binary(results)
+    falls = []
+    for name in words.RATES if is_binary else ("accuracy",):
+        figure = words.find(results["figures"], name)
+        for row in (results["robustness"] or {}).get("rows") or ():
+            rate = (row.get(name) or {}).get("value")
+            if figure is not None and rate is not None:
+                falls.append((figure["value"] - rate, name, row["name"], rate))
+    fall, name, degradation, rate = max(falls, default=(0.0, "", "", 0.0))
+    if fall <= RATE_COLLAPSE:
+        return ""
+    return (
+        f"{'at the same threshold, ' if is_binary else ''}degraded films"
+        f" ({degradation}) lower the {name} by {words.number(fall)}, to"
+        f" {words.number(rate)}"
+    )
+
+
 def _shift(results: words.Results) -> list[str]:
     return [
         f"Within the class {each['class']} a simple model tells these images"
@@ -223,25 +246,10 @@ def _robustness(results: words.Results) -> list[str]:
             f"Degraded films ({worst['name']}) lower the AUC from"
             f" {words.number(auc['value'])} to {words.number(fallen)}."
         ]
-    return _fallen_rates(results)
-
-
-def _fallen_rates(results: words.Results) -> list[str]:
-    """Says which rate falls most at the threshold, where the order holds."""
-    falls = []
-    for name in ("sensitivity", "specificity"):
-        figure = words.find(results["figures"], name)
-        for row in results["robustness"]["rows"]:
-            rate = row[name] and row[name]["value"]
-            if figure is not None and rate is not None:
-                falls.append((figure["value"] - rate, name, row["name"], rate))
-    fall, name, degradation, rate = max(falls, default=(0.0, "", "", 0.0))
-    if fall <= RATE_COLLAPSE:
+    fallen_rate = find_fallen_rate(results)
+    if not fallen_rate:
         return []
-    return [
-        f"At the same threshold, degraded films ({degradation}) lower the"
-        f" {name} by {words.number(fall)}, to {words.number(rate)}."
-    ]
+    return [f"{fallen_rate[0].upper()}{fallen_rate[1:]}."]
 
 
 def _calibration(results: words.Results) -> list[str]:

@@ -56,6 +56,9 @@ _TITLES = {
     ),
 }
 
+# Of decisions on two classes.
+RATES = ("sensitivity", "specificity")
+
 # Method -> its mark and its name.
 METHODS = {
     "delong": ("D", "DeLong, on the logit scale, patients kept together"),

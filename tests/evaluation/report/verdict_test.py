@@ -1,5 +1,7 @@
 """Sentences and cautions: what is said follows from the numbers."""
 
+import re
+
 import pytest
 
 from evaluation.report import cautions
@@ -103,6 +105,27 @@ def test_third_sentence_says_so_where_nothing_speaks_against_it(results):
     assert "Nothing that was measured" in verdict.sentences(results)[2]
     results["robustness"] = None
     assert "is not known" in verdict.sentences(results)[2]
+
+
+def test_third_sentence_has_falling_rates_and_patients_of_training(results):
+    """Also where the AUC holds, and where nothing else speaks against it."""
+    results["data"]["split"] = "external"
+    results["nulls"] = None
+    results["robustness"]["worst"] = {"name": "unchanged"}
+    for row in results["robustness"]["rows"][1:]:
+        row["specificity"]["value"] = 0.1
+    results["data"]["overlap"] |= {"patients": 3, "images": 1200}
+    third = verdict.sentences(results)[2]
+    assert third.startswith("Doubt remains because 1,200 images may be of")
+    assert re.search(r"degraded films \(\w.*\) lower the specificity by", third)
+
+
+def test_accuracy_that_falls_under_a_degradation_is_told():
+    results = evaluation_results.make_multiclass()
+    results["robustness"]["worst"] = {"name": "unchanged"}
+    assert "lower the accuracy" not in _said(results)
+    results["robustness"]["rows"][3]["accuracy"]["value"] -= 0.3
+    assert " Degraded films (JPEG 30) lower the accuracy by" in _said(results)
 
 
 def test_no_doubt_where_there_is_none(results):
