@@ -278,9 +278,10 @@ def _auc(scores: scores_lib.Scores) -> figure_lib.Figure:
     for label, name in enumerate(scores.class_names):
         of_class = np.unique(scores.patients[scores.labels == label])
         if len(of_class) < MIN_PATIENTS_OF_CLASS:
+            noun = "patient" if len(of_class) == 1 else "patients"
             return figure_lib.missing(
                 "auc",
-                f"{len(of_class) or 'No'} patients of class {name}; an AUC is"
+                f"{len(of_class) or 'No'} {noun} of class {name}; an AUC is"
                 f" stated from {MIN_PATIENTS_OF_CLASS} on.",
             )
     return figures.auc_figure(

@@ -138,6 +138,15 @@ def test_auc_needs_patients_and_not_images_of_each_class(rng):
     assert figures["sensitivity"]["value"] is not None
 
 
+def test_one_patient_of_a_class_is_one(rng):
+    scores = synthetic_scores.make(rng, num_images=40, num_patients=40)
+    chosen = (scores.labels == 1) | (np.cumsum(scores.labels == 0) == 1)
+    own = scores.take(chosen)
+    column = slices.column_of("all", ["x"] * len(own.keys))
+    reason = _figures(_rows([column], own)["all", "x"])["auc"]["reason"]
+    assert reason.startswith("1 patient of class normal;")
+
+
 def test_more_than_two_classes_have_accuracy(rng):
     base = synthetic_scores.make(rng, num_images=90)
     scores = dataclasses.replace(
