@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 import datetime
+import math
 import pathlib
 import sys
 from typing import Any
@@ -168,12 +169,18 @@ def _choose_of_export(
         validation.scores, rule=rule, calibrate=config.calibrate or "none"
     )
     if config.threshold is None and rule != thresholds.HALF:
-        # By which rule the export does not say; it was on validation.
+        # By which rule, and with what spread, the export does not say; it was
+        # on validation.
         point = dataclasses.replace(
             point,
             thresholds=tuple(
                 (
-                    dataclasses.replace(each, chosen_on="validation")
+                    dataclasses.replace(
+                        each,
+                        low=math.nan,
+                        high=math.nan,
+                        chosen_on="validation",
+                    )
                     if each is point.chosen
                     else each
                 )

@@ -121,6 +121,8 @@ def test_threshold_of_an_export_was_chosen_on_validation(
     )
     assert point.threshold == threshold and point.temperature is None
     assert point.chosen.chosen_on == chosen_on
+    # How other patients would have moved it, the export does not say.
+    assert np.isnan(point.chosen.low) == (chosen_on == "validation")
 
 
 def test_export_of_another_run_is_refused(keras_export, second):
