@@ -173,6 +173,12 @@ def settings(results: Results) -> Mapping[str, Any]:
     return found
 
 
+def whose_training(results: Results) -> str:
+    """Returns whose the training is that is told; nothing of one network."""
+    is_ensemble = results["model"]["is_ensemble"]
+    return " of the first network" if is_ensemble else ""
+
+
 def chosen_on_validation(results: Results) -> list[str]:
     """Returns what was chosen by the figures of validation.
 
