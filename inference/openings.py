@@ -1,7 +1,8 @@
-"""Openings of a test split or a folder, noted before they happen."""
+"""Openings of a test split or a folder: checked and noted beforehand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import pathlib
 import platform
@@ -11,13 +12,90 @@ import tensorflow as tf
 
 from evaluation import assessment
 from evaluation import ledger
+from evaluation import slice_table
+from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
+from inference import external
 from inference import records
 from inference import runs
 from xray_tfds import version
 
 Model = tuple[ensemble_lib.Ensemble, assessment.OperatingPoint]
+Opener = Callable[[runs.Run], examples_lib.Examples]
+
+
+def make_opener(
+    config: config_lib.EvaluateConfig,
+    split: examples_lib.Split,
+    images_dir: str | None = None,
+) -> Opener:
+    """Returns what opens a split or a folder, once for each set of records."""
+    opened: dict[tuple[str, str], examples_lib.Examples] = {}
+
+    def open_examples(run: runs.Run) -> examples_lib.Examples:
+        builder = records.open_builder(run, config.data_dir)
+        place = str(builder.data_dir), run.data_fingerprint
+        if place not in opened:
+            examples = (
+                examples_lib.open_split(run, split, data_dir=config.data_dir)
+                if images_dir is None
+                else external.open_folder(
+                    run, images_dir, records_dir=config.data_dir
+                )
+            )
+            examples_lib.check_classes(
+                images_dir or f"The split {split}",
+                [run.class_names[label] for label in examples.labels],
+                run.class_names,
+            )
+            opened[place] = examples
+        return opened[place]
+
+    return open_examples
+
+
+def check(
+    config: config_lib.EvaluateConfig,
+    models: Sequence[Model],
+    validation: ensemble_lib.Subject,
+    open_examples: Opener,
+) -> None:
+    """Raises ValueError where options are wrong, before anything is written.
+
+    Args:
+        config: The options.
+        models: Of which each run is to be shown what is opened.
+        validation: The subject that they were chosen on.
+        open_examples: Opens what is evaluated.
+    """
+    first, *others = _runs(models)
+    if config.images_dir is not None:
+        opened = [open_examples(run) for run in (first, *others)]
+        keys = opened[0].keys.tolist()
+        for run, examples in zip(others, opened[1:]):
+            for key in sorted(set(keys).symmetric_difference(examples.keys)):
+                raise ValueError(
+                    "`images_dir` must be the same images for all runs. The "
+                    f"records of {run.workdir} have other options than those "
+                    f"of {first.workdir}: prepared as they are, {key} is in "
+                    "one of the two alone. Evaluate each run on its own. "
+                    f"Received: images_dir={config.images_dir}"
+                )
+        tested = max(examples.tested_images for examples in opened)
+        if tested and not config.final:
+            raise ValueError(
+                f"`images_dir` holds {tested} images of the test split of the "
+                "run's own records: to score them is to open it, which is done "
+                "once, when nothing is left to be chosen. Add --final if this "
+                f"is that moment. Received: images_dir={config.images_dir}"
+            )
+    elif config.split == "test":
+        keys = examples_lib.check_listed(first, "test", config.data_dir)
+    else:
+        keys = validation.scores.keys.tolist()
+    if config.slices is not None and keys:
+        slice_table.read(config.slices, keys)
 
 
 def note_test(

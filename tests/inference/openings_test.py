@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import types
 
+import numpy as np
 import pytest
 
 from evaluation import assessment
 from evaluation import ledger_file
 from evaluation import thresholds
+from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import external
 from inference import openings
@@ -136,3 +139,23 @@ def test_folder_of_the_test_films_opens_the_test_split(
         shutil.copy(path, folder / "normal")
     assert counts(note_folder(folder, [one], data_dir)) == (1, 1, True)
     assert counts(openings.note_test([one], data_dir)) == (4, 1, True)
+
+
+def test_folder_that_is_not_the_same_for_all_runs_is_refused_before(tmp_path):
+    """As of records that keep duplicates, and others that do not."""
+    keys = {"one": ["a.png", "b.png"], "two": ["a.png"], "three": ["a.png"]}
+    runs = [types.SimpleNamespace(workdir=name) for name in keys]
+
+    def check(*chosen):
+        openings.check(
+            config_lib.EvaluateConfig(images_dir=str(tmp_path)),
+            [(types.SimpleNamespace(runs=(run,)), None) for run in chosen],
+            None,
+            lambda run: types.SimpleNamespace(
+                keys=np.array(keys[run.workdir]), tested_images=0
+            ),
+        )
+
+    check(*runs[1:])
+    with pytest.raises(ValueError, match="of two have .* of one: .* b.png is "):
+        check(*runs)
