@@ -71,6 +71,12 @@ def test_numbers_of_the_page_are_those_of_the_results(results, text):
         assert repr(value) in known
 
 
+def test_band_is_not_said_to_hold_whole_curves(text):
+    """Which 65 of 100 resampled curves of the sample did."""
+    read = report_inputs.Page(text).text
+    assert "At each point the band holds 95 % of the curves" in read
+
+
 def test_counts_stand_in_the_confusion_matrix(results, text):
     cells = dict(re.findall(r'<a href="#(cell-\d-\d)">([\d,]+)</a>', text))
     for true, row in enumerate(results["confusion"]["counts"]):
