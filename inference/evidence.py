@@ -117,7 +117,9 @@ def _open_models(
     if ensemble.export is None:
         point = _choose(config, kept, validation)
     else:
-        point = _choose_of_export(config, ensemble.export, validation)
+        point = _choose_of_export(
+            config, ensemble.export, validation, thresholds.parse(kept[0])
+        )
     models = [(ensemble, point)]
     if config.compare is not None:
         # With an export, what it was made of.
@@ -153,8 +155,16 @@ def _choose_of_export(
     config: config_lib.EvaluateConfig,
     export: manifest.Manifest,
     validation: ensemble_lib.Subject,
+    kept: thresholds.Rule = thresholds.HALF,
 ) -> assessment.OperatingPoint:
-    """Returns how an export decides, unless the options say otherwise."""
+    """Returns how an export decides, unless the options say otherwise.
+
+    Args:
+        config: The options.
+        export: Its manifest.
+        validation: The validation split.
+        kept: By which rule its run decides now.
+    """
     rule = thresholds.HALF
     if config.threshold is not None:
         rule = thresholds.parse(config.threshold)
@@ -163,9 +173,9 @@ def _choose_of_export(
     point = assessment.choose(
         validation.scores, rule=rule, calibrate=config.calibrate or "none"
     )
-    if config.threshold is None and rule != thresholds.HALF:
+    if config.threshold is None and rule not in (thresholds.HALF, kept):
         # By which rule, and with what spread, the export does not say; it was
-        # on validation.
+        # on validation, unless the number itself is the rule of the run.
         point = dataclasses.replace(
             point,
             thresholds=tuple(
