@@ -69,19 +69,14 @@ def check(
         validation: The subject that they were chosen on.
         open_examples: Opens what is evaluated.
     """
-    first, *others = _runs(models)
+    runs_shown = _runs(models)
     if config.images_dir is not None:
-        opened = [open_examples(run) for run in (first, *others)]
-        keys = opened[0].keys.tolist()
-        for run, examples in zip(others, opened[1:]):
-            for key in sorted(set(keys).symmetric_difference(examples.keys)):
-                raise ValueError(
-                    "`images_dir` must be the same images for all runs. The "
-                    f"records of {run.workdir} have other options than those "
-                    f"of {first.workdir}: prepared as they are, {key} is in "
-                    "one of the two alone. Evaluate each run on its own. "
-                    f"Received: images_dir={config.images_dir}"
-                )
+        opened = [open_examples(run) for run in runs_shown]
+        keys = _check_same(
+            f"`images_dir`, {config.images_dir},",
+            runs_shown,
+            [examples.keys.tolist() for examples in opened],
+        )
         tested = max(examples.tested_images for examples in opened)
         if tested and not config.final:
             raise ValueError(
@@ -91,11 +86,41 @@ def check(
                 f"is that moment. Received: images_dir={config.images_dir}"
             )
     elif config.split == "test":
-        keys = examples_lib.check_listed(first, "test", config.data_dir)
+        keys = _check_same(
+            "The test split",
+            runs_shown,
+            [
+                examples_lib.check_listed(run, "test", config.data_dir)
+                for run in runs_shown
+            ],
+        )
     else:
         keys = validation.scores.keys.tolist()
     if config.slices is not None and keys:
         slice_table.read(config.slices, keys)
+
+
+def _check_same(
+    what: str, runs_shown: Sequence[runs.Run], keys: Sequence[list[str]]
+) -> list[str]:
+    """Returns the keys of the first run, which all others must have, too.
+
+    Args:
+        what: Is opened.
+        runs_shown: The runs.
+        keys: Of each, as its records are, or would be; none where they do not
+            say.
+    """
+    for run, own in zip(runs_shown, keys):
+        different = set(own).symmetric_difference(keys[0])
+        if own and keys[0] and different:
+            raise ValueError(
+                f"{what} must hold the same images for all runs. The records "
+                f"of {run.workdir} have other images, or options, than those "
+                f"of {runs_shown[0].workdir}: {min(different)} is in one of "
+                "the two alone. Evaluate each run on its own."
+            )
+    return keys[0]
 
 
 def note_test(

@@ -12,6 +12,7 @@ from evaluation import ledger_file
 from evaluation import thresholds
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
+from inference import examples as examples_lib
 from inference import external
 from inference import openings
 from inference import records
@@ -141,14 +142,24 @@ def test_folder_of_the_test_films_opens_the_test_split(
     assert counts(openings.note_test([one], data_dir)) == (4, 1, True)
 
 
-def test_folder_that_is_not_the_same_for_all_runs_is_refused_before(tmp_path):
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_images_that_are_not_the_same_for_all_runs_are_refused_before(
+    is_folder, tmp_path, monkeypatch
+):
     """As of records that keep duplicates, and others that do not."""
     keys = {"one": ["a.png", "b.png"], "two": ["a.png"], "three": ["a.png"]}
-    runs = [types.SimpleNamespace(workdir=name) for name in keys]
+    runs = [types.SimpleNamespace(workdir=name) for name in (*keys, "unlisted")]
+    monkeypatch.setattr(
+        examples_lib, "check_listed", lambda run, *_: keys.get(run.workdir, [])
+    )
+    options = {"split": "test", "final": True}
+    if is_folder:
+        options = {"images_dir": str(tmp_path)}
+        keys["unlisted"] = ["a.png"]
 
     def check(*chosen):
         openings.check(
-            config_lib.EvaluateConfig(images_dir=str(tmp_path)),
+            config_lib.EvaluateConfig(**options),
             [(types.SimpleNamespace(runs=(run,)), None) for run in chosen],
             None,
             lambda run: types.SimpleNamespace(
@@ -157,5 +168,5 @@ def test_folder_that_is_not_the_same_for_all_runs_is_refused_before(tmp_path):
         )
 
     check(*runs[1:])
-    with pytest.raises(ValueError, match="of two have .* of one: .* b.png is "):
+    with pytest.raises(ValueError, match="of two have .* of one: b.png is in"):
         check(*runs)
