@@ -101,8 +101,9 @@ def _shift(results: words.Results) -> list[str]:
     return [
         f"Within the class {each['class']} a simple model tells these images"
         f" from those of training with an AUC of {words.number(each['auc'])}"
-        f" {words.interval(each)} (flagged above {SHIFT_ABOVE}): they are of"
-        " another kind, and a threshold chosen before may not fit them."
+        f" {words.interval(each)} (flagged above {SHIFT_ABOVE}): they"
+        f" {'are' if each['low'] > 0.5 else 'may be'} of another kind, and a"
+        " threshold chosen before may not fit them."
         for each in shifted(results)
     ]
 
@@ -265,8 +266,9 @@ def _calibration(results: words.Results) -> list[str]:
         if calibration["method"] == "none"
         else ""
     )
+    are = "may not be" if error["low"] == 0 else "are not"
     return [
-        "The probabilities are not calibrated (error"
+        f"The probabilities {are} calibrated (error"
         f" {words.with_interval(error)}): read them as an order, not as"
         f" frequencies.{advice}"
     ]

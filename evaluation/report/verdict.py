@@ -139,7 +139,7 @@ def _independence(results: words.Results) -> str:
 def _against(results: words.Results) -> str:
     reasons = [
         f"the {each['class']} images can be told from those of training (AUC"
-        f" {words.number(each['auc'])})"
+        f" {words.number(each['auc'])} {words.interval(each)})"
         for each in cautions.shifted(results)
     ]
     overlap = results["data"]["overlap"] or {}

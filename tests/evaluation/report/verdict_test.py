@@ -152,6 +152,17 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
     assert "9 of these" in _said(results)
 
 
+@pytest.mark.parametrize("low, is_sure", [(0.4, False), (0.6, True)])
+def test_shift_that_may_be_chance_is_no_certainty(results, low, is_sure):
+    results["shift"] = evaluation_checks.make_shift(("normal",), (0.75,))
+    results["shift"][0]["low"] = low
+    said = cautions.find(results)[0]
+    assert ("they are of another kind" in said) == is_sure
+    assert ("they may be of another kind" in said) != is_sure
+    third = verdict.sentences(results)[2]
+    assert f"(AUC 0.750 [{low:.3f}, 0.800])" in third
+
+
 def test_what_the_compared_model_has_seen_is_said(results):
     none = {"seen": 0, "images": 0, "patients": 0, "unknown": 0}
     for overlap, is_said in ((none, False), (none | {"seen": 3}, True)):
@@ -205,6 +216,9 @@ def test_probabilities_that_are_not_calibrated_are_told(results):
     assert "not calibrated" not in _said(results)
     results["calibration"].update(after=None, method="none")
     assert "--calibrate=temperature" in _said(results)
+    assert "probabilities are not calibrated" in _said(results)
+    results["calibration"]["before"]["calibration_error"]["low"] = 0.0
+    assert "probabilities may not be calibrated" in _said(results)
 
 
 def test_wide_interval_is_told(results):
