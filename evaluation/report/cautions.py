@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evaluation.report import words
 
 # Above this AUC a set differs from the training images enough to say so first.
@@ -18,6 +20,9 @@ RATE_COLLAPSE = 0.2  # of sensitivity or specificity
 MISCALIBRATED = 0.05
 WIDE = 0.1  # interval of AUC
 WIDE_RATE = 0.2  # interval of sensitivity or specificity
+
+# An export rounds otherwise than its run, and a threshold with its scores.
+ROUNDED_OTHERWISE = 1e-3
 
 
 def find(results: words.Results) -> list[str]:
@@ -134,12 +139,15 @@ def _export(results: words.Results) -> list[str]:
     if not export:
         return []
     found = []
-    if threshold and threshold["value"] != export["threshold"]:
+    own = export["threshold"]
+    if (
+        threshold
+        and own is not None
+        and not math.isclose(threshold["value"], own, rel_tol=ROUNDED_OTHERWISE)
+    ):
         found.append(
-            "The export itself decides from"
-            f" {words.number(export['threshold'])} on, not from"
-            f" {words.number(threshold['value'])}, for which the figures here"
-            " are."
+            f"The export itself decides from {own:.4g} on, not from"
+            f" {threshold['value']:.4g}, for which the figures here are."
         )
     if "calibrate" in results["flags"]:
         calibrate = results["flags"]["calibrate"]
