@@ -88,6 +88,7 @@ def _environment() -> jinja2.Environment:
         "evaluation.report",
         {
             "number": words.number,
+            "p_value": words.p_value,
             "title": words.title,
             "meaning": words.meaning,
             "mark": lambda method: words.METHODS[method][0],

@@ -127,6 +127,13 @@ def test_test_of_decisions_is_named_with_its_patients(results, text):
     assert "right more often in 17 patients" in read and test in read
 
 
+def test_no_p_value_is_0(results):
+    """As those of large sets are that differ much, in floats."""
+    comparison = {**results["comparison"], "p_value": 0.0}
+    text = page.render({**results, "comparison": comparison})
+    assert "DeLong's test p < 0.001." in report_inputs.Page(text).text
+
+
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_choice_on_the_evaluated_images_is_admitted(split):
     text = page.render(evaluation_results.make_binary(40, split=split))
