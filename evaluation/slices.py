@@ -174,7 +174,10 @@ def _tertiles(name: str, numbers: npt.NDArray[np.float64]) -> Column:
     )
     # What equals the highest number is above nothing.
     edges = edges[edges < numbers[known].max()]
-    texts = [f"{edge:.4g}" for edge in edges]
+    # Whole numbers in full: of dates such as 20200131 the last digits tell.
+    texts = [
+        f"{edge:.0f}" if edge.is_integer() else f"{edge:.4g}" for edge in edges
+    ]
     labels = (
         [
             f"up to {texts[0]}",

@@ -103,6 +103,15 @@ def test_tertiles_of_ties_are_fewer_and_of_all_images():
     assert (column.values == "up to 1").sum() == 9
 
 
+def test_ends_of_parts_tell_dates_apart():
+    column = slices.column_of("date", [f"202001{n:02}" for n in range(1, 10)])
+    assert column.order == (
+        "up to 20200103",
+        "20200103 to 20200106",
+        "above 20200106",
+    )
+
+
 def test_few_numbers_are_levels_and_words_are_words():
     levels = slices.column_of("stage", ["10", "9", "", "10"])
     assert levels.order == ("9", "10", slices.NOT_STATED)
