@@ -75,6 +75,7 @@ def render(results: words.Results) -> str:
         methods=_methods(results),
         cells=_cells(results),
         limits=limits.find(results),
+        whose_probabilities=words.whose_probabilities(results),
         shift_above=cautions.SHIFT_ABOVE,
         max_cases=MAX_CASES,
         max_excluded=MAX_EXCLUDED,

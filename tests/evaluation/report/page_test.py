@@ -8,6 +8,7 @@ import re
 import pytest
 
 from evaluation import report
+from evaluation.report import card
 from evaluation.report import page
 from evaluation.report import words
 from tests.helpers import browser
@@ -132,6 +133,17 @@ def test_no_p_value_is_0(results):
     comparison = {**results["comparison"], "p_value": 0.0}
     text = page.render({**results, "comparison": comparison})
     assert "DeLong's test p < 0.001." in report_inputs.Page(text).text
+
+
+def test_whose_probabilities_are_judged_is_told(results, text):
+    """Whoever computes a Brier score from those of the network has another."""
+    said = "Brier score, log loss and calibration error are of the calibrated"
+    assert said in report_inputs.Page(text).text and said in card.render(
+        results
+    )
+    calibration = {**results["calibration"], "after": None}
+    results = {**results, "calibration": calibration}
+    assert said not in page.render(results) + card.render(results)
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
