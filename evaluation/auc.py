@@ -28,6 +28,9 @@ from numpy import typing as npt
 
 from evaluation import figure as figure_lib
 
+# Far below what a pair of 100,000 images of each class moves an AUC.
+_ROUNDING = 1e-14
+
 # Why an AUC lacks its value or its interval.
 NO_CLASS = "A class has no example, and ranking needs two."
 ONE_PATIENT = "There is no interval: a class has one patient."
@@ -51,7 +54,7 @@ def clustered_auc(
         variance is where a class has one patient.
     """
     auc, influences = _influences(labels, scores, patients)
-    return auc, float(np.sum(influences**2))
+    return auc, _variance(influences)
 
 
 def clustered_difference(
@@ -76,8 +79,7 @@ def clustered_difference(
     """
     auc_a, influences_a = _influences(labels, scores_a, patients)
     auc_b, influences_b = _influences(labels, scores_b, patients)
-    variance = np.sum((influences_a - influences_b) ** 2)
-    return auc_a - auc_b, float(variance)
+    return auc_a - auc_b, _variance(influences_a - influences_b)
 
 
 def smallest_class(
@@ -190,6 +192,12 @@ def paired_difference(
 
         return paired, 2 * float(special.stdtr(smallest - 1, ratio))
     return paired, 2 * statistics.NormalDist().cdf(ratio)
+
+
+def _variance(influences: npt.NDArray[np.float64]) -> float:
+    """Returns the sum of squares, 0 of what is nothing but rounding."""
+    is_some = ~(np.abs(influences) < _ROUNDING)
+    return float(np.sum(influences[is_some] ** 2))
 
 
 def _influences(

@@ -103,7 +103,10 @@ def interval(
     """
     from scipy import special
 
-    below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
+    # Of small sets many resamples are as the data, but for rounding: half of
+    # them count, not those that rounding has made less.
+    above = draws - value
+    below = (np.mean(above < -_NO_SPREAD) + np.mean(above <= _NO_SPREAD)) / 2
     # Further out the interval would not contain the value.
     bias = special.ndtri(np.clip(below, 0.05, 0.95))
     z = special.ndtri(tail)

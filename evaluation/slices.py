@@ -174,7 +174,10 @@ def _tertiles(name: str, numbers: npt.NDArray[np.float64]) -> Column:
     )
     # What equals the highest number is above nothing.
     edges = edges[edges < numbers[known].max()]
-    texts = [f"{edge:.4g}" for edge in edges]
+    # Whole numbers in full: of dates such as 20200131 the last digits tell.
+    texts = [
+        f"{edge:.0f}" if edge.is_integer() else f"{edge:.4g}" for edge in edges
+    ]
     labels = (
         [
             f"up to {texts[0]}",
@@ -278,9 +281,10 @@ def _auc(scores: scores_lib.Scores) -> figure_lib.Figure:
     for label, name in enumerate(scores.class_names):
         of_class = np.unique(scores.patients[scores.labels == label])
         if len(of_class) < MIN_PATIENTS_OF_CLASS:
+            noun = "patient" if len(of_class) == 1 else "patients"
             return figure_lib.missing(
                 "auc",
-                f"{len(of_class) or 'No'} patients of class {name}; an AUC is"
+                f"{len(of_class) or 'No'} {noun} of class {name}; an AUC is"
                 f" stated from {MIN_PATIENTS_OF_CLASS} on.",
             )
     return figures.auc_figure(

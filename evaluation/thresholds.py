@@ -74,7 +74,7 @@ class Threshold:
         value: From this probability on an image is called positive; NaN where
             no threshold does what the rule asks for.
         low: The 2.5 % quantile over resampled validation patients; the value
-            itself where the rule is a number.
+            itself where the rule is a number; NaN where it is not known.
         high: The 97.5 % quantile.
         chosen_on: The split, or "fixed" where the rule is a number.
         reason: Why there is no value, as a sentence, or empty.

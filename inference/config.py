@@ -139,6 +139,13 @@ class EvaluateConfig:
                 "which every report cites. Add --final if this is that "
                 "moment; else leave out --split=test."
             )
+        if self.final and self.split != "test" and self.images_dir is None:
+            raise ValueError(
+                "`final` opens the test split, or a folder that holds films of "
+                "it, and the split validation is neither. Add --split=test, or "
+                f"leave out --final. Received: final={self.final}, "
+                f"split={self.split}"
+            )
         if self.images_dir is not None and self.split == "test":
             raise ValueError(
                 "`images_dir` stands instead of a split. Leave out either "

@@ -94,7 +94,7 @@ def _columns(
     seen = subject.overlap.seen
     if seen:
         texts = ["yes" if key in seen else "no" for key in keys]
-        columns.append(slices.column_of("seen in training", texts))
+        columns.append(slices.column_of("seen by the run", texts))
     if config.slices is not None:
         columns += slice_table.read(config.slices, keys)
     return columns

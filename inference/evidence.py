@@ -6,10 +6,10 @@ else is opened. A test split, or a folder, is scored once the ledger says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 import datetime
+import math
 import pathlib
 import sys
 from typing import Any
@@ -22,7 +22,6 @@ from evaluation import calibration
 from evaluation import comparison
 from evaluation import figures
 from evaluation import score_table
-from evaluation import slice_table
 from evaluation import thresholds
 from evaluation.report import cautions
 from evaluation.report import claim
@@ -32,19 +31,14 @@ from inference import config as config_lib
 from inference import contrasts
 from inference import description
 from inference import ensemble as ensemble_lib
-from inference import examples as examples_lib
-from inference import external
 from inference import openings
 from inference import operating_point
 from inference import output
-from inference import records
 from inference import run_files
 from inference import runs as runs_lib
 from inference.exports import manifest
 
 SCHEMA = 1
-
-_Opener = Callable[[runs_lib.Run], examples_lib.Examples]
 
 
 def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
@@ -67,9 +61,11 @@ def evaluate(config: config_lib.EvaluateConfig) -> pathlib.Path:
     directory = output.choose_directory(config, workdirs[0], started)
     models, validation = _open_models(config, workdirs)
     ensemble, point = models[0]
-    open_examples = _make_opener(config, config.split, config.images_dir)
+    open_examples = openings.make_opener(
+        config, config.split, config.images_dir
+    )
     runs = [run for each, _ in models for run in each.runs]
-    _check_opening(config, runs, validation, open_examples)
+    openings.check(config, models, validation, open_examples)
     output.keep_operating_point(ensemble, point, validation)
     ledger = _note_opening(config, models, runs, open_examples)
     subject = validation if ledger is None else ensemble.score(open_examples)
@@ -115,13 +111,15 @@ def _open_models(
     """Returns the models, each with what is chosen for it, and on what."""
     ensemble = ensemble_lib.Ensemble(workdirs, model=config.model)
     assessment.check_prevalence(config.prevalence, ensemble.class_names)
-    open_validation = _make_opener(config, "validation")
+    open_validation = openings.make_opener(config, "validation")
     validation = ensemble.score(open_validation)
     kept = operating_point.read_rule(ensemble.runs[0].workdir)
     if ensemble.export is None:
         point = _choose(config, kept, validation)
     else:
-        point = _choose_of_export(config, ensemble.export, validation)
+        point = _choose_of_export(
+            config, ensemble.export, validation, thresholds.parse(kept[0])
+        )
     models = [(ensemble, point)]
     if config.compare is not None:
         # With an export, what it was made of.
@@ -157,8 +155,16 @@ def _choose_of_export(
     config: config_lib.EvaluateConfig,
     export: manifest.Manifest,
     validation: ensemble_lib.Subject,
+    kept: thresholds.Rule = thresholds.HALF,
 ) -> assessment.OperatingPoint:
-    """Returns how an export decides, unless the options say otherwise."""
+    """Returns how an export decides, unless the options say otherwise.
+
+    Args:
+        config: The options.
+        export: Its manifest.
+        validation: The validation split.
+        kept: By which rule its run decides now.
+    """
     rule = thresholds.HALF
     if config.threshold is not None:
         rule = thresholds.parse(config.threshold)
@@ -167,13 +173,19 @@ def _choose_of_export(
     point = assessment.choose(
         validation.scores, rule=rule, calibrate=config.calibrate or "none"
     )
-    if config.threshold is None and rule != thresholds.HALF:
-        # By which rule the export does not say; it was on validation.
+    if config.threshold is None and rule not in (thresholds.HALF, kept):
+        # By which rule, and with what spread, the export does not say; it was
+        # on validation, unless the number itself is the rule of the run.
         point = dataclasses.replace(
             point,
             thresholds=tuple(
                 (
-                    dataclasses.replace(each, chosen_on="validation")
+                    dataclasses.replace(
+                        each,
+                        low=math.nan,
+                        high=math.nan,
+                        chosen_on="validation",
+                    )
                     if each is point.chosen
                     else each
                 )
@@ -188,67 +200,11 @@ def _choose_of_export(
     )
 
 
-def _make_opener(
-    config: config_lib.EvaluateConfig,
-    split: examples_lib.Split,
-    images_dir: str | None = None,
-) -> _Opener:
-    """Returns what opens a split or a folder, once for each set of records."""
-    opened: dict[tuple[str, str], examples_lib.Examples] = {}
-
-    def open_examples(run: runs_lib.Run) -> examples_lib.Examples:
-        builder = records.open_builder(run, config.data_dir)
-        place = str(builder.data_dir), run.data_fingerprint
-        if place not in opened:
-            examples = (
-                examples_lib.open_split(run, split, data_dir=config.data_dir)
-                if images_dir is None
-                else external.open_folder(
-                    run, images_dir, records_dir=config.data_dir
-                )
-            )
-            examples_lib.check_classes(
-                images_dir or f"The split {split}",
-                [run.class_names[label] for label in examples.labels],
-                run.class_names,
-            )
-            opened[place] = examples
-        return opened[place]
-
-    return open_examples
-
-
-def _check_opening(
-    config: config_lib.EvaluateConfig,
-    runs: Sequence[runs_lib.Run],
-    validation: ensemble_lib.Subject,
-    open_examples: _Opener,
-) -> None:
-    """Raises ValueError where options are wrong, before anything is written."""
-    if config.images_dir is not None:
-        opened = [open_examples(run) for run in runs]
-        keys = opened[0].keys.tolist()
-        tested = max(examples.tested_images for examples in opened)
-        if tested and not config.final:
-            raise ValueError(
-                f"`images_dir` holds {tested} images of the test split of the "
-                "run's own records: to score them is to open it, which is done "
-                "once, when nothing is left to be chosen. Add --final if this "
-                f"is that moment. Received: images_dir={config.images_dir}"
-            )
-    elif config.split == "test":
-        keys = examples_lib.check_listed(runs[0], "test", config.data_dir)
-    else:
-        keys = validation.scores.keys.tolist()
-    if config.slices is not None and keys:
-        slice_table.read(config.slices, keys)
-
-
 def _note_opening(
     config: config_lib.EvaluateConfig,
     models: list[openings.Model],
     runs: Sequence[runs_lib.Run],
-    open_examples: _Opener,
+    open_examples: openings.Opener,
 ) -> dict[str, Any] | None:
     """Returns the ledger, in which the opening stands; None for validation."""
     if config.images_dir is None:
@@ -273,7 +229,7 @@ def _describe(
 def _compare(
     models: list[openings.Model],
     subject: ensemble_lib.Subject,
-    open_examples: _Opener,
+    open_examples: openings.Opener,
 ) -> dict[str, Any] | None:
     if len(models) == 1:
         return None

@@ -1,7 +1,8 @@
-"""Openings of a test split or a folder, noted before they happen."""
+"""Openings of a test split or a folder: checked and noted beforehand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import pathlib
 import platform
@@ -11,13 +12,115 @@ import tensorflow as tf
 
 from evaluation import assessment
 from evaluation import ledger
+from evaluation import slice_table
+from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
+from inference import external
 from inference import records
 from inference import runs
 from xray_tfds import version
 
 Model = tuple[ensemble_lib.Ensemble, assessment.OperatingPoint]
+Opener = Callable[[runs.Run], examples_lib.Examples]
+
+
+def make_opener(
+    config: config_lib.EvaluateConfig,
+    split: examples_lib.Split,
+    images_dir: str | None = None,
+) -> Opener:
+    """Returns what opens a split or a folder, once for each set of records."""
+    opened: dict[tuple[str, str], examples_lib.Examples] = {}
+
+    def open_examples(run: runs.Run) -> examples_lib.Examples:
+        builder = records.open_builder(run, config.data_dir)
+        place = str(builder.data_dir), run.data_fingerprint
+        if place not in opened:
+            examples = (
+                examples_lib.open_split(run, split, data_dir=config.data_dir)
+                if images_dir is None
+                else external.open_folder(
+                    run, images_dir, records_dir=config.data_dir
+                )
+            )
+            examples_lib.check_classes(
+                images_dir or f"The split {split}",
+                [run.class_names[label] for label in examples.labels],
+                run.class_names,
+            )
+            opened[place] = examples
+        return opened[place]
+
+    return open_examples
+
+
+def check(
+    config: config_lib.EvaluateConfig,
+    models: Sequence[Model],
+    validation: ensemble_lib.Subject,
+    open_examples: Opener,
+) -> None:
+    """Raises ValueError where options are wrong, before anything is written.
+
+    Args:
+        config: The options.
+        models: Of which each run is to be shown what is opened.
+        validation: The subject that they were chosen on.
+        open_examples: Opens what is evaluated.
+    """
+    runs_shown = _runs(models)
+    if config.images_dir is not None:
+        opened = [open_examples(run) for run in runs_shown]
+        keys = _check_same(
+            f"`images_dir`, {config.images_dir},",
+            runs_shown,
+            [examples.keys.tolist() for examples in opened],
+        )
+        tested = max(examples.tested_images for examples in opened)
+        if tested and not config.final:
+            raise ValueError(
+                f"`images_dir` holds {tested} images of the test split of the "
+                "run's own records: to score them is to open it, which is done "
+                "once, when nothing is left to be chosen. Add --final if this "
+                f"is that moment. Received: images_dir={config.images_dir}"
+            )
+    elif config.split == "test":
+        keys = _check_same(
+            "The test split",
+            runs_shown,
+            [
+                examples_lib.check_listed(run, "test", config.data_dir)
+                for run in runs_shown
+            ],
+        )
+    else:
+        keys = validation.scores.keys.tolist()
+    if config.slices is not None and keys:
+        slice_table.read(config.slices, keys)
+
+
+def _check_same(
+    what: str, runs_shown: Sequence[runs.Run], keys: Sequence[list[str]]
+) -> list[str]:
+    """Returns the keys of the first run, which all others must have, too.
+
+    Args:
+        what: Is opened.
+        runs_shown: The runs.
+        keys: Of each, as its records are, or would be; none where they do not
+            say.
+    """
+    for run, own in zip(runs_shown, keys):
+        different = set(own).symmetric_difference(keys[0])
+        if own and keys[0] and different:
+            raise ValueError(
+                f"{what} must hold the same images for all runs. The records "
+                f"of {run.workdir} have other images, or options, than those "
+                f"of {runs_shown[0].workdir}: {min(different)} is in one of "
+                "the two alone. Evaluate each run on its own."
+            )
+    return keys[0]
 
 
 def note_test(

@@ -49,6 +49,7 @@ JSON, what was not measured is null):
                     the originals, or null, "worst": {"name", "auc": FIG},
                     "rows": [{"name", "description", "auc": FIG,
                     "sensitivity": FIG, "specificity": FIG}]},
+                    # with more than two: both null, and "accuracy": FIG
      "shift": [{"class", "auc", "low", "high", "flagged", "verdict"}],
      "slices": [{"column", "value", "num_images", "num_patients",
                  "figures": [FIG], "suppressed"}],

@@ -60,6 +60,7 @@ def render(results: words.Results) -> str:
             metrics=_metrics(results),
             build=provenance.summarize(results["provenance"]),
             limits=limits.find(results),
+            whose_probabilities=words.whose_probabilities(results),
             settings=words.settings(results),
             model_name=words.model_name(results),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evaluation.report import words
 
 # Above this AUC a set differs from the training images enough to say so first.
@@ -18,6 +20,9 @@ RATE_COLLAPSE = 0.2  # of sensitivity or specificity
 MISCALIBRATED = 0.05
 WIDE = 0.1  # interval of AUC
 WIDE_RATE = 0.2  # interval of sensitivity or specificity
+
+# An export rounds otherwise than its run, and a threshold with its scores.
+ROUNDED_OTHERWISE = 1e-3
 
 
 def find(results: words.Results) -> list[str]:
@@ -74,12 +79,36 @@ def worst_degradation(results: words.Results) -> words.Fig | None:
     return None
 
 
+def find_fallen_rate(results: words.Results) -> str:
+    """Returns which rate of the decisions a degradation lowers most, if far.
+
+    The order of the images may hold where they do not.
+    """
+    is_binary = words.is_binary(results)
+    falls = []
+    for name in words.RATES if is_binary else ("accuracy",):
+        figure = words.find(results["figures"], name)
+        for row in (results["robustness"] or {}).get("rows") or ():
+            rate = (row.get(name) or {}).get("value")
+            if figure is not None and rate is not None:
+                falls.append((figure["value"] - rate, name, row["name"], rate))
+    fall, name, degradation, rate = max(falls, default=(0.0, "", "", 0.0))
+    if fall <= RATE_COLLAPSE:
+        return ""
+    return (
+        f"{'at the same threshold, ' if is_binary else ''}degraded films"
+        f" ({degradation}) lower the {name} by {words.number(fall)}, to"
+        f" {words.number(rate)}"
+    )
+
+
 def _shift(results: words.Results) -> list[str]:
     return [
         f"Within the class {each['class']} a simple model tells these images"
         f" from those of training with an AUC of {words.number(each['auc'])}"
-        f" {words.interval(each)} (flagged above {SHIFT_ABOVE}): they are of"
-        " another kind, and a threshold chosen before may not fit them."
+        f" {words.interval(each)} (flagged above {SHIFT_ABOVE}): they"
+        f" {'are' if each['low'] > 0.5 else 'may be'} of another kind, and a"
+        " threshold chosen before may not fit them."
         for each in shifted(results)
     ]
 
@@ -110,12 +139,15 @@ def _export(results: words.Results) -> list[str]:
     if not export:
         return []
     found = []
-    if threshold and threshold["value"] != export["threshold"]:
+    own = export["threshold"]
+    if (
+        threshold
+        and own is not None
+        and not math.isclose(threshold["value"], own, rel_tol=ROUNDED_OTHERWISE)
+    ):
         found.append(
-            "The export itself decides from"
-            f" {words.number(export['threshold'])} on, not from"
-            f" {words.number(threshold['value'])}, for which the figures here"
-            " are."
+            f"The export itself decides from {own:.4g} on, not from"
+            f" {threshold['value']:.4g}, for which the figures here are."
         )
     if "calibrate" in results["flags"]:
         calibrate = results["flags"]["calibrate"]
@@ -223,25 +255,10 @@ def _robustness(results: words.Results) -> list[str]:
             f"Degraded films ({worst['name']}) lower the AUC from"
             f" {words.number(auc['value'])} to {words.number(fallen)}."
         ]
-    return _fallen_rates(results)
-
-
-def _fallen_rates(results: words.Results) -> list[str]:
-    """Says which rate falls most at the threshold, where the order holds."""
-    falls = []
-    for name in ("sensitivity", "specificity"):
-        figure = words.find(results["figures"], name)
-        for row in results["robustness"]["rows"]:
-            rate = row[name] and row[name]["value"]
-            if figure is not None and rate is not None:
-                falls.append((figure["value"] - rate, name, row["name"], rate))
-    fall, name, degradation, rate = max(falls, default=(0.0, "", "", 0.0))
-    if fall <= RATE_COLLAPSE:
+    fallen_rate = find_fallen_rate(results)
+    if not fallen_rate:
         return []
-    return [
-        f"At the same threshold, degraded films ({degradation}) lower the"
-        f" {name} by {words.number(fall)}, to {words.number(rate)}."
-    ]
+    return [f"{fallen_rate[0].upper()}{fallen_rate[1:]}."]
 
 
 def _calibration(results: words.Results) -> list[str]:
@@ -257,8 +274,9 @@ def _calibration(results: words.Results) -> list[str]:
         if calibration["method"] == "none"
         else ""
     )
+    are = "may not be" if error["low"] == 0 else "are not"
     return [
-        "The probabilities are not calibrated (error"
+        f"The probabilities {are} calibrated (error"
         f" {words.with_interval(error)}): read them as an order, not as"
         f" frequencies.{advice}"
     ]

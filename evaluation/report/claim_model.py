@@ -55,12 +55,18 @@ def software(results: words.Results) -> tuple[str, str] | None:
 
 def initial_weights(results: words.Results) -> tuple[str, str] | None:
     """Says where training began."""
-    settings = words.settings(results)
-    if "weights" not in settings:
+    all_settings = [run["settings"] or {} for run in results["model"]["runs"]]
+    if not all("weights" in settings for settings in all_settings):
         return None
-    given = settings["weights"]
-    start = f"From {given}" if given else "Drawn at random"
-    return ("setup", f"{start}, seed {settings.get('seed')}.")
+    starts = [
+        f"{_where_begun(settings['weights'])}, seed {settings.get('seed')}"
+        for settings in all_settings
+    ]
+    return ("setup", f"{'; '.join(starts)}.")
+
+
+def _where_begun(weights: str | None) -> str:
+    return f"From {weights}" if weights else "Drawn at random"
 
 
 def training(results: words.Results) -> tuple[str, str] | None:
@@ -70,7 +76,8 @@ def training(results: words.Results) -> tuple[str, str] | None:
     if not told or not results["training"]:
         return None
     epochs = words.count(len(results["training"]), "epoch")
-    return ("training", f"{epochs}; {', '.join(told)}.")
+    whose = words.whose_training(results)
+    return ("training", f"{epochs}{whose}; {', '.join(told)}.")
 
 
 def final_model(results: words.Results) -> tuple[str, str]:
@@ -184,7 +191,8 @@ def performance(results: words.Results) -> tuple[str, str] | None:
     return (
         "training",
         f"AUC in training {words.number(records[0].get('auc'))}, on validation"
-        f" {words.number(records[0].get('val_auc'))} (epoch {epoch}); here"
+        f" {words.number(records[0].get('val_auc'))} (epoch {epoch}"
+        f"{words.whose_training(results)}); here"
         f" {words.with_interval(auc)}.",
     )
 

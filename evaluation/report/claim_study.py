@@ -140,6 +140,10 @@ def partitions(results: words.Results) -> tuple[str, str] | None:
     build = provenance.summarize(results["provenance"])
     if build is None or not build["cells"]:
         return None
+    if results["data"]["split"] == "external":
+        # Into which splits the build has dealt its images does not matter.
+        number = results["data"]["num_images"]
+        return ("data", f"All {number:,} images of the folder are one set.")
     images: dict[str, int] = {}
     for cell in build["cells"]:
         images[cell["split"]] = images.get(cell["split"], 0) + cell["images"]

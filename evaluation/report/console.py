@@ -15,7 +15,6 @@ _HEADLINE = (
     *("auc", "accuracy", "balanced_accuracy", "sensitivity", "specificity"),
     *("ppv", "npv", "f1", "brier", "calibration_error"),
 )
-_RATES = ("sensitivity", "specificity")
 
 
 def render(results: words.Results, path: str | os.PathLike[str]) -> str:
@@ -93,7 +92,7 @@ def _thresholds(results: words.Results) -> list[str]:
         f"{'threshold':<20}{'value':>7}  {'sensitivity':<23} specificity",
     ]
     for row in threshold["table"]:
-        rates = [words.with_interval(row[name]) for name in _RATES]
+        rates = [words.with_interval(row[name]) for name in words.RATES]
         name = row["rule"] + (" *" if row["is_chosen"] else "")
         lines.append(
             f"{name:<20}{words.number(row['value']):>7}  {rates[0]:<23}"

@@ -75,6 +75,7 @@ def render(results: words.Results) -> str:
         methods=_methods(results),
         cells=_cells(results),
         limits=limits.find(results),
+        whose_probabilities=words.whose_probabilities(results),
         shift_above=cautions.SHIFT_ABOVE,
         max_cases=MAX_CASES,
         max_excluded=MAX_EXCLUDED,
@@ -88,6 +89,7 @@ def _environment() -> jinja2.Environment:
         "evaluation.report",
         {
             "number": words.number,
+            "p_value": words.p_value,
             "title": words.title,
             "meaning": words.meaning,
             "mark": lambda method: words.METHODS[method][0],
@@ -186,15 +188,19 @@ def _draw_curves(results: words.Results) -> dict[str, str | None]:
         curves = {words.class_names(results)[-1]: curves}
     else:
         prevalence = None  # Another one for each class.
-    known = {name: each for name, each in curves.items() if each}
+    roc, precision_recall = (
+        # Without those of a class that has no image.
+        {name: each[kind] for name, each in curves.items() if each[kind]}
+        for kind in ("roc", "precision_recall")
+    )
     return {
-        "roc": charts.draw_roc(
-            {name: each["roc"] for name, each in known.items()},
-            _points(results["threshold"]),
+        "roc": (
+            charts.draw_roc(roc, _points(results["threshold"])) if roc else None
         ),
-        "precision_recall": charts.draw_precision_recall(
-            {name: each["precision_recall"] for name, each in known.items()},
-            prevalence,
+        "precision_recall": (
+            charts.draw_precision_recall(precision_recall, prevalence)
+            if precision_recall
+            else None
         ),
     }
 

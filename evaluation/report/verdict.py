@@ -139,13 +139,18 @@ def _independence(results: words.Results) -> str:
 def _against(results: words.Results) -> str:
     reasons = [
         f"the {each['class']} images can be told from those of training (AUC"
-        f" {words.number(each['auc'])})"
+        f" {words.number(each['auc'])} {words.interval(each)})"
         for each in cautions.shifted(results)
     ]
-    seen = (results["data"]["overlap"] or {}).get("seen")
-    if seen:
+    overlap = results["data"]["overlap"] or {}
+    if seen := overlap.get("seen"):
         reasons.append(
             f"the run has seen {words.count(seen, 'image')} of this set before"
+        )
+    if shared := overlap.get("images"):
+        reasons.append(
+            f"{words.count(shared, 'image')} may be of patients in training,"
+            " whose names they have"
         )
     reasons += _null(results) + _degradation(results)
     if results["data"]["split"] != "external":
@@ -177,18 +182,18 @@ def _null(results: words.Results) -> list[str]:
     )
     difference = null["difference"]
     if difference and difference["value"] is not None:
-        adds = "adds" if difference["value"] >= 0 else "is better by"
-        text += f" (the network {adds} {words.with_interval(difference)})"
+        text += f" (the network adds {words.with_interval(difference)})"
     return [text]
 
 
 def _degradation(results: words.Results) -> list[str]:
-    """Says how far the worst degradation lowers the AUC, if it does."""
+    """Says how far the worst degradation lowers the AUC, or else a rate."""
     worst, auc = cautions.worst_degradation(results), words.model_auc(results)
     if worst is None or auc is None:
         return []
     if auc["value"] - worst["auc"]["value"] <= _SMALL_FALL:
-        return []
+        fallen_rate = cautions.find_fallen_rate(results)
+        return [fallen_rate] if fallen_rate else []
     return [
         f"degraded films ({worst['name']}) lower the AUC to"
         f" {words.number(worst['auc']['value'])}"

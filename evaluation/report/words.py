@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
+from evaluation import figure as figure_lib
+
 # The content of `metrics.json`, and a figure in it.
 Results = Mapping[str, Any]
 Fig = Mapping[str, Any]
@@ -55,6 +57,9 @@ _TITLES = {
         "calibration error", "how far probabilities are from frequencies"
     ),
 }
+
+# Of decisions on two classes.
+RATES = ("sensitivity", "specificity")
 
 # Method -> its mark and its name.
 METHODS = {
@@ -168,6 +173,23 @@ def settings(results: Results) -> Mapping[str, Any]:
     """Returns the options of the run, of an ensemble those of its first."""
     found: Mapping[str, Any] = results["model"]["runs"][0]["settings"] or {}
     return found
+
+
+def whose_probabilities(results: Results) -> str:
+    """Says which figures are of calibrated probabilities, if any are."""
+    if not (results["calibration"] or {}).get("after"):
+        return ""
+    names = join([title(name) for name in figure_lib.OF_PROBABILITIES])
+    return (
+        f"{names} are of the calibrated probabilities; all else is of those"
+        " that the network gives."
+    )
+
+
+def whose_training(results: Results) -> str:
+    """Returns whose the training is that is told; nothing of one network."""
+    is_ensemble = results["model"]["is_ensemble"]
+    return " of the first network" if is_ensemble else ""
 
 
 def chosen_on_validation(results: Results) -> list[str]:

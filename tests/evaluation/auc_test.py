@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn import metrics
 
 from evaluation import auc as auc_lib
+from evaluation import figures
 
 # DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44:837): women with
 # ovarian cancer; albumin, total protein, Krebs-Goplerud score; 1 if surgery
@@ -228,6 +229,20 @@ def test_difference_without_interval_says_why(
         expected, nan_ok=True
     )
     assert (figure.method, figure.reason) == ("none", reason)
+
+
+@pytest.mark.parametrize("positive", [(3, 3, 1), (3, 1, 1, 1, 1, 3, 3)])
+def test_patients_that_show_the_same_have_no_interval_by_rounding(positive):
+    """Their sums are 0 but for a last bit, and p was 1e-139."""
+    scores = np.array([*positive, 2] * 10) / 10
+    labels = np.array([*([1] * len(positive)), 0] * 10)
+    patients = np.repeat(np.arange(10), len(positive) + 1)
+    found = figures.auc_figure(labels, scores, patients)
+    assert (found.method, found.reason) == ("none", auc_lib.NO_VARIANCE)
+    difference, p_value = auc_lib.paired_difference(
+        labels, scores, 1 - scores, patients
+    )
+    assert difference.reason == auc_lib.NO_VARIANCE and math.isnan(p_value)
 
 
 def test_perfect_rankings_do_not_differ():

@@ -113,6 +113,18 @@ def test_interval_contains_the_value_whatever_the_draws(rng):
         assert low <= value <= high
 
 
+def test_rounding_does_not_move_the_interval(rng):
+    """Differences of two shares are as those of their counts."""
+    for _ in range(20):
+        wrong = rng.multinomial(22, (0.1, 0.05, 0.85), 501)[:, :2]
+        own, other = 22 - wrong.T
+        counts = (own - other).astype(float)
+        draws = own / 22 - other / 22
+        expected = bootstrap.interval(counts[1:], counts[0], 0.02)
+        found = bootstrap.interval(draws[1:], draws[0], 0.02)
+        assert found == pytest.approx([end / 22 for end in expected], abs=1e-9)
+
+
 def test_few_patients_of_the_smallest_class_widen_the_interval():
     """Hesterberg's table: the tail of 20 is 1.2 %, of many 2.5 %."""
     few = bootstrap.tail_of(np.repeat([0, 1], [20, 99]), np.arange(119))

@@ -103,6 +103,15 @@ def test_tertiles_of_ties_are_fewer_and_of_all_images():
     assert (column.values == "up to 1").sum() == 9
 
 
+def test_ends_of_parts_tell_dates_apart():
+    column = slices.column_of("date", [f"202001{n:02}" for n in range(1, 10)])
+    assert column.order == (
+        "up to 20200103",
+        "20200103 to 20200106",
+        "above 20200106",
+    )
+
+
 def test_few_numbers_are_levels_and_words_are_words():
     levels = slices.column_of("stage", ["10", "9", "", "10"])
     assert levels.order == ("9", "10", slices.NOT_STATED)
@@ -136,6 +145,15 @@ def test_auc_needs_patients_and_not_images_of_each_class(rng):
     assert figures["auc"]["value"] is None
     assert figures["auc"]["reason"].startswith("9 patients of class normal")
     assert figures["sensitivity"]["value"] is not None
+
+
+def test_one_patient_of_a_class_is_one(rng):
+    scores = synthetic_scores.make(rng, num_images=40, num_patients=40)
+    chosen = (scores.labels == 1) | (np.cumsum(scores.labels == 0) == 1)
+    own = scores.take(chosen)
+    column = slices.column_of("all", ["x"] * len(own.keys))
+    reason = _figures(_rows([column], own)["all", "x"])["auc"]["reason"]
+    assert reason.startswith("1 patient of class normal;")
 
 
 def test_more_than_two_classes_have_accuracy(rng):

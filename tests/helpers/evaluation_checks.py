@@ -38,7 +38,11 @@ _DEGRADATIONS = (
 )
 
 
-def make_robustness(figures):
+# Of decisions, as a part of the images has them.
+_RATES = ("sensitivity", "specificity")
+
+
+def make_robustness(figures, rates=_RATES):
     values = {figure["name"]: figure["value"] for figure in figures}
     rows = []
     for place, (name, description) in enumerate(_DEGRADATIONS):
@@ -47,9 +51,10 @@ def make_robustness(figures):
             {
                 "name": name,
                 "description": description,
+                **dict.fromkeys(_RATES),
                 **{
                     rate: parts.make_figure(rate, values[rate] - fall)
-                    for rate in ("auc", "sensitivity", "specificity")
+                    for rate in ("auc", *rates)
                 },
             }
         )
@@ -62,7 +67,7 @@ def make_robustness(figures):
     }
 
 
-def make_slices(figures):
+def make_slices(figures, rates=_RATES):
     def part(column, value, number, shift):
         return {
             "column": column,
@@ -72,7 +77,7 @@ def make_slices(figures):
             "figures": [
                 parts.make_figure(each["name"], min(1, each["value"] + shift))
                 for each in figures
-                if each["name"] in ("auc", "sensitivity", "specificity")
+                if each["name"] in ("auc", *rates)
             ],
             "suppressed": None,
         }

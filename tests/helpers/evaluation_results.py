@@ -138,6 +138,8 @@ def make_multiclass(num_images=240):
             },
         },
         cases=parts.make_cases(keys, labels, decided, shown, names),
+        robustness=checks.make_robustness(means, ("accuracy",)),
+        slices=checks.make_slices(means, ("accuracy",)),
     )
     return complete(results)
 

@@ -13,6 +13,7 @@ from training.config import options
     "flags, message",
     [
         ({"split": "test"}, "no test split any more.*Add --final"),
+        ({"final": True}, "`final` opens the test split.*Add --split=test"),
         ({"split": "train"}, "`split` must be one of validation, test"),
         ({"model": "newest"}, "`model` must be best, last, or what export.py"),
         ({"workdir": ""}, "`workdir` must be the directory of a run.*workdir="),
@@ -68,7 +69,8 @@ def test_home_directory_is_found(tmp_path, monkeypatch):
 
 def test_flags_say_what_the_configuration_holds():
     flags = {"workdir": "a,b", "threshold": "0.30", "prevalence": "1/20"}
-    config = options.make(config_lib.EvaluateConfig, flags | {"final": True})
+    flags |= {"split": "test", "final": True}
+    config = options.make(config_lib.EvaluateConfig, flags)
     assert config.workdir == ("a", "b")
     assert (config.prevalence, config.final) == (0.05, True)
 

@@ -2,13 +2,17 @@
 
 import json
 import shutil
+import types
 
+import numpy as np
 import pytest
 
 from evaluation import assessment
 from evaluation import ledger_file
 from evaluation import thresholds
+from inference import config as config_lib
 from inference import ensemble as ensemble_lib
+from inference import examples as examples_lib
 from inference import external
 from inference import openings
 from inference import records
@@ -136,3 +140,33 @@ def test_folder_of_the_test_films_opens_the_test_split(
         shutil.copy(path, folder / "normal")
     assert counts(note_folder(folder, [one], data_dir)) == (1, 1, True)
     assert counts(openings.note_test([one], data_dir)) == (4, 1, True)
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_images_that_are_not_the_same_for_all_runs_are_refused_before(
+    is_folder, tmp_path, monkeypatch
+):
+    """As of records that keep duplicates, and others that do not."""
+    keys = {"one": ["a.png", "b.png"], "two": ["a.png"], "three": ["a.png"]}
+    runs = [types.SimpleNamespace(workdir=name) for name in (*keys, "unlisted")]
+    monkeypatch.setattr(
+        examples_lib, "check_listed", lambda run, *_: keys.get(run.workdir, [])
+    )
+    options = {"split": "test", "final": True}
+    if is_folder:
+        options = {"images_dir": str(tmp_path)}
+        keys["unlisted"] = ["a.png"]
+
+    def check(*chosen):
+        openings.check(
+            config_lib.EvaluateConfig(**options),
+            [(types.SimpleNamespace(runs=(run,)), None) for run in chosen],
+            None,
+            lambda run: types.SimpleNamespace(
+                keys=np.array(keys[run.workdir]), tested_images=0
+            ),
+        )
+
+    check(*runs[1:])
+    with pytest.raises(ValueError, match="of two have .* of one: b.png is in"):
+        check(*runs)

@@ -94,3 +94,28 @@ def test_calibration_that_an_export_has_not_is_a_caution():
     )
     run["export"] = None
     assert "for this report alone" not in " ".join(cautions.find(results))
+
+
+def test_a_class_without_images_has_no_curve():
+    results = evaluation_results.make_binary(20)
+    nothing = {"roc": None, "precision_recall": None}
+    text = page.render({**results, "curves": nothing})
+    assert "No curve can be drawn." in text and "ROC curve" not in text
+    results = evaluation_results.make_multiclass(24)
+    curves = {**results["curves"], "bacteria": nothing}
+    assert "ROC curves" in page.render({**results, "curves": curves})
+
+
+@pytest.mark.parametrize(
+    "threshold, said",
+    [(0.43, None), (0.4300001, None), (0.4306, "0.4306 on, not from 0.43,")],
+)
+def test_threshold_of_an_export_that_rounds_otherwise_is_the_same(
+    threshold, said
+):
+    results = evaluation_results.make_binary(20)
+    (run,) = results["model"]["runs"]
+    run["export"] = {"format": "onnx", "threshold": threshold}
+    told = " ".join(cautions.find(results))
+    assert ("The export itself decides" in told) == bool(said)
+    assert said is None or said in told

@@ -72,3 +72,15 @@ def test_hostile_names_are_text(hostile):
     assert dataset["name"] == printable
     assert "<img" not in body.replace("\\<img", "")
     assert "[x](" not in body and "\n---" not in body
+
+
+def test_network_that_is_loaded_is_not_taken_for_what_has_the_figures():
+    results = evaluation_results.make_binary(20)
+    assert "figures of this card are" not in card.render(results)
+    (run,) = results["model"]["runs"]
+    ensemble = {"runs": [run, run], "is_ensemble": True}
+    body = card.render({**results, "model": ensemble})
+    assert "of the mean of the probabilities of 2 networks" in body
+    assert "### Training Procedure\n\nOf the first network:\n\n- model" in body
+    run["export"] = {"format": "onnx", "sha256": "a", "threshold": 0.43}
+    assert "are of the export (onnx)" in card.render(results)

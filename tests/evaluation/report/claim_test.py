@@ -3,6 +3,7 @@
 import pytest
 
 from evaluation.report import claim
+from evaluation.report import page
 from tests.helpers import evaluation_results
 
 
@@ -86,6 +87,30 @@ def test_choice_of_the_final_model_is_told(weights, monitor, said):
     (run,) = results["model"]["runs"]
     run.update(weights=weights, settings={"monitor": monitor})
     assert _answers(results)["Choice of the final model"] == said
+
+
+def test_folder_of_another_source_is_one_set():
+    """Whatever splits its build has dealt it into."""
+    for split, is_one in (("test", False), ("external", True)):
+        results = evaluation_results.make_binary(20, split=split)
+        told = _answers(results)["Assignment to partitions"]
+        assert ("All 20 images of the folder are one set." in told) == is_one
+        assert ("train 400" in told) != is_one
+        assert ("All splits of the build" in page.render(results)) != is_one
+
+
+def test_ensemble_says_whose_training_is_told():
+    results = evaluation_results.make_binary(20)
+    (run,) = results["model"]["runs"]
+    other = {**run, "settings": {**run["settings"], "seed": 7}}
+    items = ("Details of the training", "Performance on all partitions")
+    for runs in ([run], [run, other]):
+        results["model"] = {"runs": runs, "is_ensemble": len(runs) > 1}
+        answers = _answers(results)
+        assert ("seed 7" in answers["Initial weights"]) == (len(runs) > 1)
+        for item in items:
+            is_said = "of the first network" in answers[item]
+            assert is_said == (len(runs) > 1)
 
 
 def test_ensemble_tells_each_epoch_and_whose_the_maps_are():

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from evaluation import report
+from evaluation.report import card
 from evaluation.report import page
 from evaluation.report import words
 from tests.helpers import browser
@@ -71,11 +72,23 @@ def test_numbers_of_the_page_are_those_of_the_results(results, text):
         assert repr(value) in known
 
 
+def test_band_is_not_said_to_hold_whole_curves(text):
+    """Which 65 of 100 resampled curves of the sample did."""
+    read = report_inputs.Page(text).text
+    assert "At each point the band holds 95 % of the curves" in read
+
+
 def test_counts_stand_in_the_confusion_matrix(results, text):
     cells = dict(re.findall(r'<a href="#(cell-\d-\d)">([\d,]+)</a>', text))
     for true, row in enumerate(results["confusion"]["counts"]):
         for called, number in enumerate(row):
             assert cells[f"cell-{true}-{called}"] == f"{number:,}"
+
+
+def test_positive_class_is_called_by_its_own_name():
+    results = evaluation_results.make_binary(20, names=("none", "COVID-19"))
+    text = report_inputs.Page(page.render(results)).text
+    assert re.search(r"Positive \(COVID-19\): 50\.0.% of these images", text)
 
 
 def test_cell_leads_to_its_cases_and_says_how_many_it_leaves_out(results, text):
@@ -113,6 +126,24 @@ def test_test_of_decisions_is_named_with_its_patients(results, text):
     read = report_inputs.Page(text).text
     test = results["comparison"]["mcnemar"]["test"]
     assert "right more often in 17 patients" in read and test in read
+
+
+def test_no_p_value_is_0(results):
+    """As those of large sets are that differ much, in floats."""
+    comparison = {**results["comparison"], "p_value": 0.0}
+    text = page.render({**results, "comparison": comparison})
+    assert "DeLong's test p < 0.001." in report_inputs.Page(text).text
+
+
+def test_whose_probabilities_are_judged_is_told(results, text):
+    """Whoever computes a Brier score from those of the network has another."""
+    said = "Brier score, log loss and calibration error are of the calibrated"
+    assert said in report_inputs.Page(text).text and said in card.render(
+        results
+    )
+    calibration = {**results["calibration"], "after": None}
+    results = {**results, "calibration": calibration}
+    assert said not in page.render(results) + card.render(results)
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

@@ -1,5 +1,7 @@
 """Sentences and cautions: what is said follows from the numbers."""
 
+import re
+
 import pytest
 
 from evaluation.report import cautions
@@ -105,6 +107,27 @@ def test_third_sentence_says_so_where_nothing_speaks_against_it(results):
     assert "is not known" in verdict.sentences(results)[2]
 
 
+def test_third_sentence_has_falling_rates_and_patients_of_training(results):
+    """Also where the AUC holds, and where nothing else speaks against it."""
+    results["data"]["split"] = "external"
+    results["nulls"] = None
+    results["robustness"]["worst"] = {"name": "unchanged"}
+    for row in results["robustness"]["rows"][1:]:
+        row["specificity"]["value"] = 0.1
+    results["data"]["overlap"] |= {"patients": 3, "images": 1200}
+    third = verdict.sentences(results)[2]
+    assert third.startswith("Doubt remains because 1,200 images may be of")
+    assert re.search(r"degraded films \(\w.*\) lower the specificity by", third)
+
+
+def test_accuracy_that_falls_under_a_degradation_is_told():
+    results = evaluation_results.make_multiclass()
+    results["robustness"]["worst"] = {"name": "unchanged"}
+    assert "lower the accuracy" not in _said(results)
+    results["robustness"]["rows"][3]["accuracy"]["value"] -= 0.3
+    assert " Degraded films (JPEG 30) lower the accuracy by" in _said(results)
+
+
 def test_no_doubt_where_there_is_none(results):
     for null in results["nulls"]:
         null["difference"].update(value=0.2, low=0.1, high=0.3)
@@ -127,6 +150,17 @@ def test_shift_opens_the_cautions_and_names_the_class(results, auc, is_flagged):
     assert ("class pneumonia" in first) == is_flagged
     assert "has seen 2 of these" in _said(results)
     assert "9 of these" in _said(results)
+
+
+@pytest.mark.parametrize("low, is_sure", [(0.4, False), (0.6, True)])
+def test_shift_that_may_be_chance_is_no_certainty(results, low, is_sure):
+    results["shift"] = evaluation_checks.make_shift(("normal",), (0.75,))
+    results["shift"][0]["low"] = low
+    said = cautions.find(results)[0]
+    assert ("they are of another kind" in said) == is_sure
+    assert ("they may be of another kind" in said) != is_sure
+    third = verdict.sentences(results)[2]
+    assert f"(AUC 0.750 [{low:.3f}, 0.800])" in third
 
 
 def test_what_the_compared_model_has_seen_is_said(results):
@@ -182,6 +216,9 @@ def test_probabilities_that_are_not_calibrated_are_told(results):
     assert "not calibrated" not in _said(results)
     results["calibration"].update(after=None, method="none")
     assert "--calibrate=temperature" in _said(results)
+    assert "probabilities are not calibrated" in _said(results)
+    results["calibration"]["before"]["calibration_error"]["low"] = 0.0
+    assert "probabilities may not be calibrated" in _said(results)
 
 
 def test_wide_interval_is_told(results):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from disk import hashing
+from evaluation import thresholds
 from inference import config as config_lib
 from inference import ensemble as ensemble_lib
 from inference import evidence
@@ -121,6 +122,19 @@ def test_threshold_of_an_export_was_chosen_on_validation(
     )
     assert point.threshold == threshold and point.temperature is None
     assert point.chosen.chosen_on == chosen_on
+    # How other patients would have moved it, the export does not say.
+    assert np.isnan(point.chosen.low) == (chosen_on == "validation")
+
+
+def test_number_that_the_run_keeps_was_not_chosen_on_validation(rng):
+    kept = thresholds.parse("0.31")
+    point = evidence._choose_of_export(
+        config_lib.EvaluateConfig(),
+        types.SimpleNamespace(threshold=0.31, temperature=None),
+        types.SimpleNamespace(scores=synthetic_scores.make(rng)),
+        kept,
+    )
+    assert (point.chosen.chosen_on, point.chosen.high) == ("fixed", 0.31)
 
 
 def test_export_of_another_run_is_refused(keras_export, second):
