@@ -35,6 +35,27 @@ def test_modules_are_there_and_the_collector_is_as_before(is_enabled):
         assert not sys.modules[name].was_enabled
 
 
+def test_collector_looks_at_nothing_older_and_nothing_imported():
+    older = []
+    with parallel.collecting_new():
+        newer = []
+        with parallel.importing(["slow_to_import_1"]):
+            pass
+        newest = [sys.modules["slow_to_import_1"], newer, older]
+        looked_at = {id(each) for each in gc.get_objects()}
+    assert id(newest) in looked_at
+    assert looked_at.isdisjoint(map(id, newest))
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_that_is_made_while_older_objects_rest_is_found():
+    with parallel.collecting_new():
+        garbage = []
+        garbage.append(garbage)
+        del garbage
+        assert gc.collect() > 0
+
+
 def test_module_that_cannot_be_imported_is_named_after_the_body():
     body = []
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
