@@ -9,6 +9,7 @@ from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
+from xray_tfds import parallel
 from xray_tfds import xray_tfds_dataset_builder
 from xray_tfds.records import earlier
 from xray_tfds.records import intake as intake_lib
@@ -69,6 +70,7 @@ def prepare(
 
     place = os.path.join(*make_builder("").data_path.parts[-3:])
     with storage.reporting_errors(data_dir), contextlib.ExitStack() as stack:
+        stack.enter_context(parallel.collecting_new())
         states = earlier.find_states(data_dir, name)
         intake = intake_lib.Intake(config, states, rehash=config.rehash)
         source, newest = intake.find(images_dir), None

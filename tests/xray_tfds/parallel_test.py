@@ -8,7 +8,10 @@ import time
 import pytest
 
 from console import streams
+from tests.helpers import image_trees
+import xray_tfds
 from xray_tfds import parallel
+from xray_tfds.records import manifest
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +36,53 @@ def test_modules_are_there_and_the_collector_is_as_before(is_enabled):
         gc.enable()
     for name in ("slow_to_import_1", "slow_to_import_2"):
         assert not sys.modules[name].was_enabled
+
+
+def test_collector_looks_at_nothing_older_and_nothing_imported():
+    older = []
+    with parallel.collecting_new():
+        newer = []
+        with parallel.importing(["slow_to_import_1"]):
+            pass
+        newest = [sys.modules["slow_to_import_1"], newer, older]
+        looked_at = {id(each) for each in gc.get_objects()}
+    assert id(newest) in looked_at
+    assert looked_at.isdisjoint(map(id, newest))
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_that_is_made_while_older_objects_rest_is_found():
+    with parallel.collecting_new():
+        garbage = []
+        garbage.append(garbage)
+        del garbage
+        assert gc.collect() > 0
+
+
+@pytest.mark.parametrize("by_tfds", [False, True])
+def test_collector_looks_at_new_objects_only_during_a_build(
+    by_tfds, tmp_path, monkeypatch
+):
+    images = image_trees.write_flat_tree(tmp_path / "images")
+    write, left_out = manifest.write, []
+
+    def note_and_write(*args, **kwargs):
+        left_out.append(gc.get_freeze_count())
+        write(*args, **kwargs)
+
+    monkeypatch.setattr(manifest, "write", note_and_write)
+    gc.unfreeze()  # Whatever another test has left.
+    if by_tfds:
+        tfds = xray_tfds.preparation.tfds
+        config = xray_tfds.XrayConfig(image_size=(32, 24))
+        builder = xray_tfds.Builder(data_dir=tmp_path / "data", config=config)
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=images)
+        )
+    else:
+        xray_tfds.prepare(images, tmp_path / "data", image_size=(32, 24))
+    assert left_out[0] > 100_000  # TensorFlow's modules are among them.
+    assert not gc.get_freeze_count()
 
 
 def test_module_that_cannot_be_imported_is_named_after_the_body():

@@ -14,6 +14,7 @@ from etils import epath
 import tensorflow_datasets as tfds
 
 from xray_tfds import config as config_lib
+from xray_tfds import parallel
 from xray_tfds import report
 from xray_tfds.records import beam
 from xray_tfds.records import earlier
@@ -136,7 +137,10 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         )
         mode = download_config.download_mode
         try:
-            with storage.reporting_errors(self.data_path):
+            with (
+                storage.reporting_errors(self.data_path),
+                parallel.collecting_new(),
+            ):
                 if mode == tfds.download.GenerateMode.UPDATE_DATASET_INFO:
                     build()
                 elif mode.overwrite_dataset or not self._can_reuse():
