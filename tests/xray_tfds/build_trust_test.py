@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import json
 import pathlib
 
 from PIL import Image
@@ -72,6 +73,20 @@ def test_bad_files_are_quarantined_with_their_reasons(tmp_path, capsys):
     }
     total = sum(split.num_examples for split in builder.info.splits.values())
     assert total == 58
+
+
+def test_fingerprint_of_splits_is_of_those_that_a_folder_gives(tmp_path):
+    images = image_trees.write_public_layout(tmp_path) / "chest_xray"
+    prints = []
+    for name in "ab":
+        folder = pathlib.Path(_build(images, tmp_path / name).data_dir)
+        facts = json.loads((folder / "build_report/facts.json").read_bytes())
+        prints.append(facts["splits"]["fingerprint"])
+        # All films of a patient.
+        film = next((images / "train" / "NORMAL").glob("*.png"))
+        for each in film.parent.glob(f"{film.name[:10]}*"):
+            each.rename(images / "test" / "NORMAL" / each.name)
+    assert prints[0] != prints[1]
 
 
 def test_added_patients_move_nobody(tmp_path):

@@ -69,7 +69,6 @@ def write(
     folder = epath.Path(directory) / FOLDER
     folder.mkdir(exist_ok=True)
     examined, source = examination.files, examination.source
-    fingerprint = split_assignment_lib.fingerprint(curation.assignment.items())
     # A name may hold bytes that are no UTF-8; it is written back as it was.
     (folder / FILES_FILE).write_bytes(
         _to_csv(examination, curation).encode("utf-8", "surrogateescape")
@@ -77,7 +76,9 @@ def write(
     is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in examined)
     hash_key = examination.hash_key.fingerprint() if is_hashed else ""
     splits = {
-        "fingerprint": fingerprint,
+        "fingerprint": split_assignment_lib.fingerprint(
+            curation.assignment.items()
+        ),
         # Whose patients these are; neither tells a path or a key.
         "source": digest_index.path_digest(source.root),
         "hash_key": hash_key,
@@ -89,7 +90,8 @@ def write(
         "counts": count(examined, curation),
         "patients": _describe_patients(examined, curation),
         "splits": {
-            "fingerprint": fingerprint,
+            # Of the files: of splits that the folder gives, too.
+            "fingerprint": info.metadata["splits_fingerprint"],
             "kept_patients": curation.num_earlier,
         },
         **_describe_exclusions(
