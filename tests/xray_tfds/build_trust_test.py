@@ -76,16 +76,16 @@ def test_bad_files_are_quarantined_with_their_reasons(tmp_path, capsys):
 
 
 def test_fingerprint_of_splits_is_of_those_that_a_folder_gives(tmp_path):
-    images = image_trees.write_public_layout(tmp_path) / "chest_xray"
+    images = tmp_path / "images"
+    for seed, split in enumerate(("train", "validation", "test")):
+        image_trees.write_flat_tree(images / split, per_class=6, seed=seed)
     prints = []
     for name in "ab":
         folder = pathlib.Path(_build(images, tmp_path / name).data_dir)
         facts = json.loads((folder / "build_report/facts.json").read_bytes())
         prints.append(facts["splits"]["fingerprint"])
-        # All films of a patient.
-        film = next((images / "train" / "NORMAL").glob("*.png"))
-        for each in film.parent.glob(f"{film.name[:10]}*"):
-            each.rename(images / "test" / "NORMAL" / each.name)
+        for film in (images / "train" / "normal").glob("IM-0000-*"):
+            film.rename(images / "test" / "normal" / film.name)
     assert prints[0] != prints[1]
 
 
