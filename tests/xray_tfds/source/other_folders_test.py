@@ -88,6 +88,8 @@ def test_what_systems_put_there_is_hidden(name, tmp_path):
         ("a.dcm.gz", gzip.compress(b"x"), "compressed by gzip: unpack it"),
         ("Thumbs.db", b"\xd0\xcf\x11\xe0", "not an image"),
     ],
+    # Of bytes it would hold the time of compression.
+    ids=["webp", "gif", "zip", "gzip", "other"],
 )
 def test_film_that_is_not_read_is_not_called_no_image(
     name, data, reason, tmp_path
