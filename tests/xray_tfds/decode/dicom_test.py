@@ -204,6 +204,18 @@ def test_padding_does_not_count_for_the_range_of_a_film(dtype, padding):
 
 
 @pytest.mark.parametrize(
+    "vr, value",
+    [("US", [4095, 0]), ("OW", b"\xff\x0f"), ("LO", "4095")],
+    ids=["two", "bytes", "text"],
+)
+def test_padding_that_is_no_number_takes_no_film(vr, value):
+    ds = dicom_files.dataset()
+    expected = _pixels(ds)
+    ds.add_new("PixelPaddingValue", vr, value)
+    np.testing.assert_array_equal(_pixels(ds), expected)
+
+
+@pytest.mark.parametrize(
     "alone, other",
     [
         ({"RescaleIntercept": -1024}, {"RescaleSlope": 1}),
