@@ -14,6 +14,9 @@ from xray_tfds.source import scan
 
 _CLASSES = ("normal", "pneumonia")
 
+_OFFICE = "a document of an office program"
+_ODS = b"application/vnd.oasis.opendocument.spreadsheet"
+
 
 def _find(root):
     """Returns the names of the films, and name -> reason of what is none."""
@@ -28,10 +31,10 @@ def _encoded(kind):
     return stream.getvalue()
 
 
-def _zipped():
+def _zipped(name="normal/a.png", content=b""):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
-        file.writestr("normal/a.png", b"")
+        file.writestr(name, content)
     return stream.getvalue()
 
 
@@ -87,6 +90,14 @@ def test_what_systems_put_there_is_hidden(name, tmp_path):
         ("a.zip", _zipped(), "a ZIP archive: unpack it"),
         ("a.dcm.gz", gzip.compress(b"x"), "compressed by gzip: unpack it"),
         ("Thumbs.db", b"\xd0\xcf\x11\xe0", "not an image"),
+        ("a.mp4", b"\0\0\0\x20ftypisom\0\0\2\0", "not an image"),
+        (
+            "a.heic",
+            b"\0\0\0\x18ftypheic",
+            "HEIF or AVIF is not read; convert it",
+        ),
+        ("a.xlsx", _zipped("[Content_Types].xml"), _OFFICE),
+        ("a.ods", _zipped("mimetype", _ODS), _OFFICE),
     ],
 )
 def test_film_that_is_not_read_is_not_called_no_image(
