@@ -199,7 +199,7 @@ def _name_patients(
     if unused:
         cautions.append(
             f"patients_csv names {len(unused)} files that lie in no class "
-            f"folder or are hidden, for example {unused[0]}."
+            f"folder or are left out, for example {unused[0]}."
         )
     return {
         name: dataclasses.replace(
