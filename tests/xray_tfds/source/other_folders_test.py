@@ -11,6 +11,7 @@ from tests.helpers import image_trees
 from xray_tfds.source import class_names
 from xray_tfds.source import other_folders
 from xray_tfds.source import scan
+from xray_tfds.source import tables
 
 _CLASSES = ("normal", "pneumonia")
 
@@ -52,6 +53,23 @@ def test_masks_beside_their_films_are_no_films(tmp_path):
     # There is no film to `c_mask`.
     assert sorted(found) == sorted(films)
     assert reasons == dict.fromkeys(masks, other_folders.NO_FILM)
+
+
+@pytest.mark.parametrize("header", ["label", ""])
+def test_table_may_name_what_is_taken_for_a_mask(header, tmp_path):
+    """In any spelling, as other files; with a label it is a film."""
+    films = ["normal/A.png", "normal/A_Mask.png", "pneumonia/b.png"]
+    image_trees.write_images(tmp_path / "films", films)
+    rows = [("filename", "patient", header)]
+    rows += [(name.lower(), "p", name.split("/")[0]) for name in films]
+    width = 3 if header else 2
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(",".join(row[:width]) for row in rows))
+    table = tables.read_table(str(path))
+    source = scan.find(tmp_path / "films", _CLASSES, table)
+    found = [file.filename for file in source.files]
+    assert found == (films if header else [films[0], films[2]])
+    assert ("are left out, for example" in str(source.cautions)) != bool(header)
 
 
 @pytest.mark.parametrize(
