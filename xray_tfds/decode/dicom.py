@@ -213,13 +213,14 @@ def _check_kind(ds):
             f"DICOM pixels of photometric interpretation {known},"
             f" {int(ds.SamplesPerPixel)} x {int(bits)} bits a pixel",
         )
-    # PS3.5, 8.1.1. pydicom takes the lowest bits, whatever HighBit says.
-    if int(ds.get("HighBit") or 0) >= ds.BitsStored:
+    # PS3.5, 8.1.1. pydicom takes the lowest bits, whatever HighBit says. Where
+    # values fill their bits, as in JPEG made of 12 bits, it can mean nothing.
+    high, stored = int(ds.get("HighBit") or 0), ds.BitsStored
+    if stored < bits and stored <= high:
         raise errors.BadFile(
             "unsupported",
-            f"DICOM pixels of {int(ds.BitsStored)} bits whose HighBit is"
-            f" {int(ds.HighBit)}: they may not begin at the lowest bit."
-            " Convert it",
+            f"DICOM pixels of {int(stored)} bits whose HighBit is {high}: they"
+            " may not begin at the lowest bit. Convert it",
         )
 
 

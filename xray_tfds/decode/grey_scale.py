@@ -12,6 +12,7 @@ result says so.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 from typing import NamedTuple
 
@@ -175,13 +176,17 @@ def _without_padding(pixels, ds):
     """Returns the stored values that are no padding; all if none is left.
 
     Padding fills up the format, often with the highest value that it has
-    (PS3.3, C.7.5.1.1.2), and says nothing about the bits of the detector.
+    (PS3.3, C.7.5.1.1.2), and says nothing about the bits of the detector. An
+    element that is no number does not say what is padding: a film is read
+    without it.
     """
     value = ds.get("PixelPaddingValue")
-    if value is None:
+    if not isinstance(value, numbers.Real):
         return pixels
     limit = ds.get("PixelPaddingRangeLimit")
-    low, high = sorted((value, value if limit is None else limit))
+    low, high = sorted(
+        (value, limit if isinstance(limit, numbers.Real) else value)
+    )
     kept = pixels[(pixels < low) | (pixels > high)]
     return kept if kept.size else pixels
 

@@ -65,17 +65,31 @@ _BARE_STARTS = tuple(
 )
 _BARE_DICOM = "DICOM without the preamble of a file: save it as DICOM Part 10"
 
+# How the brands of pictures begin, such as heic; those of videos are others.
+# https://nokiatech.github.io/heif/technical.html
+_HEIF_BRANDS = (b"he", b"mif", b"msf", b"avif", b"avis")
+
+# What comes first in a ZIP archive that is a table or a text.
+_OFFICE_STARTS = (
+    *(b"[Content_Types].xml", b"docProps/", b"_rels/", b"xl/", b"word/"),
+    b"mimetypeapplication/vnd.oasis",
+)
+
 # How files begin that are no film as they are: position, bytes, what they are.
 # They are named, not called "not an image".
 _OTHER_IMAGES = (
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WebP"),
     (4, b"jP  \r\n", "JPEG 2000"),
-    (4, b"ftyp", "HEIF or AVIF"),
+    *((4, b"ftyp" + brand, "HEIF or AVIF") for brand in _HEIF_BRANDS),
     (0, b"%PDF-", "PDF"),
     (344, b"n+1\x00", "NIfTI"),
 )
 _OTHER_FILES = (
+    *(
+        (30, start, "a document of an office program")
+        for start in _OFFICE_STARTS
+    ),
     (0, b"PK\x03\x04", "a ZIP archive: unpack it"),
     (0, b"\x1f\x8b", "compressed by gzip: unpack it"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),

@@ -82,7 +82,7 @@ def find(
                 f"split, in the place of a class. Remove or rename it."
             )
     found = _unite(name for name, _ in listed)
-    if not splits and found and all(map(_is_like_split, found)):
+    if not splits and _are_like_splits(found):
         raise errors.SourceError(
             f"`class_names` auto finds {', '.join(found)} in {root}, which are "
             "named like splits: rename them train, validation and test. If "
@@ -125,21 +125,38 @@ def describe(source: source_files.Source, class_names: Sequence[str]) -> str:
 
 
 def _find_common_folders(source: source_files.Source) -> list[str]:
-    """Returns the folders of which all classes hold one, if there are two."""
-    of_class: dict[str, set[str]] = {}
+    """Returns the folders of which all classes hold one, if as few as classes.
+
+    They hold most of the images, too: patients whose numbers are in all classes
+    do not.
+    """
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
     for file in source.files:
         parts = file.filename.split("/")
-        of_class.setdefault(file.label, set()).update(
-            parts[1:2] * (len(parts) > 2)
-        )
-    common = set.intersection(*of_class.values())
-    return sorted(common) if len(common) > 1 else []
+        counts[file.label, parts[1] if len(parts) > 2 else ""] += 1
+    number = len({label for label, _ in counts})
+    held = collections.Counter(folder for _, folder in counts)
+    common = {name for name in held if name and held[name] == number}
+    images = sum(counts[place] for place in counts if place[1] in common)
+    is_few = 1 < len(common) < _MIN_DOUBTED_CLASSES
+    return sorted(common) if is_few and 2 * images > len(source.files) else []
 
 
-def _is_like_split(name: str) -> bool:
-    """Whether a word of a name is that of a split, as in `Train_set`."""
-    words = re.split(r"[\W_\d]+", names.fold(name))
-    return not layouts.SPLIT_FOLDERS.keys().isdisjoint(words)
+def _are_like_splits(found: Sequence[str]) -> bool:
+    """Whether names tell splits, as `Train_set` and `test2` do.
+
+    All of `test_positive` and `test_negative` are of one, and classes of it.
+    """
+    splits: set[str] = set()
+    others: set[frozenset[str]] = set()
+    for name in found:
+        words = set(re.split(r"[\W_\d]+", names.fold(name)))
+        named = words & layouts.SPLIT_FOLDERS.keys()
+        if not named:
+            return False
+        splits.update(layouts.SPLIT_FOLDERS[word] for word in named)
+        others.add(frozenset(words - named - {""}))
+    return len(splits) > 1 or len(others) < len(found)
 
 
 def _unite(spellings: Iterable[str]) -> tuple[str, ...]:

@@ -149,13 +149,14 @@ def kind_of(key: str) -> str:
 def is_anonymous(dicom_id: str) -> bool:
     """Whether a PatientID is what an anonymiser gives to everybody.
 
-    A negative number is a code for a value that is missing.
+    A negative number of one digit, or of one again and again, such as -1 or
+    -999, is a code for a value that is missing. Others may be hashes of an ID.
     """
     words = re.findall(r"[^\W_]+", dicom_id.lower())
     text = "".join(words)
     return (
         _NO_IDS.fullmatch(text) is not None
-        or re.fullmatch(r"\s*-\s*\d+(\.0*)?\s*", dicom_id) is not None
+        or re.fullmatch(r"\s*-\s*(\d)\1*(\.0*)?\s*", dicom_id) is not None
         or all(
             word in _FILL_WORDS or (word.isalpha() and _NO_IDS.fullmatch(word))
             for word in words

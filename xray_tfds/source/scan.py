@@ -134,7 +134,8 @@ def _list_table(
     labels = {names.fold(name): name for name in class_names}
     paths = layouts.walk(tree, tree.root, ())
     files: _Listed = {}
-    for name, row in tables.match_rows(table, tree.root, paths).items():
+    known = [*paths, *tree.list_masks()]
+    for name, row in tables.match_rows(table, tree.root, known).items():
         split = layouts.SPLIT_FOLDERS.get(names.fold(row.split))
         label = labels.get(names.fold(row.label))
         if label is None or (row.split and not split):
@@ -151,10 +152,9 @@ def _list_table(
             )
         path = paths.pop(name, tree.root / name)
         tree.ignored.pop(name, None)
-        printable = names.printable(name)
         files[name] = source_files.SourceFile(
             path,
-            printable,
+            names.printable(name),
             label,
             split,
             patient=row.patient,
@@ -190,8 +190,8 @@ def _name_patients(
     """Returns the files with the patients that a table without labels gives."""
     if table is None:
         return by_name, []
-    rows = tables.match_rows(table, tree.root, by_name)
-    unused = sorted(set(rows) - set(by_name))
+    rows = tables.match_rows(table, tree.root, [*by_name, *tree.list_masks()])
+    unused = sorted(rows.keys() - by_name)
     unnamed = [n for n in by_name if n not in rows and _is_named_like_image(n)]
     cautions = _doubt_unnamed(
         unnamed, len(by_name), "other rules say whose images they are"
@@ -199,7 +199,7 @@ def _name_patients(
     if unused:
         cautions.append(
             f"patients_csv names {len(unused)} files that lie in no class "
-            f"folder or are hidden, for example {unused[0]}."
+            f"folder or are left out, for example {unused[0]}."
         )
     return {
         name: dataclasses.replace(

@@ -80,6 +80,11 @@ class Tree:
                 self.ignore(entry.path, other_folders.NO_FILM)
         return [entry for entry in kept if entry.name not in masks]
 
+    def list_masks(self) -> list[str]:
+        """Returns the files left out as masks, which a table may name."""
+        reason = other_folders.NO_FILM
+        return [name for name, why in self.ignored.items() if why == reason]
+
     def subfolders(self, folder: epath.Path) -> dict[str, epath.Path]:
         """Returns the folders of folders; the files beside them are left out.
 

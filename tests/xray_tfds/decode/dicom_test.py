@@ -204,6 +204,26 @@ def test_padding_does_not_count_for_the_range_of_a_film(dtype, padding):
 
 
 @pytest.mark.parametrize(
+    "vr, value",
+    [("US", [4095, 0]), ("OW", b"\xff\x0f"), ("LO", "4095")],
+    ids=["two", "bytes", "text"],
+)
+def test_padding_that_is_no_number_takes_no_film(vr, value):
+    ds = dicom_files.dataset()
+    expected = _pixels(ds)
+    ds.add_new("PixelPaddingValue", vr, value)
+    np.testing.assert_array_equal(_pixels(ds), expected)
+
+
+@pytest.mark.parametrize("high_bit", [11, 15])
+def test_high_bit_beyond_values_that_fill_their_bits_says_nothing(high_bit):
+    """As that of 12 bits is, left in the header of a film made JPEG."""
+    values = np.resize(np.arange(256), (40, 56)).astype(np.uint8)
+    ds = dicom_files.dataset(values, bits=8, HighBit=high_bit)
+    np.testing.assert_array_equal(_pixels(ds), values)
+
+
+@pytest.mark.parametrize(
     "alone, other",
     [
         ({"RescaleIntercept": -1024}, {"RescaleSlope": 1}),

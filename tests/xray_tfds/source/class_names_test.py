@@ -248,7 +248,9 @@ def test_builder_without_a_folder_says_where_classes_are_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "folders", [("Train_set", "test set"), ("training2", "val-2", "Test-2")]
+    "folders",
+    [("Train_set", "test set"), ("training2", "val-2", "Test-2")]
+    + [("train_1", "train_2"), ("train_a", "train_b", "test_a")],
 )
 def test_folders_named_like_splits_are_no_classes(folders, tmp_path):
     """A network would learn to tell the training from the test."""
@@ -256,6 +258,30 @@ def test_folders_named_like_splits_are_no_classes(folders, tmp_path):
     image_trees.write_images(tmp_path, names)
     with pytest.raises(scan.SourceError, match="rename them train, validation"):
         class_names.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("test_negative", "test_positive"), ("valid_sick", "validated_normal")]
+    + [("train_covid", "train_normal", "train_pneumonia")],
+)
+def test_classes_of_one_split_are_classes(folders, tmp_path):
+    image_trees.write_images(tmp_path, [f"{name}/a.png" for name in folders])
+    assert class_names.find(tmp_path) == folders
+
+
+@pytest.mark.parametrize("patients", [12, 3])
+def test_patients_of_all_classes_are_not_taken_for_parts(patients, tmp_path):
+    """Their numbers, by the thousand, are no news and no classes."""
+    names = [
+        f"{c}/{i + 1000 * (i >= patients and c == 'b')}/a.png"
+        for c in ("a", "b")
+        for i in range(12)
+    ]
+    image_trees.write_images(tmp_path, names)
+    found = class_names.find(tmp_path)
+    text = class_names.describe(scan.find(tmp_path, found), found)
+    assert text.endswith("a (12), b (12).")
 
 
 def test_classes_with_the_same_folders_may_be_parts(tmp_path):

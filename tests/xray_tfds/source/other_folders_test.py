@@ -11,8 +11,12 @@ from tests.helpers import image_trees
 from xray_tfds.source import class_names
 from xray_tfds.source import other_folders
 from xray_tfds.source import scan
+from xray_tfds.source import tables
 
 _CLASSES = ("normal", "pneumonia")
+
+_OFFICE = "a document of an office program"
+_ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 
 
 def _find(root):
@@ -28,10 +32,10 @@ def _encoded(kind):
     return stream.getvalue()
 
 
-def _zipped():
+def _zipped(name="normal/a.png", content=b""):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
-        file.writestr("normal/a.png", b"")
+        file.writestr(name, content)
     return stream.getvalue()
 
 
@@ -49,6 +53,23 @@ def test_masks_beside_their_films_are_no_films(tmp_path):
     # There is no film to `c_mask`.
     assert sorted(found) == sorted(films)
     assert reasons == dict.fromkeys(masks, other_folders.NO_FILM)
+
+
+@pytest.mark.parametrize("header", ["label", ""])
+def test_table_may_name_what_is_taken_for_a_mask(header, tmp_path):
+    """In any spelling, as other files; with a label it is a film."""
+    films = ["normal/A.png", "normal/A_Mask.png", "pneumonia/b.png"]
+    image_trees.write_images(tmp_path / "films", films)
+    rows = [("filename", "patient", header)]
+    rows += [(name.lower(), "p", name.split("/")[0]) for name in films]
+    width = 3 if header else 2
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(",".join(row[:width]) for row in rows))
+    table = tables.read_table(str(path))
+    source = scan.find(tmp_path / "films", _CLASSES, table)
+    found = [file.filename for file in source.files]
+    assert found == (films if header else [films[0], films[2]])
+    assert ("are left out, for example" in str(source.cautions)) != bool(header)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +108,14 @@ def test_what_systems_put_there_is_hidden(name, tmp_path):
         ("a.zip", _zipped(), "a ZIP archive: unpack it"),
         ("a.dcm.gz", gzip.compress(b"x"), "compressed by gzip: unpack it"),
         ("Thumbs.db", b"\xd0\xcf\x11\xe0", "not an image"),
+        ("a.mp4", b"\0\0\0\x20ftypisom\0\0\2\0", "not an image"),
+        (
+            "a.heic",
+            b"\0\0\0\x18ftypheic",
+            "HEIF or AVIF is not read; convert it",
+        ),
+        ("a.xlsx", _zipped("[Content_Types].xml"), _OFFICE),
+        ("a.ods", _zipped("mimetype", _ODS), _OFFICE),
     ],
     # Of bytes it would hold the time of compression.
     ids=["webp", "gif", "zip", "gzip", "other"],

@@ -110,7 +110,8 @@ def test_pattern_that_is_none_is_refused(pattern, message):
     "dicom_id",
     ["ANON", "anonymous", "Anonymized", "0", "0000", "XXXX", "***", "No ID"]
     + ["Patient", "UNKNOWN", "de-identified", "REMOVED", "Unknown Patient"]
-    + ["NO PATIENT ID", "Not Available", "ID-REMOVED", "undefined", "-1"],
+    + ["NO PATIENT ID", "Not Available", "ID-REMOVED", "undefined", "-1"]
+    + ["-9", "-99", "-999.0"],
 )
 def test_id_that_an_anonymiser_gives_to_all_is_none(dicom_id):
     found = [
@@ -122,7 +123,8 @@ def test_id_that_an_anonymiser_gives_to_all_is_none(dicom_id):
 
 
 @pytest.mark.parametrize(
-    "dicom_id", ["ANON12", "1", "X7", "ID-7", "10", "Patient 2"]
+    "dicom_id",
+    ["ANON12", "1", "X7", "ID-7", "10", "Patient 2", "-1739264531", "-482"],
 )
 def test_number_that_an_anonymiser_gives_to_one_is_an_id(dicom_id):
     assert not patients.is_anonymous(dicom_id)
