@@ -120,6 +120,23 @@ def test_third_sentence_has_falling_rates_and_patients_of_training(results):
     assert re.search(r"degraded films \(\w.*\) lower the specificity by", third)
 
 
+@pytest.mark.parametrize("fall, is_said", [(0.05, True), (0.3, False)])
+def test_third_sentence_has_the_rate_that_a_small_fall_hides(
+    results, fall, is_said
+):
+    """As the cautions have: of the AUC alone where that falls far."""
+    name = results["robustness"]["worst"]["name"]
+    auc = words.model_auc(results)["value"]
+    for row in results["robustness"]["rows"]:
+        if row["name"] == name:
+            row["auc"]["value"] = auc - fall
+            row["specificity"]["value"] = 0.1
+    third = verdict.sentences(results)[2]
+    assert f"lower the AUC to {words.number(auc - fall)}" in third
+    for said in (third, _said(results)):
+        assert ("lower the specificity by" in said) == is_said
+
+
 def test_accuracy_that_falls_under_a_degradation_is_told():
     results = evaluation_results.make_multiclass()
     results["robustness"]["worst"] = {"name": "unchanged"}
