@@ -238,6 +238,12 @@ def test_probabilities_that_are_not_calibrated_are_told(results):
     assert "probabilities may not be calibrated" in _said(results)
 
 
+def test_null_model_that_is_better_is_told(results):
+    results["nulls"][0]["difference"].update(value=-0.1, low=-0.2, high=-0.01)
+    assert ": the network is worse (difference -0.100" in _said(results)
+    assert "not shown that" not in _said(results)
+
+
 def test_wide_interval_is_told(results):
     words.find(results["figures"], "specificity").update(low=0.6, high=0.99)
     assert "Wide intervals: specificity" in _said(results)
