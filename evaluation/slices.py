@@ -172,12 +172,14 @@ def _tertiles(name: str, numbers: npt.NDArray[np.float64]) -> Column:
     edges = np.unique(
         np.quantile(numbers[known], [1 / 3, 2 / 3], method="lower")
     )
-    # What equals the highest number is above nothing.
-    edges = edges[edges < numbers[known].max()]
-    # Whole numbers in full: of dates such as 20200131 the last digits tell.
-    texts = [
-        f"{edge:.0f}" if edge.is_integer() else f"{edge:.4g}" for edge in edges
-    ]
+    # What equals the highest number is above nothing: where most do, the line
+    # is drawn below it.
+    highest = numbers[known].max()
+    below = numbers[known & (numbers < highest)]
+    edges = edges[edges < highest]
+    if len(below) and not len(edges):
+        edges = below.max(keepdims=True)
+    texts = [_text(edge) for edge in edges]
     labels = (
         [
             f"up to {texts[0]}",
@@ -185,11 +187,16 @@ def _tertiles(name: str, numbers: npt.NDArray[np.float64]) -> Column:
             f"above {texts[-1]}",
         ]
         if texts
-        else [f"{numbers[known][0]:.4g}"]
+        else [_text(numbers[known][0])]
     )
     places = np.searchsorted(edges, numbers, side="left")
     values = np.array(labels)[np.where(known, places, 0)]
     return Column(name, np.where(known, values, ""), tuple(labels))
+
+
+def _text(number: float) -> str:
+    # Whole numbers in full: of dates such as 20200131 the last digits tell.
+    return f"{number:.0f}" if number.is_integer() else f"{number:.4g}"
 
 
 def measure(

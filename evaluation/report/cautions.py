@@ -233,10 +233,10 @@ def _nulls(results: words.Results) -> list[str]:
     )
     gain = words.with_interval(difference)
     if difference["low"] is not None and difference["low"] <= 0:
-        return [
-            f"The null model {reached}: it is not shown that the network is"
-            f" better (difference {gain})."
-        ]
+        said = "it is not shown that the network is better"
+        if difference["high"] < 0:
+            said = "the network is worse"
+        return [f"The null model {reached}: {said} (difference {gain})."]
     if difference["value"] < LITTLE_GAIN:
         return [
             f"The null model {reached}: the network adds little (difference"

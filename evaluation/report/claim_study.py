@@ -84,7 +84,7 @@ def preprocessing(results: words.Results) -> tuple[str, str] | None:
     if options.get("harmonize"):
         parts.append(f"harmonize={options['harmonize']}")
     rescale = words.settings(results).get("rescale")
-    if rescale is not None:
+    if rescale:  # 0 is that of a run without it.
         parts.append(f"multiplied by {rescale:.6g}")
     return ("setup", ", ".join(parts) + ".")
 

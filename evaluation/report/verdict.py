@@ -187,14 +187,18 @@ def _null(results: words.Results) -> list[str]:
 
 
 def _degradation(results: words.Results) -> list[str]:
-    """Says how far the worst degradation lowers the AUC, or else a rate."""
+    """Says how far degradations lower the AUC, and a rate where that holds."""
     worst, auc = cautions.worst_degradation(results), words.model_auc(results)
     if worst is None or auc is None:
         return []
-    if auc["value"] - worst["auc"]["value"] <= _SMALL_FALL:
-        fallen_rate = cautions.find_fallen_rate(results)
-        return [fallen_rate] if fallen_rate else []
-    return [
-        f"degraded films ({worst['name']}) lower the AUC to"
-        f" {words.number(worst['auc']['value'])}"
-    ]
+    reasons = []
+    fall = auc["value"] - worst["auc"]["value"]
+    if fall > _SMALL_FALL:
+        reasons.append(
+            f"degraded films ({worst['name']}) lower the AUC to"
+            f" {words.number(worst['auc']['value'])}"
+        )
+    if fall <= cautions.COLLAPSE:
+        # Else it follows from that, as in the cautions.
+        reasons += filter(None, [cautions.find_fallen_rate(results)])
+    return reasons

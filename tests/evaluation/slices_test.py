@@ -103,6 +103,15 @@ def test_tertiles_of_ties_are_fewer_and_of_all_images():
     assert (column.values == "up to 1").sum() == 9
 
 
+@pytest.mark.parametrize("first", [0, 12])
+def test_highest_number_of_most_images_is_a_part_of_its_own(first):
+    # Not all images under the number of the first.
+    values = [str(age) for age in range(1, 13)] + ["90"] * 40
+    column = slices.column_of("age", values[first:] + values[:first])
+    assert column.order == ("up to 12", "above 12")
+    assert (column.values == "above 12").sum() == 40
+
+
 def test_ends_of_parts_tell_dates_apart():
     column = slices.column_of("date", [f"202001{n:02}" for n in range(1, 10)])
     assert column.order == (

@@ -89,6 +89,17 @@ def test_choice_of_the_final_model_is_told(weights, monitor, said):
     assert _answers(results)["Choice of the final model"] == said
 
 
+@pytest.mark.parametrize("rescale", [0, None])
+def test_no_factor_is_told_of_a_run_without_one(rescale):
+    # As the recipes do that hold best on unlike films.
+    results = evaluation_results.make_binary()
+    item = "Preprocessing of the images"
+    assert "multiplied by 0.00392157" in _answers(results)[item]
+    run = results["model"]["runs"][0]
+    run["settings"] = run["settings"] | {"rescale": rescale}
+    assert "multiplied" not in _answers(results)[item]
+
+
 def test_folder_of_another_source_is_one_set():
     """Whatever splits its build has dealt it into."""
     for split, is_one in (("test", False), ("external", True)):

@@ -120,6 +120,23 @@ def test_third_sentence_has_falling_rates_and_patients_of_training(results):
     assert re.search(r"degraded films \(\w.*\) lower the specificity by", third)
 
 
+@pytest.mark.parametrize("fall, is_said", [(0.05, True), (0.3, False)])
+def test_third_sentence_has_the_rate_that_a_small_fall_hides(
+    results, fall, is_said
+):
+    """As the cautions have: of the AUC alone where that falls far."""
+    name = results["robustness"]["worst"]["name"]
+    auc = words.model_auc(results)["value"]
+    for row in results["robustness"]["rows"]:
+        if row["name"] == name:
+            row["auc"]["value"] = auc - fall
+            row["specificity"]["value"] = 0.1
+    third = verdict.sentences(results)[2]
+    assert f"lower the AUC to {words.number(auc - fall)}" in third
+    for said in (third, _said(results)):
+        assert ("lower the specificity by" in said) == is_said
+
+
 def test_accuracy_that_falls_under_a_degradation_is_told():
     results = evaluation_results.make_multiclass()
     results["robustness"]["worst"] = {"name": "unchanged"}
@@ -219,6 +236,12 @@ def test_probabilities_that_are_not_calibrated_are_told(results):
     assert "probabilities are not calibrated" in _said(results)
     results["calibration"]["before"]["calibration_error"]["low"] = 0.0
     assert "probabilities may not be calibrated" in _said(results)
+
+
+def test_null_model_that_is_better_is_told(results):
+    results["nulls"][0]["difference"].update(value=-0.1, low=-0.2, high=-0.01)
+    assert ": the network is worse (difference -0.100" in _said(results)
+    assert "not shown that" not in _said(results)
 
 
 def test_wide_interval_is_told(results):
