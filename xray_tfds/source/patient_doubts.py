@@ -206,11 +206,12 @@ def _doubt_few(examined: Sequence["examine.ExaminedFile"]) -> Iterator[str]:
             rule["rule"] not in (patients.NO_RULE, patients.EXPORT_RULE)
             and rule["files"] >= _MIN_DOUBTED_MEAN * rule["patients"]
         ):
+            number = rule["patients"]
             yield (
-                f"The rule {rule['rule']!r} makes {rule['patients']} patients "
-                f"of {rule['files']} files, for example of "
-                f"{' and '.join(rule['examples'][:2])}. If they are more "
-                "people, say whose each file is with `patient_pattern` or "
+                f"The rule {rule['rule']!r} makes {number} "
+                f"patient{'s' * (number > 1)} of {rule['files']} files, for "
+                f"example of {' and '.join(rule['examples'][:2])}. If they are "
+                "more people, say whose each file is with `patient_pattern` or "
                 "`patients_csv`."
             )
 
