@@ -52,8 +52,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "zca, 4096 images": _ZCA,
 }
 _ZCA_SHAPE = (64, 64, 1)
+_NUM_IMAGES = 256
 # Of fewer images than half the values of one, the matrix is of lower rank.
-_NUM_IMAGES = {"zca, 4096 images": 4096}
+_NUM_IMAGES_OF = {"zca, 4096 images": 4096}
 
 _ROWS = flags.DEFINE_list("rows", None, "Which rows: parts of their names.")
 _SHAPES = flags.DEFINE_list("shapes", ["224x224x3", "512x512x1"], "Of images.")
@@ -132,7 +133,7 @@ def main(argv):
             tuple(int(size) for size in text.split("x"))
             for text in _SHAPES.value
         ]
-        num_images = _NUM_IMAGES.get(name, _NUM_BATCHES * _BATCH_SIZE)
+        num_images = _NUM_IMAGES_OF.get(name, _NUM_IMAGES)
         for shape in [_ZCA_SHAPE] if options is _ZCA else shapes:
             size = "x".join(map(str, shape))
             columns = " | ".join([size, *_measure(shape, options, num_images)])

@@ -6,11 +6,12 @@
 Trains each seed in turn, evaluates it on its validation split, whose patients
 training has not seen, and then all together as one ensemble. Prints a row for
 each, and mean and standard deviation over the seeds. What is in OUT already is
-not trained anew: the same command resumes.
+not trained or evaluated anew: the same command resumes.
 """
 
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -55,8 +56,11 @@ def _train(seed):
 def _evaluate(name, workdirs):
     """Returns the values of `_COLUMNS`."""
     output = pathlib.Path(_WORKDIR.value) / f"evaluation-{name}"
-    named = ",".join(map(str, workdirs))
-    _run("evaluate.py", f"--workdir={named}", f"--output_dir={output}")
+    if not (output / "metrics.json").exists():
+        # A kill may have left a part of one, which is never written over.
+        shutil.rmtree(output, ignore_errors=True)
+        named = ",".join(map(str, workdirs))
+        _run("evaluate.py", f"--workdir={named}", f"--output_dir={output}")
     results = json.loads((output / "metrics.json").read_text())
     values = {each["name"]: each["value"] for each in results["figures"]}
     # The first is the film as it is.
@@ -88,7 +92,7 @@ def main(argv):
         for column in zip(*table)
     ]
     _print_row("mean ± standard deviation", summary)
-    ensemble = _evaluate("ensemble", workdirs)
+    ensemble = _evaluate(f"ensemble-of-{len(workdirs)}", workdirs)
     _print_row("ensemble", [f"{v:.4f}" for v in ensemble])
 
 

@@ -61,26 +61,32 @@ def factors(
     """
     # What LAPACK takes for zero in a matrix of this size.
     tolerance = len(matrix) * np.finfo(np.float64).eps * np.abs(matrix).max()
-    factor = _cholesky_factor(matrix, tolerance)
-    if 2 * factor.shape[1] >= len(matrix):
-        return (matrix,)
+    factor = _find_factor(matrix, tolerance)
     # One that was set by hand may have values below zero.
-    if np.abs(factor @ factor.T - matrix).max() <= tolerance:
+    if (
+        factor is not None
+        and np.abs(factor @ factor.T - matrix).max() <= tolerance
+    ):
         return factor, factor.T
     return (matrix,)
 
 
-def _cholesky_factor(
+def _find_factor(
     matrix: npt.NDArray[np.float64], tolerance: float
-) -> npt.NDArray[np.float64]:
-    """Returns F, `[size, rank]`: Cholesky's, with complete pivoting.
+) -> npt.NDArray[np.float64] | None:
+    """Returns F, `[size, rank]`; None if the rank is half the size or more.
 
-    https://netlib.org/lapack/explore-html/d6/df5/dpstrf_8f.html
+    Cholesky's decomposition with complete pivoting (Higham, Analysis of the
+    Cholesky decomposition of a semi-definite matrix, 1990).
     """
-    # Half a second to load, and few whiten.
-    from scipy.linalg import lapack
-
-    lower, pivots, rank, _ = lapack.dpstrf(matrix, tol=tolerance, lower=True)
-    factor = np.empty((len(matrix), rank))
-    factor[pivots - 1] = np.tril(lower[:, :rank])
-    return factor
+    rows = np.empty(((len(matrix) + 1) // 2, len(matrix)))
+    left = matrix.diagonal().copy()
+    for rank, row in enumerate(rows):
+        pivot = np.argmax(left)
+        if not left[pivot] > tolerance:
+            factor: npt.NDArray[np.float64] = rows[:rank].T
+            return factor
+        row[:] = matrix[pivot] - rows[:rank, pivot] @ rows[:rank]
+        row /= np.sqrt(left[pivot])
+        left -= np.square(row)
+    return None
