@@ -118,7 +118,7 @@ def test_what_systems_put_there_is_hidden(name, tmp_path):
         ("a.ods", _zipped("mimetype", _ODS), _OFFICE),
     ],
     # Of bytes it would hold the time of compression.
-    ids=["webp", "gif", "zip", "gzip", "other"],
+    ids="webp gif zip gzip other mp4 heic xlsx ods".split(),
 )
 def test_film_that_is_not_read_is_not_called_no_image(
     name, data, reason, tmp_path
