@@ -22,12 +22,16 @@ def is_local(path: str | os.PathLike[str]) -> bool:
 def lies_within(
     path: str | os.PathLike[str], directory: str | os.PathLike[str]
 ) -> bool:
-    """Whether a path is a directory or below it, both of this machine.
+    """Whether a path is a directory or below it.
 
-    Links are followed; `~` is the user's home. A store's are never.
+    On this machine links are followed, and `~` is the user's home. Addresses of
+    a store, which has neither, are compared as they are written.
     """
     if not (is_local(path) and is_local(directory)):
-        return False
+        address, folder = (
+            os.fspath(each).rstrip("/") + "/" for each in (path, directory)
+        )
+        return address.startswith(folder)
     inner, outer = (
         pathlib.Path(each).expanduser().resolve() for each in (path, directory)
     )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+import contextlib
 import errno
 import os
 import pathlib
+import shutil
+from typing import IO
+
+# Of a copy, in memory at a time.
+_COPIED_BYTES = 2**20
 
 
 def sync_directory(path: str | pathlib.Path) -> None:
@@ -35,10 +42,21 @@ def append(path: str | pathlib.Path, data: bytes) -> None:
 
 def replace(path: str | pathlib.Path, data: bytes) -> None:
     """Puts a file in place, whole or not at all; one process at a time."""
-    path = pathlib.Path(path)
+    with _replacing(pathlib.Path(path)) as file:
+        file.write(data)
+
+
+def copy(source: str | pathlib.Path, path: str | pathlib.Path) -> None:
+    """Puts a copy of a file in place, as `replace` puts data."""
+    with open(source, "rb") as read, _replacing(pathlib.Path(path)) as file:
+        shutil.copyfileobj(read, file, _COPIED_BYTES)
+
+
+@contextlib.contextmanager
+def _replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
     temporary = path.with_name(f".{path.name}.new")
     with open(temporary, "wb") as file:
-        file.write(data)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 
@@ -25,6 +26,25 @@ def test_replaced_file_is_the_old_one_until_the_new_one_is_whole(
     sync.replace(path, b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["head"]
     assert path.read_bytes() == b"new"
+
+
+def test_copy_is_whole_or_the_file_that_was_there(tmp_path, monkeypatch):
+    (tmp_path / "source").write_bytes(b"new" * 10**6)
+    path = tmp_path / "copies" / "shard"
+    path.parent.mkdir()
+    sync.replace(path, b"old")
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            sync.copy(tmp_path / "source", path)
+    assert path.read_bytes() == b"old"
+    sync.copy(tmp_path / "source", path)
+    assert path.read_bytes() == b"new" * 10**6
+    assert [file.name for file in path.parent.iterdir()] == ["shard"]
 
 
 def test_append_makes_the_file_and_keeps_what_is_there(tmp_path):
