@@ -168,6 +168,8 @@ def _prepare(data_config, channel):
     """
     if not channel.is_chief:
         channel.broadcast(None)
+        # The chief has published what there is.
+        data_config = dataclasses.replace(data_config, publish_dir=None)
     builder = _open_builder(data_config)
     if channel.is_chief:
         channel.broadcast(b"prepared")
@@ -190,6 +192,7 @@ def _open_builder(data_config):
                 data_config.data_dir or _RECORDS_DIR,
                 **image_options,
                 rehash=data_config.rehash,
+                publish_dir=data_config.publish_dir,
             )
         except ImportError as error:
             # A library for files of the folder, which it names.

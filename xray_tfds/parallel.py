@@ -39,6 +39,7 @@ def ordered_map(
     total: int | None = None,
     desc: str | None = None,
     ahead: int = 0,
+    workers: int = 0,
 ) -> Iterator[_Result]:
     """Yields `function(item)` for each item, in order, computed by threads.
 
@@ -55,12 +56,13 @@ def ordered_map(
         ahead: How many items may be computed while nobody asks for one, where
             four for each thread are fewer: enough for a consumer who takes many
             at a time.
+        workers: How many threads; 0 for one more than cores.
 
     Yields:
         The results. The first exception of `function` is raised in its place.
     """
     # One more than cores: the consumer takes a share of one of them.
-    workers = num_cores() + 1
+    workers = workers or num_cores() + 1
     pending: collections.deque = collections.deque()
     executor = futures.ThreadPoolExecutor(workers)
     pause = 0.1 if streams.is_live(sys.stderr) else _LOG_SECONDS

@@ -15,6 +15,7 @@ from xray_tfds.records import earlier
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import manifest
 from xray_tfds.records import places
+from xray_tfds.records import publishing
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
@@ -24,7 +25,11 @@ from xray_tfds.source import source_files
 
 
 def prepare(
-    images_dir: epath.PathLike, data_dir: epath.PathLike, **options: Any
+    images_dir: epath.PathLike,
+    data_dir: epath.PathLike,
+    *,
+    publish_dir: epath.PathLike | None = None,
+    **options: Any,
 ) -> xray_tfds_dataset_builder.Builder:
     """Builds the records of a folder, or finds those built before.
 
@@ -43,6 +48,9 @@ def prepare(
             of this machine or `s3://BUCKET/FOLDER`.
         data_dir: Directory for records, outside that folder; they lie in
             `<data_dir>/<name of images_dir>-<fingerprint>/xray_tfds/...`.
+        publish_dir: Where the records are copied to for other machines, also
+            those that were there before: a directory outside the other two, or
+            `s3://BUCKET/FOLDER`; they lie in it as they do in `data_dir`.
         **options: Fields of `XrayConfig`.
 
     Returns:
@@ -52,6 +60,7 @@ def prepare(
     Raises:
         ValueError: If an option or the folder is not as it must be; as
             `errors.StorageError` if the records cannot be written or read.
+            What `publish_dir` must be is tried before anything is read.
     """
     images_dir = files_lib.to_folder(images_dir)
     places.check_writable(data_dir)
@@ -59,6 +68,8 @@ def prepare(
     config = given.find_classes(images_dir)
     data_dir = epath.Path(data_dir).expanduser()
     places.check_apart(data_dir, images_dir)
+    if publish_dir is not None:
+        publishing.check(publish_dir, data_dir, images_dir)
     name = images_dir.resolve().name
     # The records' directory is named like it.
     places.check_utf8("images_dir", name)
@@ -99,6 +110,8 @@ def prepare(
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
         )
+    if publish_dir is not None:
+        publishing.publish(builder.data_path, data_dir, publish_dir)
     return builder
 
 

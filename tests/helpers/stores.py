@@ -1,6 +1,8 @@
 """A server of S3 on this machine, and how it may fail."""
 
+import html
 import pathlib
+import re
 import threading
 import urllib.parse
 import urllib.request
@@ -88,6 +90,32 @@ class Store:
                 key = path.relative_to(folder).as_posix()
                 self.call("PUT", f"{bucket}/{key}", path.read_bytes())
         return f"s3://{bucket}"
+
+    def contents(self, bucket):
+        """Returns the content of each file of a bucket, by its key."""
+        listing = self.call("GET", bucket).decode()
+        keys = map(html.unescape, re.findall("<Key>(.*?)</Key>", listing))
+        return {key: self.call("GET", f"{bucket}/{key}") for key in keys}
+
+    def download(self, bucket, folder):
+        """Copies what is in a bucket to a folder."""
+        for key, content in self.contents(bucket).items():
+            path = pathlib.Path(folder) / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def written(self):
+        """Returns what was written or removed since it was last asked.
+
+        As `PUT key`, without what is tried at a start.
+        """
+        changes = [
+            re.sub("/[^/]*/", "", line, count=1)
+            for line in self.requests
+            if not line.startswith(("GET", "HEAD")) and "/." not in line
+        ]
+        self.requests.clear()
+        return changes
 
     def read(self):
         """Returns the files that were read since it was last asked."""

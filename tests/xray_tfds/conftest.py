@@ -1,4 +1,4 @@
-"""A bucket of films, for the tests that are run against a server of S3."""
+"""Buckets, for the tests that are run against a server of S3."""
 
 import itertools
 
@@ -40,6 +40,14 @@ def store(server, monkeypatch):
 def films(tmp_path):
     """A folder of 24 films."""
     return image_trees.write_flat_tree(tmp_path / "films", 12)
+
+
+@pytest.fixture
+def new_bucket(store):
+    """The name of a bucket with nothing in it."""
+    name = f"bucket-{next(_NUMBERS)}"
+    store.call("PUT", name)
+    return name
 
 
 @pytest.fixture

@@ -33,6 +33,11 @@ def _is_auto(names: Any) -> bool:
     return names in ("auto", list(_AUTO), _AUTO)
 
 
+def _make_absolute(name: str, value: str) -> str:
+    # What is inside the folder of images goes on from another directory.
+    return os.path.abspath(value) if paths.is_local(value) else value
+
+
 def _check_class_names(name: str, value: Any) -> tuple[str, ...]:
     is_list = isinstance(value, (list, tuple))
     # As they come of JSON, where they may be anything.
@@ -102,6 +107,15 @@ class DataConfig:
         "With images_dir, reads every file again, also one whose size and "
         "times are as they were.",
     )
+    publish_dir: str | None = DATA.option(
+        None,
+        "With images_dir, where the records are copied to for other machines, "
+        "once they are prepared: a directory, or s3://BUCKET/FOLDER.",
+        kind="path",
+        check=checks.optional(_make_absolute),
+        # Whoever repeats a run need not be who may write there.
+        scope="process",
+    )
 
     def __post_init__(self) -> None:
         if (self.images_dir is None) == (self.dataset is None):
@@ -118,6 +132,14 @@ class DataConfig:
             raise ValueError(
                 "`images_dir` must be an existing directory. Received: "
                 f"images_dir={self.images_dir}"
+            )
+        if self.publish_dir is not None and self.images_dir is None:
+            raise ValueError(
+                "`publish_dir` must be given with `images_dir`: it copies the "
+                "records that are prepared from a folder of images. Add "
+                "--images_dir=DIR with that folder, or leave --publish_dir "
+                f"out. Received: publish_dir={self.publish_dir}, "
+                f"dataset={self.dataset}"
             )
         options.check_fields(self)
         self._check_builder_config()

@@ -30,7 +30,10 @@ _BYTE_ORDER_MARK = "\ufeff"
 _TABLE = "patients_csv"
 
 # Options that may name a bucket.
-_REMOTE = ("images_dir",)
+_REMOTE = ("images_dir", "publish_dir")
+
+# Option -> what helps where a bucket was meant.
+_REMEDIES = {"data_dir": " (--publish_dir has the records copied there)"}
 
 
 def define(
@@ -148,7 +151,7 @@ def _read_path(option: options_lib.Option, value: str) -> str:
     if option.name not in _REMOTE:
         raise ValueError(
             f"`{option.name}` must be a path of this machine. Received: "
-            f"{option.name}={path}"
+            f"{option.name}={path}{_REMEDIES.get(option.name, '')}"
         )
     return path
 

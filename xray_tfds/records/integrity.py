@@ -31,11 +31,16 @@ from xray_tfds.source import files as files_lib
 _FILE = "checksums.json"
 _VERSION = 1
 
+# Where a build leaves them, in the directory of the records.
+CHECKSUMS = f"{manifest.FOLDER}/{_FILE}"
+
+# By which records are known to be there.
+INFO = "dataset_info.json"
+
 # Written anew by later commands: by `tfds build --update_metadata_only`, and by
 # the audit and the report. These have to be there.
-_INFO = "dataset_info.json"
 _REWRITTEN = (
-    _INFO,
+    INFO,
     f"{manifest.FOLDER}/report.html",
     f"{manifest.FOLDER}/report.json",
 )
@@ -46,7 +51,7 @@ _TFRECORD_BYTES = 16
 
 _READ_BYTES = 2**20
 
-# What `_load` raises of a damaged file.
+# What `read_checksums` raises of a damaged file.
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError)
 
 # In the names of the files of the test split, as TFDS makes them.
@@ -63,8 +68,8 @@ def adding_checksums(directory: epath.Path) -> Iterator[None]:
     with futures.ThreadPoolExecutor(parallel.num_cores()) as executor:
 
         def read_new():
-            for name in set(_list(directory)) - {*_REWRITTEN, *digests}:
-                digests[name] = executor.submit(_digest, directory / name)
+            for name in set(list_files(directory)) - {*_REWRITTEN, *digests}:
+                digests[name] = executor.submit(digest_of, directory / name)
 
         read_new()
         yield
@@ -74,8 +79,7 @@ def adding_checksums(directory: epath.Path) -> Iterator[None]:
             for name, digest in sorted(digests.items())
         }
     content = {"version": _VERSION, "files": files}
-    path = directory / manifest.FOLDER / _FILE
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    (directory / CHECKSUMS).write_text(json.dumps(content, indent=1) + "\n")
 
 
 def find_damage(directory: epath.Path) -> str:
@@ -87,7 +91,7 @@ def find_damage(directory: epath.Path) -> str:
     Args:
         directory: Directory of the records, with `dataset_info.json`.
     """
-    path = directory / manifest.FOLDER / _FILE
+    path = directory / CHECKSUMS
     try:
         if not path.exists():
             return _check_promises(directory)
@@ -104,7 +108,7 @@ def find_damage(directory: epath.Path) -> str:
         if _TEST_SHARD not in file.name and _changed(file) > _changed(path)
     ]
     for file in changed:
-        if _digest(file) != files[file][1]:
+        if digest_of(file) != files[file][1]:
             return f"{file} is not as it was written"
     if changed:
         # Spares the next reader the same work, where this one may write.
@@ -127,30 +131,36 @@ def find_change(file: epath.Path) -> str:
         return ""
     except _DAMAGE:
         return f"{file.parent / _FILE} is damaged"
-    if file not in known or _digest(file) == known[file][1]:
+    if file not in known or digest_of(file) == known[file][1]:
         return ""
     return f"{file} is not as it was written"
 
 
-def _load(directory: epath.Path) -> dict[epath.Path, tuple[int, str]]:
-    """Returns size and digest of each file of a dataset.
+def read_checksums(directory: epath.Path) -> dict[str, tuple[int, str]]:
+    """Returns size and digest of each file of a dataset, by its name there.
 
     Raises:
         FileNotFoundError: If nobody noted them.
-        _DAMAGE: If they cannot be read.
+        ValueError, KeyError, TypeError, AttributeError: If they are damaged.
     """
-    content = json.loads((directory / manifest.FOLDER / _FILE).read_text())
+    content = json.loads((directory / CHECKSUMS).read_text())
     if content["version"] != _VERSION:
         raise ValueError("of a later version")
     return {
-        directory / str(name): (int(size), str(digest))
+        str(name): (int(size), str(digest))
         for name, (size, digest) in content["files"].items()
     }
 
 
+def _load(directory: epath.Path) -> dict[epath.Path, tuple[int, str]]:
+    """As `read_checksums`, by the path of each file."""
+    known = read_checksums(directory)
+    return {directory / name: noted for name, noted in known.items()}
+
+
 def _check_promises(directory: epath.Path) -> str:
     """As `find_damage`, by what TFDS itself notes of each split."""
-    info = json.loads((directory / _INFO).read_text())
+    info = json.loads((directory / INFO).read_text())
     for split in info.get("splits", []):
         lengths = [int(length) for length in split["shardLengths"]]
         size = 0
@@ -199,18 +209,19 @@ def _changed(path: epath.Path) -> int:
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _list(directory: epath.Path) -> list[str]:
+def list_files(directory: epath.Path) -> list[str]:
     """Returns the files in a directory and in its folders, relative to it."""
     names = []
     for path in directory.iterdir():
         if path.is_dir():
-            names += [f"{path.name}/{name}" for name in _list(path)]
+            names += [f"{path.name}/{name}" for name in list_files(path)]
         else:
             names.append(path.name)
     return names
 
 
-def _digest(path: epath.Path) -> str:
+def digest_of(path: epath.Path) -> str:
+    """Returns the SHA-256 of a file, as `checksums.json` has it."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while data := file.read(_READ_BYTES):

@@ -16,7 +16,8 @@ def check_writable(data_dir: epath.PathLike) -> None:
         raise errors.SourceError(
             "`data_dir` must be a directory that TensorFlow writes to: of this "
             "machine, or gs://BUCKET/FOLDER. Add --data_dir=DIR with one, and "
-            f"copy the records from there. Received: data_dir={path}"
+            f"have the records copied: --publish_dir={path} (`publish_dir` of "
+            f"`xray_tfds.prepare`). Received: data_dir={path}"
         )
 
 
@@ -31,12 +32,22 @@ def check_utf8(name: str, path: str) -> None:
         ) from error
 
 
-def check_apart(data_dir: epath.PathLike, images_dir: epath.PathLike) -> None:
-    """Raises SourceError if records would be written among the images."""
-    if paths.lies_within(data_dir, images_dir):
+def check_apart(
+    directory: epath.PathLike,
+    images_dir: epath.PathLike,
+    name: str = "data_dir",
+) -> None:
+    """Raises SourceError if records would be written among the images.
+
+    Args:
+        directory: Where records are to be written.
+        images_dir: The folder of images.
+        name: Of the option that says where.
+    """
+    if paths.lies_within(directory, images_dir):
         raise errors.SourceError(
-            "`data_dir` must be outside the folder of images, which holds "
-            "images alone. Add --data_dir=DIR with another directory. "
-            f"Received: data_dir={os.fspath(data_dir)}, images in "
+            f"`{name}` must be outside the folder of images, which holds "
+            f"images alone. Add --{name}=DIR with another directory. "
+            f"Received: {name}={os.fspath(directory)}, images in "
             f"{os.fspath(images_dir)}"
         )

@@ -22,6 +22,7 @@ from xray_tfds.records import examination as examination_lib
 from xray_tfds.records import intake as intake_lib
 from xray_tfds.records import integrity
 from xray_tfds.records import places
+from xray_tfds.records import publishing
 from xray_tfds.records import replacing
 from xray_tfds.records import storage
 from xray_tfds.source import class_names
@@ -55,8 +56,9 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         **kwargs: Any,
     ) -> None:
         """As in TFDS; `config` may be a name or an `XrayConfig`."""
-        rehash = isinstance(config, config_lib.XrayConfig) and config.rehash
+        rehash, self._publish_dir = False, ""
         if isinstance(config, config_lib.XrayConfig):
+            rehash, self._publish_dir = config.rehash, config.publish_dir
             # Equal names mean equal options; TFDS wants the registered object.
             if config.name in self.builder_configs:
                 config = config.name
@@ -128,6 +130,10 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             )
         if self._manual_dir is not None:
             places.check_apart(self.data_dir_root, self._manual_dir)
+        if self._publish_dir:
+            publishing.check(
+                self._publish_dir, self.data_dir_root, self._manual_dir
+            )
         staging = replacing.staging(self.data_path)
         self._beam_options = beam.options_of(download_config, staging)
         build = functools.partial(
@@ -153,6 +159,10 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
                 # The next build clears away what cannot be removed now.
                 with contextlib.suppress(OSError):
                     staging.rmtree()
+        if self._publish_dir:
+            publishing.publish(
+                self.data_path, self.data_dir_root, self._publish_dir
+            )
 
     def is_prepared(self) -> bool:
         """As in TFDS, without its warnings at the first build."""

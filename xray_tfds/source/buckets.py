@@ -1,5 +1,7 @@
 """Folders in buckets, `s3://BUCKET/FOLDER`, as fsspec lists and reads them.
 
+What is written there is `xray_tfds.records.destinations`'s.
+
 Time-outs, and retries with growing pauses, are those of the store's own
 library, and so are the variables that set them and the credentials
 (docs/guides/buckets.md). What remains wrong is a `SourceError`: a file that the
@@ -28,6 +30,12 @@ _NO_CREDENTIALS = re.compile("Credential|Token|^Profile|^RefreshError")
 
 # What S3 says where a file is not there; nothing if only its listing was asked.
 _MISSING = ("", "NoSuchKey", "404")
+
+# What is done with a path -> what its owner has to allow.
+_RIGHTS = {
+    "read": "list the bucket and read its files",
+    "written": "list the bucket, and read, write and delete its files",
+}
 
 
 class _Store(NamedTuple):
@@ -106,9 +114,9 @@ def list_folder(path: str) -> list[Object]:
     Raises:
         SourceError: If there is none, or the store does not list it.
     """
-    store, files = _open(path)
+    store, files = open_store(path)
     try:
-        with _translating(path):
+        with translating(path):
             found = files.ls(path, detail=True)
     except FileNotFoundError as error:
         raise errors.SourceError(
@@ -140,8 +148,8 @@ def find(path: str) -> Object:
         FileNotFoundError: If it is not there.
         SourceError: If the store does not say.
     """
-    store, files = _open(path)
-    with _translating(path):
+    store, files = open_store(path)
+    with translating(path):
         info = files.info(path)
     return _describe(store, os.path.basename(path), info)
 
@@ -158,7 +166,7 @@ def read(path: str, size: int, head: int) -> bytes:
         FileNotFoundError: If it is gone.
         SourceError: If the store does not give them.
     """
-    _, files = _open(path)
+    _, files = open_store(path)
     expected = min(size, head)
     if not expected:
         return b""  # A range of it would be an error.
@@ -166,7 +174,7 @@ def read(path: str, size: int, head: int) -> bytes:
     # for the size again, before each file.
     end = min(size + 1, head)
     for _ in range(_MAX_READS):
-        with _translating(path):
+        with translating(path):
             data = files.cat_file(path, start=0, end=end)
         if len(data) == expected:
             return data
@@ -189,13 +197,13 @@ def _describe(store: _Store, name: str, info: dict[str, Any]) -> Object:
     )
 
 
-def _open(path: str) -> tuple[_Store, Any]:
+def open_store(path: str) -> tuple[_Store, Any]:
     """Returns the kind of store that a path is in, and its file system."""
     check(path)
     scheme = path.partition("://")[0]
     store = _STORES[scheme]
     try:
-        with _translating(path):
+        with translating(path):
             # Of its process: a fork would share connections with its parent.
             return store, _file_system(scheme, os.getpid())
     except ImportError:
@@ -218,11 +226,15 @@ def _file_system(scheme: str, process: int) -> Any:
 
 
 @contextlib.contextmanager
-def _translating(path: str) -> Iterator[None]:
+def translating(path: str, done: str = "read") -> Iterator[None]:
     """Turns what a store's library raises into a `SourceError`.
 
+    Args:
+        path: Which the error is about.
+        done: What is done with it: "read" or "written".
+
     Raises:
-        FileNotFoundError: If the bucket is there, and the file is not.
+        FileNotFoundError: If the bucket is there, and a file to read is not.
     """
     try:
         yield
@@ -230,11 +242,12 @@ def _translating(path: str) -> Iterator[None]:
         raise
     except Exception as error:
         # Each library has classes of its own, without a base in common.
-        if isinstance(error, FileNotFoundError) and _code(error) in _MISSING:
+        is_missing = isinstance(error, FileNotFoundError)
+        if is_missing and done == "read" and _code(error) in _MISSING:
             raise
         # Not "from error": others' messages may hold what is secret.
         raise errors.SourceError(
-            f"{path} cannot be read: {_explain(error, path)}"
+            f"{path} cannot be {done}: {_explain(error, path, done)}"
         ) from None
 
 
@@ -246,11 +259,13 @@ def _code(error: Exception) -> str:
     return str(getattr(error, "code", ""))
 
 
-def _explain(error: Exception, path: str) -> str:
+def _explain(error: Exception, path: str, done: str) -> str:
     """Returns what is wrong, and what to do."""
     code, kind = _code(error), type(error).__name__
     store = _STORES[path.partition("://")[0]]
-    if code == "NoSuchBucket":
+    is_missing = isinstance(error, FileNotFoundError)
+    # A file that is to be written need not be there.
+    if code == "NoSuchBucket" or (is_missing and done == "written"):
         return (
             "there is no such bucket. Check its name and the store's address "
             f"({store.address})."
@@ -259,8 +274,8 @@ def _explain(error: Exception, path: str) -> str:
         return f"no credentials ({kind}). Set {store.credentials}."
     if isinstance(error, PermissionError):
         return (
-            f"access is denied ({code or kind}). Use credentials that may list "
-            f"the bucket and read its files: {store.credentials}."
+            f"access is denied ({code or kind}). Use credentials that may "
+            f"{_RIGHTS[done]}: {store.credentials}."
         )
     if "Timeout" in kind or code == "RequestTimeout":
         return (

@@ -40,6 +40,15 @@ from xray_tfds.decode import images
             r"`image_size` must not be given twice.*--image_size.*\(64, 64\)",
         ),
         (
+            {"dataset": "x", "publish_dir": "s3://b/x"},
+            "`publish_dir` must be given with `images_dir`.*leave --publish_dir"
+            " out. Received: publish_dir=s3://b/x, dataset=x",
+        ),
+        (
+            {"images_dir": ".", "builder_config": {"publish_dir": "x"}},
+            "`builder_config` must not have `publish_dir`.*--publish_dir=x",
+        ),
+        (
             {"dataset": "x", "builder_config": {"rehash": True}},
             "`builder_config` must not have `rehash`.*: --rehash=True",
         ),

@@ -231,6 +231,23 @@ def test_bucket_is_the_same_from_any_directory(parse):
     assert "--images_dir=s3://hospital/films\n" in flags_lib.write(values)
 
 
+def test_where_records_are_published_is_absolute_and_not_repeated(
+    parse, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    values = parse("--images_dir=.", "--publish_dir=copies")
+    data, _ = flags_lib.read(values)
+    assert data.publish_dir == str(tmp_path / "copies")
+    assert "publish_dir" not in flags_lib.write(values)
+    data, _ = flags_lib.read(parse("--images_dir=.", "--publish_dir=gs://b/x"))
+    assert data.publish_dir == "gs://b/x"
+
+
+def test_bucket_for_records_is_told_how_to_get_them(parse):
+    with pytest.raises(ValueError, match="data_dir=s3://b .--publish_dir has"):
+        flags_lib.read(parse("--dataset=x", "--data_dir=s3://b"))
+
+
 @pytest.mark.parametrize("name", ["data_dir", "workdir", "weights"])
 def test_what_cannot_be_a_bucket_is_refused(name, parse):
     flags = parse("--dataset=x", "--model=MobileNet", f"--{name}=s3://b/x")

@@ -50,6 +50,7 @@ def test_every_option_is_in_one_group():
 
 def test_options_of_a_process_are_neither_repeated_nor_tried():
     assert {o.name for o in options.ALL if not o.in_flagfile} == {
+        "publish_dir",
         "workdir",
         "resume",
         "workers",

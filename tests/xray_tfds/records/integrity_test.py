@@ -128,9 +128,9 @@ def test_damaged_records_of_other_files_are_not_replaced(copy, tmp_path):
 
 def test_copy_is_read_once_and_then_by_its_sizes(copy, monkeypatch):
     read = []
-    digest = integrity._digest
+    digest = integrity.digest_of
     monkeypatch.setattr(
-        integrity, "_digest", lambda path: read.append(path) or digest(path)
+        integrity, "digest_of", lambda path: read.append(path) or digest(path)
     )
     # The shards were copied after the checksums.
     (copy.data_path / _TRAIN).write_bytes(

@@ -1,0 +1,156 @@
+"""Where records may be published, and which commands do so."""
+
+import json
+
+import pytest
+
+from tests.helpers import image_trees
+from tests.helpers import programs
+from tests.helpers import stores
+import xray_tfds
+from xray_tfds.source import errors
+
+_INFO = "dataset_info.json"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    root = tmp_path_factory.mktemp("images")
+    return image_trees.write_flat_tree(root / "films")
+
+
+def _prepare(images, data_dir, publish_dir):
+    return xray_tfds.prepare(
+        images, data_dir, publish_dir=publish_dir, image_size=(32, 24)
+    )
+
+
+@pytest.mark.parametrize(
+    "publish_dir, words",
+    [
+        ("s3://no-such-bucket/x", "/x/.* be written: there is no such bucket"),
+        ("http://host/x", "or gs://BUCKET/FOLDER. Received: http://host/x"),
+        ("{data}/copies", "`publish_dir` must be outside `data_dir`"),
+        ("{images}/copies", "`publish_dir` must be outside the folder of im"),
+        ("{images}/normal/a.png", "`publish_dir` must be outside the folder"),
+        ("{file}", "`publish_dir` must be a directory that can be written to"),
+        ("{file}/x", "directory that can be written to: Not a directory"),
+    ],
+)
+def test_place_that_cannot_be_is_told_before_anything_is_read(
+    store, images, tmp_path, publish_dir, words
+):
+    (tmp_path / "file").write_text("in the way")
+    places = {"data": tmp_path / "data", "file": tmp_path / "file"}
+    with pytest.raises(errors.SourceError, match=words):
+        _prepare(
+            images, places["data"], publish_dir.format(images=images, **places)
+        )
+    assert not places["data"].exists()
+
+
+@pytest.mark.parametrize(
+    "verb, words",
+    [
+        ("PUT", "cannot be written: access is denied .*write and delete its"),
+        ("GET", "cannot be read: access is denied .* list the bucket and read"),
+        ("DELETE", "cannot be written: access is denied .*AWS_PROFILE"),
+    ],
+)
+def test_access_is_tried_before_anything_is_read(
+    store, new_bucket, images, tmp_path, verb, words
+):
+    denied = stores.error("403 Forbidden", "AccessDenied")
+    store.fault = lambda line: denied if line.startswith(verb) else None
+    with pytest.raises(errors.SourceError, match=words):
+        _prepare(images, tmp_path / "data", publish_dir=f"s3://{new_bucket}")
+    assert not (tmp_path / "data").exists()
+
+
+def test_nothing_stays_of_what_is_tried(store, new_bucket, images, tmp_path):
+    _prepare(images, tmp_path, f"s3://{new_bucket}/x")
+    tried = [line for line in store.requests if "/x/." in line]
+    assert tried[0].startswith("PUT") and tried[-1].startswith("DELETE")
+    assert not [key for key in store.contents(new_bucket) if "/." in key]
+
+
+def test_folder_of_images_in_a_bucket_holds_images_alone(bucket, tmp_path):
+    with pytest.raises(errors.SourceError, match="`publish_dir` must be outs"):
+        _prepare(bucket, tmp_path, f"{bucket}/records")
+
+
+def test_records_in_a_bucket_are_not_published_from_there(images):
+    with pytest.raises(errors.SourceError, match="directory of this machine"):
+        _prepare(images, "gs://b/data", publish_dir="gs://b/copies")
+
+
+def test_records_do_not_depend_on_where_they_are_published():
+    config = xray_tfds.XrayConfig(publish_dir="s3://b/x")
+    assert config.name == xray_tfds.XrayConfig().name
+    assert config.options() == xray_tfds.XrayConfig().options()
+
+
+@pytest.mark.slow
+def test_run_on_a_copy_is_the_run_that_published_it(
+    store, new_bucket, images, tmp_path
+):
+    options = ("--image_size=64", "--epochs=1", "--batch_size=8")
+    programs.train(
+        *options,
+        f"--images_dir={images}",
+        f"--data_dir={tmp_path / 'data'}",
+        f"--publish_dir=s3://{new_bucket}/all",
+        f"--workdir={tmp_path / 'first'}",
+    )
+    store.download(new_bucket, tmp_path)
+    (info,) = (tmp_path / "all").rglob(_INFO)
+    programs.train(
+        *options,
+        f"--dataset=xray_tfds/{info.parents[1].name}",
+        f"--data_dir={info.parents[3]}",
+        f"--workdir={tmp_path / 'second'}",
+    )
+    first, second = (
+        programs.read_metrics(tmp_path / name) for name in ("first", "second")
+    )
+    assert first == second and first[0]["val_auc"] >= 0
+
+
+def test_programs_end_with_words_and_a_status(store, images, tmp_path):
+    done = programs.train(
+        f"--images_dir={images}",
+        f"--data_dir={tmp_path / 'data'}",
+        "--publish_dir=s3://no-such-bucket/x",
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "train.py: s3://no-such-bucket/x/" in done.stderr
+    assert "there is no such bucket. Check its name" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.slow
+def test_tfds_build_publishes(images, tmp_path):
+    def build(publish_dir):
+        return programs.run(
+            *("-m", "tensorflow_datasets.scripts.cli.main", "build"),
+            "xray_tfds",
+            f"--manual_dir={images}",
+            f"--data_dir={tmp_path / 'data'}",
+            f"--config={json.dumps({'publish_dir': str(publish_dir)})}",
+            check=False,
+            fresh=True,
+        )
+
+    # A registered configuration, but for what is no part of it.
+    assert build(tmp_path / "copies").returncode == 0
+    (info,) = (tmp_path / "copies").rglob(_INFO)
+    place = f"xray_tfds/grayscale_256x256_bilinear/1.0.0/{_INFO}"
+    assert info == tmp_path / "copies" / place
+    built = tmp_path / "data" / place
+    assert info.read_bytes() == built.read_bytes()
+    assert "copies" not in built.read_text()
+    done = build(images / "copies")
+    assert done.returncode == 1
+    assert "tfds build: `publish_dir` must be outside" in done.stderr
