@@ -93,13 +93,14 @@ class _BucketFolder:
     def try_writing(self) -> None:
         # Of its own: several programs may begin at once.
         trial = _TRIAL + uuid.uuid4().hex
-        with buckets.translating(self._at(trial), "written"):
+        with buckets.translating(self.path, "written"):
             self._files.pipe_file(self._at(trial), b"")
         try:
             with buckets.translating(self.path):
                 self._files.find(self._at(trial))
         finally:
-            self.remove(trial)
+            with buckets.translating(self.path, "written"):
+                self._files.rm_file(self._at(trial))
 
     def sizes(self) -> dict[str, int]:
         start = len(self.path.partition("://")[2]) + 1

@@ -1,16 +1,19 @@
 """Where records may be published, and which commands do so."""
 
 import json
+import shutil
 
 import pytest
 
 from tests.helpers import image_trees
 from tests.helpers import programs
+from tests.helpers import published
 from tests.helpers import stores
 import xray_tfds
 from xray_tfds.source import errors
 
-_INFO = "dataset_info.json"
+_INFO = published.INFO
+_SHARD = published.SHARD
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +22,56 @@ def images(tmp_path_factory):
     return image_trees.write_flat_tree(root / "films")
 
 
-def _prepare(images, data_dir, publish_dir):
+def _prepare(images, data_dir, publish_dir=None):
     return xray_tfds.prepare(
         images, data_dir, publish_dir=publish_dir, image_size=(32, 24)
     )
 
 
+def test_copy_in_a_directory_is_the_records(
+    images, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    copied = tmp_path / "copies [1]"
+    builder = _prepare(images, tmp_path / "data", "copies [1]")
+    assert published.files_below(copied) == published.files_of(builder)
+    (shard,) = copied.rglob(_SHARD)
+    before = shard.stat()
+    _prepare(images, tmp_path / "data", copied)
+    assert shard.stat() == before
+    shutil.copytree(copied, tmp_path / "there")
+    capsys.readouterr()
+    _prepare(images, tmp_path / "there")
+    assert "Preparing" not in capsys.readouterr().out
+    # What is missing comes back, and other records take the place of these.
+    shard.unlink()
+    _prepare(images, tmp_path / "data", copied)
+    assert published.files_below(copied) == published.files_of(builder)
+    published.make_others(builder)
+    _prepare(images, tmp_path / "data", copied)
+    assert published.files_below(copied) == published.files_of(builder)
+
+
+def test_directory_that_cannot_be_written_to_is_told_in_words(
+    images, tmp_path
+):
+    copied = tmp_path / "copies"
+    builder = _prepare(images, tmp_path / "data", copied)
+    (shard,) = copied.rglob(_SHARD)
+    shard.unlink()
+    shard.mkdir()
+    with pytest.raises(errors.StorageError, match="published: .*: Is a dir"):
+        _prepare(images, tmp_path / "data", copied)
+    assert not [*copied.rglob(_INFO)]
+    shard.rmdir()
+    _prepare(images, tmp_path / "data", copied)
+    assert published.files_below(copied) == published.files_of(builder)
+
+
 @pytest.mark.parametrize(
     "publish_dir, words",
     [
-        ("s3://no-such-bucket/x", "/x/.* be written: there is no such bucket"),
+        ("s3://no-such-bucket/x", "/x cannot be written: there is no such b"),
         ("http://host/x", "or gs://BUCKET/FOLDER. Received: http://host/x"),
         ("{data}/copies", "`publish_dir` must be outside `data_dir`"),
         ("{images}/copies", "`publish_dir` must be outside the folder of im"),
@@ -124,7 +167,7 @@ def test_programs_end_with_words_and_a_status(store, images, tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert "train.py: s3://no-such-bucket/x/" in done.stderr
+    assert "train.py: s3://no-such-bucket/x cannot" in done.stderr
     assert "there is no such bucket. Check its name" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data").exists()

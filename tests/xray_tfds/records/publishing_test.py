@@ -1,6 +1,5 @@
 """Records are copied to where other machines find them, and found whole."""
 
-import pathlib
 import shutil
 
 import numpy as np
@@ -9,33 +8,19 @@ import tensorflow_datasets as tfds
 
 from tests.helpers import damaged_files
 from tests.helpers import image_trees
+from tests.helpers import published
 from tests.helpers import stores
 import xray_tfds
-from xray_tfds.records import integrity
 from xray_tfds.source import errors
 
 _OPTIONS = {"image_size": (32, 24)}
-_INFO = "dataset_info.json"
-_CHECKSUMS = "build_report/checksums.json"
-_SHARD = "xray_tfds-validation.tfrecord-00000-of-00001"
+_CHECKSUMS = published.CHECKSUMS
+_INFO = published.INFO
+_SHARD = published.SHARD
 
 
 def _prepare(images, data_dir, **options):
     return xray_tfds.prepare(images, data_dir, **(_OPTIONS | options))
-
-
-def _files(builder):
-    """Content of each file of records, by name below the data directory."""
-    root = pathlib.Path(builder.data_path).parents[3]
-    return _below(builder.data_path, root)
-
-
-def _below(directory, root=None):
-    return {
-        path.relative_to(root or directory).as_posix(): path.read_bytes()
-        for path in pathlib.Path(directory).rglob("*")
-        if path.is_file()
-    }
 
 
 def _names(changes, verb):
@@ -74,14 +59,6 @@ def data_dir(built, tmp_path):
     return shutil.copytree(built, tmp_path / "data")
 
 
-def _other_records(builder):
-    """Makes other records of the same images, as another version might."""
-    (builder.data_path / "LICENSE").write_text("Another.")
-    (builder.data_path / _CHECKSUMS).unlink()
-    with integrity.adding_checksums(builder.data_path):
-        pass
-
-
 def test_copy_in_a_bucket_is_the_records(
     store, new_bucket, images, tmp_path, capsys
 ):
@@ -89,8 +66,10 @@ def test_copy_in_a_bucket_is_the_records(
     builder = _prepare(images, tmp_path / "data", publish_dir=address)
     place = builder.data_path.relative_to(tmp_path / "data").as_posix()
     assert f"published in {address}/{place}\n" in capsys.readouterr().out
-    contents = store.contents(new_bucket)
-    assert contents == {f"for/all/{k}": v for k, v in _files(builder).items()}
+    files = published.files_of(builder)
+    assert store.contents(new_bucket) == {
+        f"for/all/{name}": content for name, content in files.items()
+    }
     # On another machine.
     store.download(new_bucket, tmp_path)
     copied = tmp_path / "for" / "all"
@@ -154,7 +133,7 @@ def test_copy_that_was_interrupted_is_resumed(
     assert _names(changes, "DELETE") == []
     assert _names(changes, "PUT")[-1] == _INFO
     assert there.isdisjoint(_names(changes, "PUT"))
-    assert store.contents(new_bucket) == _files(builder)
+    assert store.contents(new_bucket) == published.files_of(builder)
 
 
 def test_busy_store_is_asked_again(store, new_bucket, images, data_dir):
@@ -163,7 +142,7 @@ def test_busy_store_is_asked_again(store, new_bucket, images, data_dir):
         left.pop() if line.endswith(_SHARD) and left else None
     )
     builder = _prepare(images, data_dir, publish_dir=f"s3://{new_bucket}")
-    assert not left and store.contents(new_bucket) == _files(builder)
+    assert not left and store.contents(new_bucket) == published.files_of(builder)
 
 
 def test_file_that_is_not_whole_there_is_sent_again(
@@ -171,14 +150,14 @@ def test_file_that_is_not_whole_there_is_sent_again(
 ):
     address = f"s3://{new_bucket}"
     builder = _prepare(images, data_dir, publish_dir=address)
-    (key,) = [key for key in _files(builder) if key.endswith(_SHARD)]
+    (key,) = [k for k in published.files_of(builder) if k.endswith(_SHARD)]
     store.call("PUT", f"{new_bucket}/{key}", b"short")
     store.written()
     _prepare(images, data_dir, publish_dir=address)
     assert [change.rpartition("/")[2] for change in store.written()] == [
         *(_INFO, _SHARD, _INFO)
     ]
-    assert store.contents(new_bucket) == _files(builder)
+    assert store.contents(new_bucket) == published.files_of(builder)
 
 
 def test_other_records_of_the_same_images_are_replaced_as_a_whole(
@@ -187,7 +166,7 @@ def test_other_records_of_the_same_images_are_replaced_as_a_whole(
     address = f"s3://{new_bucket}"
     builder = _prepare(images, data_dir, publish_dir=address)
     store.written()
-    _other_records(builder)
+    published.make_others(builder)
     denied = stores.error("403 Forbidden", "AccessDenied")
 
     def deny(verb, name):
@@ -209,18 +188,38 @@ def test_other_records_of_the_same_images_are_replaced_as_a_whole(
     store.fault = None
     _prepare(images, data_dir, publish_dir=address)
     assert _names(store.written(), "DELETE") == []
-    assert store.contents(new_bucket) == _files(builder)
+    assert store.contents(new_bucket) == published.files_of(builder)
+
+
+def test_file_that_does_not_arrive_is_noticed(
+    store, new_bucket, images, data_dir
+):
+    def lose(environ, start_response):
+        environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        start_response("200 OK", [("ETag", '"0"')])
+        return []
+
+    store.fault = lambda line: (
+        lose if line.startswith("PUT") and line.endswith(_SHARD) else None
+    )
+    words = f"{_SHARD} has no bytes instead of .* run the same command again"
+    with pytest.raises(errors.SourceError, match=words):
+        _prepare(images, data_dir, publish_dir=f"s3://{new_bucket}")
+    assert not any(_INFO in key for key in store.contents(new_bucket))
+    store.fault = None
+    builder = _prepare(images, data_dir, publish_dir=f"s3://{new_bucket}")
+    assert store.contents(new_bucket) == published.files_of(builder)
 
 
 def test_half_a_copy_of_another_kind_makes_room(
     store, new_bucket, images, data_dir
 ):
     builder = _prepare(images, data_dir)
-    (key,) = [key for key in _files(builder) if key.endswith(_SHARD)]
-    other = bytes(len(_files(builder)[key]))
+    (key,) = [k for k in published.files_of(builder) if k.endswith(_SHARD)]
+    other = bytes(len(published.files_of(builder)[key]))
     store.call("PUT", f"{new_bucket}/{key}", other)
     _prepare(images, data_dir, publish_dir=f"s3://{new_bucket}")
-    assert store.contents(new_bucket) == _files(builder)
+    assert store.contents(new_bucket) == published.files_of(builder)
 
 
 def test_records_of_other_images_stay(store, new_bucket, tmp_path):
@@ -254,44 +253,4 @@ def test_damaged_records_are_not_published(store, new_bucket, images, data_dir):
     assert f"Remove {builder.data_path / _INFO} and" in str(e.value)
     (builder.data_path / _INFO).unlink()
     builder = _prepare(images, data_dir, publish_dir=f"s3://{new_bucket}")
-    assert store.contents(new_bucket) == _files(builder)
-
-
-def test_copy_in_a_directory_is_the_records(
-    images, data_dir, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    copied = tmp_path / "copies [1]"
-    builder = _prepare(images, data_dir, publish_dir="copies [1]")
-    assert _below(copied) == _files(builder)
-    (shard,) = copied.rglob(_SHARD)
-    before = shard.stat()
-    _prepare(images, data_dir, publish_dir=copied)
-    assert shard.stat() == before
-    shutil.copytree(copied, tmp_path / "there")
-    capsys.readouterr()
-    _prepare(images, tmp_path / "there")
-    assert "Preparing" not in capsys.readouterr().out
-    # What is missing comes back, and other records take the place of these.
-    shard.unlink()
-    _prepare(images, data_dir, publish_dir=copied)
-    assert _below(copied) == _files(builder)
-    _other_records(builder)
-    _prepare(images, data_dir, publish_dir=copied)
-    assert _below(copied) == _files(builder)
-
-
-def test_directory_that_cannot_be_written_to_is_told_in_words(
-    images, data_dir, tmp_path
-):
-    copied = tmp_path / "copies"
-    builder = _prepare(images, data_dir, publish_dir=copied)
-    (shard,) = copied.rglob(_SHARD)
-    shard.unlink()
-    shard.mkdir()
-    with pytest.raises(errors.StorageError, match="published: .*: Is a dir"):
-        _prepare(images, data_dir, publish_dir=copied)
-    assert not [*copied.rglob(_INFO)]
-    shard.rmdir()
-    _prepare(images, data_dir, publish_dir=copied)
-    assert _below(copied) == _files(builder)
+    assert store.contents(new_bucket) == published.files_of(builder)
