@@ -122,6 +122,11 @@ def test_folder_of_images_in_a_bucket_holds_images_alone(bucket, tmp_path):
         _prepare(bucket, tmp_path, f"{bucket}/records")
 
 
+def test_bucket_that_records_cannot_be_built_in_is_one_to_publish_in(images):
+    with pytest.raises(errors.SourceError, match=" --publish_dir=s3://b/all "):
+        _prepare(images, "s3://b/all")
+
+
 def test_records_in_a_bucket_are_not_published_from_there(images):
     with pytest.raises(errors.SourceError, match="directory of this machine"):
         _prepare(images, "gs://b/data", publish_dir="gs://b/copies")
