@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import types
 
 import keras
 import numpy as np
@@ -287,22 +286,6 @@ def test_program_runs_without_docstrings():
     )
     assert result.returncode == 2
     assert "`epochs` must be an int of at least 1" in result.stderr
-
-
-def test_only_the_chief_of_several_workers_publishes(monkeypatch, tmp_path):
-    given = []
-    monkeypatch.setattr(
-        train_lib, "_open_builder", lambda config: given.append(config)
-    )
-    config = config_lib.DataConfig(
-        images_dir=str(tmp_path), publish_dir="s3://b/x"
-    )
-    for is_chief in (True, False):
-        channel = types.SimpleNamespace(
-            is_chief=is_chief, broadcast=lambda data: None
-        )
-        train_lib._prepare(config, channel)
-    assert [config.publish_dir for config in given] == ["s3://b/x", None]
 
 
 def test_records_that_may_not_be_read_are_told_in_words(monkeypatch, tmp_path):

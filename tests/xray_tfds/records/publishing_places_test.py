@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 
 import pytest
 
@@ -9,6 +10,8 @@ from tests.helpers import image_trees
 from tests.helpers import programs
 from tests.helpers import published
 from tests.helpers import stores
+import train as train_lib
+from training import config as config_lib
 import xray_tfds
 from xray_tfds.source import errors
 
@@ -162,6 +165,22 @@ def test_run_on_a_copy_is_the_run_that_published_it(
         programs.read_metrics(tmp_path / name) for name in ("first", "second")
     )
     assert first == second and first[0]["val_auc"] >= 0
+
+
+def test_only_the_chief_of_several_workers_publishes(images, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        train_lib, "_open_builder", lambda config: given.append(config)
+    )
+    config = config_lib.DataConfig(
+        images_dir=str(images), publish_dir="s3://b/x"
+    )
+    for is_chief in (True, False):
+        channel = types.SimpleNamespace(
+            is_chief=is_chief, broadcast=lambda data: None
+        )
+        train_lib._prepare(config, channel)
+    assert [config.publish_dir for config in given] == ["s3://b/x", None]
 
 
 def test_programs_end_with_words_and_a_status(store, images, tmp_path):

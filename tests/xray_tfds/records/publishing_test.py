@@ -124,7 +124,8 @@ def test_copy_that_was_interrupted_is_resumed(
     with pytest.raises(errors.SourceError, match=f"{name} cannot be written"):
         _prepare(images, data_dir, publish_dir=address)
     store.fault = None
-    there = {key.partition("/1.0.0/")[2] for key in store.contents(new_bucket)}
+    keys = store.contents(new_bucket)
+    there = {key.partition("/1.0.0/")[2] for key in keys}
     assert bool(there) == (name != _CHECKSUMS)
     assert _INFO not in there
     store.written()
