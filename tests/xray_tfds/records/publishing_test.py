@@ -143,7 +143,8 @@ def test_busy_store_is_asked_again(store, new_bucket, images, data_dir):
         left.pop() if line.endswith(_SHARD) and left else None
     )
     builder = _prepare(images, data_dir, publish_dir=f"s3://{new_bucket}")
-    assert not left and store.contents(new_bucket) == published.files_of(builder)
+    assert not left
+    assert store.contents(new_bucket) == published.files_of(builder)
 
 
 def test_file_that_is_not_whole_there_is_sent_again(
