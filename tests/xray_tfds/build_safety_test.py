@@ -10,6 +10,7 @@ import sys
 import time
 
 from apache_beam.options import pipeline_options
+from etils import epath
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -18,6 +19,7 @@ from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
+from xray_tfds.records import replacing
 
 _ROOT = pathlib.Path(xray_tfds.__file__).parents[1]
 _OPTIONS = {"image_size": (32, 32)}
@@ -86,6 +88,61 @@ def test_build_killed_at_any_moment_leaves_the_old_records(
             patch.setattr(examine, "examine", None)
             found = _examples(_build(images, tmp_path / "data"))
         np.testing.assert_equal(found, before)
+
+
+def test_old_records_that_cannot_be_removed_fail_no_build(
+    tmp_path, monkeypatch, capsys
+):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    _build(images, tmp_path / "data")
+    gpath = type(epath.Path(tmp_path))
+    remove = gpath.rmtree
+
+    def refuse(path, *args, **kwargs):
+        # As a network drive, on which somebody reads them.
+        if path.name in ("replaced.1.0.0", "incoming.b_1.0.0"):
+            raise OSError(39, "Directory not empty", str(path))
+        remove(path, *args, **kwargs)
+
+    image_trees.write_images(images, ["normal/IM-0099-0000.png"], seed=9)
+    overwriting = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    with monkeypatch.context() as patch:
+        patch.setattr(gpath, "rmtree", refuse)
+        builder = _build(images, tmp_path / "data", **overwriting)
+    place = pathlib.Path(builder.data_dir).parent
+    aside = place / "replaced.1.0.0"
+    assert f"{aside} is of no use any more, and" in capsys.readouterr().out
+    assert len(sum(_examples(builder).values(), [])) == 25
+    # Another user's, of a build that was killed, hinders none either.
+    (place / "incoming.b_1.0.0").mkdir()
+    remove(epath.Path(aside))
+    with monkeypatch.context() as patch:
+        patch.setattr(gpath, "rmtree", refuse)
+        _build(images, tmp_path / "data", **overwriting)
+    assert "incoming.b_1.0.0 is of no use" in capsys.readouterr().out
+    _build(images, tmp_path / "data", **overwriting)
+    assert sorted(os.listdir(place)) == [".1.0.0.lock", "1.0.0"]
+
+
+def test_old_records_come_back_where_their_exchange_is_interrupted(
+    tmp_path, monkeypatch
+):
+    path = epath.Path(tmp_path / "1.0.0")
+    new = path.with_name("incoming.b_1.0.0")
+    for folder in (path, new):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    rename = type(path).rename
+
+    def interrupt(source, target):
+        if source == new:
+            raise KeyboardInterrupt
+        return rename(source, target)
+
+    monkeypatch.setattr(type(path), "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        replacing.exchange(path, new)
+    assert os.listdir(path) == ["1.0.0"]
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def recover(path: epath.Path, is_alone: bool) -> None:
     for left in path.parent.iterdir():
         if left.name.startswith(starts) and left.name.endswith(ends):
             if is_alone:
-                left.rmtree()
+                _clear_away(left)
             else:
                 print(
                     f"{left} is another build's. Remove it if none runs: one "
@@ -100,13 +100,29 @@ def exchange(path: epath.Path, new: epath.Path) -> None:
         path: Directory of the records.
         new: Where they are, as `incoming` named it.
     """
-    if path.exists():
-        path.rename(_replaced(path))
     try:
+        if path.exists():
+            path.rename(_replaced(path))
         new.rename(path)
-    except OSError:
-        if _replaced(path).exists():
+    except BaseException:  # Whoever presses Ctrl-C now wants the old ones, too.
+        if _replaced(path).exists() and not path.exists():
             _replaced(path).rename(path)
         raise
     if _replaced(path).exists():
-        _replaced(path).rmtree()
+        # What goes wrong by now does the new records no harm.
+        _clear_away(_replaced(path))
+
+
+def _clear_away(path: epath.Path) -> None:
+    """Removes what is of no use any more; says so where it cannot be.
+
+    It may be another user's, or be read on a network drive, which keeps what is
+    open.
+    """
+    try:
+        path.rmtree()
+    except OSError as error:
+        print(
+            f"{path} is of no use any more, and cannot be removed: "
+            f"{error.strerror or error}. Remove it."
+        )
