@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import json
 import os
 import sys
 from typing import Any
+from typing import TYPE_CHECKING
 
 from etils import epath
 
 from xray_tfds.source import errors
+
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import writer as writer_lib
 
 # What TFDS writes of a dataset, beside its records.
 _INFO_FILES = ("dataset_info.json", "features.json", "metadata.json")
@@ -43,6 +48,29 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
         if tf is None or not isinstance(error, tf.errors.OpError):
             raise
         raise _describe(os.fspath(directory), error.message) from error
+
+
+def write_examples(
+    writer: writer_lib.ExampleWriter,
+    path: epath.PathLike,
+    examples: Iterable[tuple[Any, bytes]],
+) -> None:
+    """Writes a file of examples.
+
+    Args:
+        writer: TFDS's.
+        path: Of the file.
+        examples: Pairs of a key, which is not written, and an example.
+
+    Raises:
+        StorageError: If ArrayRecord's library cannot write it, which has no
+            error class for that.
+        OpError: TensorFlow's, if that cannot.
+    """
+    try:
+        writer.write(path, examples)
+    except RuntimeError as error:
+        raise _describe(os.fspath(path), str(error)) from error
 
 
 def describe_unopened(
