@@ -19,6 +19,7 @@ from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
+from xray_tfds.records import integrity
 from xray_tfds.records import replacing
 
 _ROOT = pathlib.Path(xray_tfds.__file__).parents[1]
@@ -143,6 +144,37 @@ def test_old_records_come_back_where_their_exchange_is_interrupted(
     with pytest.raises(KeyboardInterrupt):
         replacing.exchange(path, new)
     assert os.listdir(path) == ["1.0.0"]
+
+
+def test_records_that_another_build_has_replaced_are_known_anew(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    config = xray_tfds.XrayConfig(**_OPTIONS)
+    _build(images, tmp_path / "data")
+    builder = xray_tfds.Builder(data_dir=tmp_path / "data", config=config)
+    image_trees.write_flat_tree(images, per_class=15, seed=7)
+    overwriting = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    after = _examples(_build(images, tmp_path / "data", **overwriting))
+    for manual_dir in (None, images):
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+        )
+        np.testing.assert_equal(_examples(builder), after)
+
+
+def test_records_that_change_places_just_now_are_not_called_damaged(
+    tmp_path, monkeypatch
+):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    before = _examples(_build(images, tmp_path / "data"))
+    found = ["a shard is missing"]
+    find_damage = integrity.find_damage
+    monkeypatch.setattr(
+        integrity,
+        "find_damage",
+        lambda path: found.pop() if found else find_damage(path),
+    )
+    np.testing.assert_equal(_examples(_build(None, tmp_path / "data")), before)
+    assert not found
 
 
 @pytest.mark.slow

@@ -189,7 +189,9 @@ def read_shard(folder: epath.Path, number: int) -> Iterator[bytes]:
 def write_error(folder: epath.Path, error: errors.SourceError) -> None:
     """Writes why a worker has stopped."""
     path = folder / f"error-{uuid.uuid4().hex}.json"
-    path.write_text(json.dumps(str(error)))
+    new = new_name(path)
+    new.write_text(json.dumps(str(error)))
+    new.replace(path)
 
 
 def check(folder: epath.Path) -> None:

@@ -162,8 +162,11 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             and (epath.Path(path) / "dataset_info.json").exists()
         )
 
-    def _can_reuse(self) -> bool:
+    def _can_reuse(self, *, is_turn: bool = False) -> bool:
         """Whether there are whole records, of the files that are to be built.
+
+        Args:
+            is_turn: Whether no other build is putting records there.
 
         Raises:
             SourceError: If they are of other files.
@@ -171,13 +174,19 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         """
         if not self.is_prepared():
             return False
+        if not is_turn:
+            try:
+                # Another build may have put them there since this was made.
+                self.info.read_from_directory(self.data_path)
+            except FileNotFoundError:
+                return False  # It does so now.
         damage = integrity.find_damage(self.data_path)
         is_known = not damage or "fingerprint" in self.info.metadata
         if self._manual_dir is not None and is_known:
             self._check_same_files()
         if not damage:
             return True
-        if self._manual_dir is None:
+        if self._manual_dir is None and is_turn:
             # Without it the public data set would take their place.
             raise errors.StorageError(
                 f"The records are damaged: {damage}. Build them again from "
@@ -208,7 +217,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             replacing.recover(self.data_path, is_alone)
             if self.is_prepared():
                 self.info.read_from_directory(self.data_path)
-            if overwrite or not self._can_reuse():
+            if overwrite or not self._can_reuse(is_turn=True):
                 try:
                     self._replace_records(build)
                 except BaseException:

@@ -6,6 +6,7 @@ import pathlib
 from apache_beam.options import pipeline_options
 from apache_beam.runners import runner as runner_lib
 from apache_beam.runners.direct import direct_runner
+from etils import epath
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -15,6 +16,7 @@ from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.decode import limits
+from xray_tfds.records import staging
 from xray_tfds.source import errors
 
 _OPTIONS = {"image_size": (32, 24)}
@@ -100,6 +102,27 @@ def test_job_that_was_cancelled_leaves_the_old_records(
     del before[pathlib.Path("build_report/findings.npz")]
     assert _content(records) == before
     assert sorted(os.listdir(records.parent)) == [".1.0.0.lock", "1.0.0"]
+
+
+def test_worker_that_is_killed_while_it_tells_an_error_tells_none(
+    tmp_path, monkeypatch
+):
+    folder = epath.Path(tmp_path)
+    write = type(folder).write_text
+
+    def die(path, text):
+        write(path, text[:5])
+        raise ConnectionError("killed")
+
+    told = errors.SourceError("a film has changed")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(folder), "write_text", die)
+        with pytest.raises(ConnectionError):
+            staging.write_error(folder, told)
+    staging.check(folder)
+    staging.write_error(folder, told)
+    with pytest.raises(errors.SourceError, match="a film has changed"):
+        staging.check(folder)
 
 
 @pytest.mark.parametrize(
