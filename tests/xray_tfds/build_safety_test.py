@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.records import integrity
 from xray_tfds.records import replacing
+from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 
 _ROOT = pathlib.Path(xray_tfds.__file__).parents[1]
 _OPTIONS = {"image_size": (32, 32)}
@@ -161,6 +164,19 @@ def test_records_that_another_build_has_replaced_are_known_anew(tmp_path):
         np.testing.assert_equal(_examples(builder), after)
 
 
+def test_records_of_a_part_are_not_taken_for_all(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    part = {"max_examples_per_split": 2}
+    for _ in range(2):  # Asked for again, they are reused.
+        builder = _build(images, tmp_path / "data", **part)
+        assert builder.info.splits.total_num_examples == 6
+    with pytest.raises(errors.SourceError, match="of 6 images.*of all 24.*--"):
+        _build(images, tmp_path / "data")
+    overwriting = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    builder = _build(images, tmp_path / "data", **overwriting)
+    assert len(sum(_examples(builder).values(), [])) == 24
+
+
 def test_records_that_change_places_just_now_are_not_called_damaged(
     tmp_path, monkeypatch
 ):
@@ -175,6 +191,29 @@ def test_records_that_change_places_just_now_are_not_called_damaged(
     )
     np.testing.assert_equal(_examples(_build(None, tmp_path / "data")), before)
     assert not found
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_records_in_parts_on_a_store_are_not_removed(
+    is_whole, tmp_path, monkeypatch
+):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    path = _build(images, tmp_path / "data").data_path
+    aside = path.with_name("replaced.1.0.0")
+    shutil.copytree(path, aside)
+    # A store renames file by file: a kill leaves some there, some here.
+    for left, folder in (("*test*", path), ("*train*", aside)):
+        for file in () if is_whole else pathlib.Path(folder).rglob(left):
+            file.unlink()
+    monkeypatch.setattr(files_lib, "is_local", lambda path: False)
+    if is_whole:
+        replacing.recover(path, is_alone=False)
+        assert path.exists() and not aside.exists()
+        return
+    with pytest.raises(errors.StorageError, match="copy the files of the lat"):
+        replacing.recover(path, is_alone=False)
+    shutil.copytree(aside, path, dirs_exist_ok=True)
+    assert not integrity.find_damage(path)
 
 
 @pytest.mark.slow

@@ -22,10 +22,12 @@ import os
 from typing import Any
 
 from etils import epath
+import tensorflow_datasets as tfds
 
 from disk import paths
 from xray_tfds import parallel
 from xray_tfds.records import manifest
+from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
 _FILE = "checksums.json"
@@ -130,6 +132,30 @@ def find_change(file: epath.Path) -> str:
     if file not in known or _digest(file) == known[file][1]:
         return ""
     return f"{file} is not as it was written"
+
+
+def check_all_kept(
+    directory: epath.Path, info: tfds.core.DatasetInfo
+) -> None:
+    """Raises SourceError if records hold but a part of the files kept for them.
+
+    Args:
+        directory: Directory of the records.
+        info: That of the records.
+    """
+    path = directory / manifest.FOLDER / manifest.FACTS_FILE
+    if not path.exists():
+        return  # Nobody noted how many were kept.
+    counts = json.loads(path.read_text()).get("counts", ())
+    kept = sum(count["images"] for count in counts)
+    number = info.splits.total_num_examples
+    if kept and number != kept:
+        raise errors.SourceError(
+            f"The records in {directory} are of {number} images, to which "
+            f"`max_examples_per_split` limited them, and not of all {kept}. "
+            "Build with --overwrite to replace them, or with another "
+            "--data_dir to keep both."
+        )
 
 
 def _load(directory: epath.Path) -> dict[epath.Path, tuple[int, str]]:

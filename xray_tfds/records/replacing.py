@@ -15,6 +15,8 @@ import uuid
 from etils import epath
 
 from disk import lock
+from xray_tfds.records import integrity
+from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
 
@@ -70,12 +72,23 @@ def recover(path: epath.Path, is_alone: bool) -> None:
         path: Directory of the records.
         is_alone: Whether no other process builds them; else what may be a
             running build's is left, and named.
+
+    Raises:
+        StorageError: If records are in parts, as on a store, which renames a
+            folder file by file.
     """
     if _replaced(path).exists():
-        if path.exists():
+        if not path.exists():
+            _replaced(path).rename(path)
+        elif files_lib.is_local(path) or _is_whole(path):
             _replaced(path).rmtree()  # Their replacement is complete.
         else:
-            _replaced(path).rename(path)
+            raise errors.StorageError(
+                f"{path} is not whole, and {_replaced(path)} has what it was "
+                "to replace: a build was killed while they changed places, or "
+                "does so now. If none runs, copy the files of the latter to "
+                "the former, and run the same command again."
+            )
     if not path.parent.exists():
         return
     # No glob: brackets in the path would be taken for a pattern.
@@ -111,6 +124,13 @@ def exchange(path: epath.Path, new: epath.Path) -> None:
     if _replaced(path).exists():
         # What goes wrong by now does the new records no harm.
         _clear_away(_replaced(path))
+
+
+def _is_whole(path: epath.Path) -> bool:
+    try:
+        return not integrity.find_damage(path)
+    except OSError:
+        return False  # There is not even what says how many records there are.
 
 
 def _clear_away(path: epath.Path) -> None:

@@ -64,6 +64,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             places.check_writable(kwargs["data_dir"])
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
+        self._takes_part = False
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
         self._write_manifest: Optional[Callable] = None
@@ -119,6 +120,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
+        self._takes_part = download_config.max_examples_per_split is not None
         if self.builder_config.class_names == class_names.AUTO:
             raise errors.SourceError(
                 "`class_names` must be known before a builder is made. Received"
@@ -281,6 +283,8 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         source = self.intake.read_digests(self._manual_dir)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
+            if not self._takes_part:
+                integrity.check_all_kept(self.data_path, self.info)
             return
         raise errors.SourceError(
             f"The records in {self.data_path} were built from other files"
