@@ -3,8 +3,9 @@
 A build leaves the size and the SHA-256 of each file in
 `build_report/checksums.json`. To look at the sizes costs microseconds, to read
 the files may take as long as an epoch. So a file is read only if it, or its
-inode, changed after the checksums were written, as after a copy or a flipped
-byte; once read and found whole, the checksums count as written again.
+inode, changed after the checksums were written, as after a flipped byte, or in
+a copy that wrote them first; once read and found whole, the checksums count as
+written again.
 
 The files of the test split are never read here, so that training does not open
 it: their sizes are compared, and whoever tests reads records that carry
