@@ -106,7 +106,7 @@ def _make_findings(signatures, number, rng):
         "digest": digests,
         "pixel_digest": np.zeros((number, 32), np.uint8),
         "record_digest": rng.integers(0, 256, (number, 16), np.uint8),
-        "stamp": np.zeros((number, 3), np.int64),
+        "stamp": np.zeros((number, 4), np.int64),
         "signature": _make_signatures(signatures, number, rng),
     }
     texts = {"format": "JPEG", "mode": "L", "rule": "names of version 3"}

@@ -4,12 +4,14 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 from apache_beam.options import pipeline_options
+from etils import epath
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -18,6 +20,10 @@ from tests.helpers import dicom_files
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
+from xray_tfds.records import integrity
+from xray_tfds.records import replacing
+from xray_tfds.source import errors
+from xray_tfds.source import files as files_lib
 
 _ROOT = pathlib.Path(xray_tfds.__file__).parents[1]
 _OPTIONS = {"image_size": (32, 32)}
@@ -86,6 +92,128 @@ def test_build_killed_at_any_moment_leaves_the_old_records(
             patch.setattr(examine, "examine", None)
             found = _examples(_build(images, tmp_path / "data"))
         np.testing.assert_equal(found, before)
+
+
+def test_old_records_that_cannot_be_removed_fail_no_build(
+    tmp_path, monkeypatch, capsys
+):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    _build(images, tmp_path / "data")
+    gpath = type(epath.Path(tmp_path))
+    remove = gpath.rmtree
+
+    def refuse(path, *args, **kwargs):
+        # As a network drive, on which somebody reads them.
+        if path.name in ("replaced.1.0.0", "incoming.b_1.0.0"):
+            raise OSError(39, "Directory not empty", str(path))
+        remove(path, *args, **kwargs)
+
+    image_trees.write_images(images, ["normal/IM-0099-0000.png"], seed=9)
+    overwriting = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    with monkeypatch.context() as patch:
+        patch.setattr(gpath, "rmtree", refuse)
+        builder = _build(images, tmp_path / "data", **overwriting)
+    place = pathlib.Path(builder.data_dir).parent
+    aside = place / "replaced.1.0.0"
+    assert f"{aside} is of no use any more, and" in capsys.readouterr().out
+    assert len(sum(_examples(builder).values(), [])) == 25
+    # Another user's, of a build that was killed, hinders none either.
+    (place / "incoming.b_1.0.0").mkdir()
+    remove(epath.Path(aside))
+    with monkeypatch.context() as patch:
+        patch.setattr(gpath, "rmtree", refuse)
+        _build(images, tmp_path / "data", **overwriting)
+    assert "incoming.b_1.0.0 is of no use" in capsys.readouterr().out
+    _build(images, tmp_path / "data", **overwriting)
+    assert sorted(os.listdir(place)) == [".1.0.0.lock", "1.0.0"]
+
+
+def test_old_records_come_back_where_their_exchange_is_interrupted(
+    tmp_path, monkeypatch
+):
+    path = epath.Path(tmp_path / "1.0.0")
+    new = path.with_name("incoming.b_1.0.0")
+    for folder in (path, new):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    rename = type(path).rename
+
+    def interrupt(source, target):
+        if source == new:
+            raise KeyboardInterrupt
+        return rename(source, target)
+
+    monkeypatch.setattr(type(path), "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        replacing.exchange(path, new)
+    assert os.listdir(path) == ["1.0.0"]
+
+
+def test_records_that_another_build_has_replaced_are_known_anew(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    config = xray_tfds.XrayConfig(**_OPTIONS)
+    _build(images, tmp_path / "data")
+    builder = xray_tfds.Builder(data_dir=tmp_path / "data", config=config)
+    image_trees.write_flat_tree(images, per_class=15, seed=7)
+    overwriting = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    after = _examples(_build(images, tmp_path / "data", **overwriting))
+    for manual_dir in (None, images):
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+        )
+        np.testing.assert_equal(_examples(builder), after)
+
+
+def test_records_of_a_part_are_not_taken_for_all(tmp_path):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    part = {"max_examples_per_split": 2}
+    for _ in range(2):  # Asked for again, they are reused.
+        builder = _build(images, tmp_path / "data", **part)
+        assert builder.info.splits.total_num_examples == 6
+    with pytest.raises(errors.SourceError, match="of 6 images.*of all 24.*--"):
+        _build(images, tmp_path / "data")
+    overwriting = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
+    builder = _build(images, tmp_path / "data", **overwriting)
+    assert len(sum(_examples(builder).values(), [])) == 24
+
+
+def test_records_that_change_places_just_now_are_not_called_damaged(
+    tmp_path, monkeypatch
+):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    before = _examples(_build(images, tmp_path / "data"))
+    found = ["a shard is missing"]
+    find_damage = integrity.find_damage
+    monkeypatch.setattr(
+        integrity,
+        "find_damage",
+        lambda path: found.pop() if found else find_damage(path),
+    )
+    np.testing.assert_equal(_examples(_build(None, tmp_path / "data")), before)
+    assert not found
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_records_in_parts_on_a_store_are_not_removed(
+    is_whole, tmp_path, monkeypatch
+):
+    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
+    path = _build(images, tmp_path / "data").data_path
+    aside = path.with_name("replaced.1.0.0")
+    shutil.copytree(path, aside)
+    # A store renames file by file: a kill leaves some there, some here.
+    for left, folder in (("*test*", path), ("*train*", aside)):
+        for file in () if is_whole else pathlib.Path(folder).rglob(left):
+            file.unlink()
+    monkeypatch.setattr(files_lib, "is_local", lambda path: False)
+    if is_whole:
+        replacing.recover(path, is_alone=False)
+        assert path.exists() and not aside.exists()
+        return
+    with pytest.raises(errors.StorageError, match="copy the files of the lat"):
+        replacing.recover(path, is_alone=False)
+    shutil.copytree(aside, path, dirs_exist_ok=True)
+    assert not integrity.find_damage(path)
 
 
 @pytest.mark.slow

@@ -163,7 +163,7 @@ def test_records_without_an_index_are_found_and_not_built(
     again = _prepare(images, tmp_path / "data")
     assert again.data_dir == first.data_dir
     assert index.exists()
-    for damaged in ("", "[]", '{"version": 1, "files": {"normal/x": [1]}}'):
+    for damaged in ("", "[]", '{"version": 2, "files": {"normal/x": [1]}}'):
         index.write_text(damaged)
         assert _prepare(images, tmp_path / "data").data_dir == first.data_dir
 

@@ -40,7 +40,7 @@ _DIGESTS = {
 }
 _TEXTS = ("reason", "detail", "format", "mode", "grey_part", "patient", "rule")
 
-_NO_STAMP = (-1, -1, -1)
+_NO_STAMP = (-1,) * len(files_lib.Stamp._fields)
 
 
 class Findings(Sequence[examine.ExaminedFile]):
@@ -49,7 +49,7 @@ class Findings(Sequence[examine.ExaminedFile]):
     Attributes:
         files: The `SourceFile`s, as they were listed.
         columns: Name -> array, a row for each file. Digests and signatures are
-            uint8 `[n, size]`, `stamp` int64 `[n, 3]`, numbers `[n]`.
+            uint8 `[n, size]`, `stamp` int64 `[n, 4]`, numbers `[n]`.
     """
 
     def __init__(

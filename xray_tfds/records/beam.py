@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import dataclasses
 import functools
 import os
+import re
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,10 @@ from tensorflow_datasets.core import writer as writer_lib
 from xray_tfds import parallel
 from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
+from xray_tfds.decode import limits
 from xray_tfds.records import example_files
 from xray_tfds.records import staging
+from xray_tfds.records import storage
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patients
@@ -43,6 +46,16 @@ if TYPE_CHECKING:
 # workers have some; not more, so that little is done twice when one dies.
 _MAX_AT_ONCE = 256
 _MIN_PARTS = 64
+
+# What is wrong with a worker's machine, and how Beam ends such a text.
+_MACHINES_ERRORS: dict[str, type[Exception]] = {
+    "StorageError": errors.StorageError,
+    "NotEnoughMemoryError": limits.NotEnoughMemoryError,
+}
+_WORKERS_WORDS = re.compile(
+    f"(?P<name>{'|'.join(_MACHINES_ERRORS)}): "
+    r"(?P<words>[^\n]+?) \[while running '"
+)
 
 # Under this name Beam shows the counters of a build.
 _NAMESPACE = "xray_tfds"
@@ -95,6 +108,7 @@ def examine(
         SourceError: If a file changed since it was listed, if what a worker
             wrote was changed by another program, or if it was made by other
             versions than this process has.
+        StorageError: If the runner ended before all are read.
     """
     folder = beam_options.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,6 +173,10 @@ def write_shards(
         examination: Tells where their examples are.
         writer: Writes one shard.
         beam_options: Where to run.
+
+    Raises:
+        SourceError: If an example is not what it was.
+        StorageError: If the runner ended before all are written.
     """
     folder = beam_options.folder
     for number, (_, indices) in enumerate(shards):
@@ -172,12 +190,14 @@ def write_shards(
         new = staging.new_name(folder / os.path.basename(path))
         examples = staging.read_shard(folder, number)
         # TFDS wants keys of them, and does not write them.
-        writer.write(new, enumerate(examples))
+        storage.write_examples(writer, new, enumerate(examples))
         new.replace(path)
         _count(films_written=num_films)
 
     sizes = [(path, len(indices)) for path, indices in shards]
     _run(beam_options, "Write", list(enumerate(sizes)), write_shard)
+    for path, _ in shards:
+        staging.check_written(epath.Path(path))
 
 
 def _run(beam_options, name, items, function):
@@ -185,6 +205,8 @@ def _run(beam_options, name, items, function):
 
     Raises:
         SourceError: Of a worker, in its own words; Beam would wrap it.
+        StorageError: If a worker's disk did not do, however often Beam tried.
+        NotEnoughMemoryError: Likewise of its memory.
     """
     import apache_beam as beam  # Slow to import, and rarely needed.
 
@@ -192,20 +214,29 @@ def _run(beam_options, name, items, function):
 
     def call(item):
         try:
-            function(item)
+            with storage.reporting_errors(folder.parent):
+                function(item)
         except errors.SourceError as error:
+            # Not raised: no worker that tries again would do better.
             staging.write_error(folder, error)
 
     pipeline = beam.Pipeline(
         runner=beam_options.runner, options=beam_options.options
     )
-    with pipeline:
-        _ = (
-            pipeline
-            | "List" >> beam.Create(list(items))
-            | "Spread" >> beam.Reshuffle()
-            | name >> beam.Map(call)
-        )
+    try:
+        with pipeline:
+            _ = (
+                pipeline
+                | "List" >> beam.Create(list(items))
+                | "Spread" >> beam.Reshuffle()
+                | name >> beam.Map(call)
+            )
+    except Exception as error:
+        # Runners have classes of their own, with the text of the worker's.
+        told = _WORKERS_WORDS.search(f"{type(error).__name__}: {error}")
+        if told is None:
+            raise
+        raise _MACHINES_ERRORS[told["name"]](told["words"]) from error
     staging.check(folder)
 
 

@@ -3,8 +3,9 @@
 A build leaves the size and the SHA-256 of each file in
 `build_report/checksums.json`. To look at the sizes costs microseconds, to read
 the files may take as long as an epoch. So a file is read only if it, or its
-inode, changed after the checksums were written, as after a copy or a flipped
-byte; once read and found whole, the checksums count as written again.
+inode, changed after the checksums were written, as after a flipped byte, or in
+a copy that wrote them first; once read and found whole, the checksums count as
+written again.
 
 The files of the test split are never read here, so that training does not open
 it: their sizes are compared, and whoever tests reads records that carry
@@ -22,10 +23,12 @@ import os
 from typing import Any
 
 from etils import epath
+import tensorflow_datasets as tfds
 
 from disk import paths
 from xray_tfds import parallel
 from xray_tfds.records import manifest
+from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
 _FILE = "checksums.json"
@@ -134,6 +137,30 @@ def find_change(file: epath.Path) -> str:
     if file not in known or digest_of(file) == known[file][1]:
         return ""
     return f"{file} is not as it was written"
+
+
+def check_all_kept(
+    directory: epath.Path, info: tfds.core.DatasetInfo
+) -> None:
+    """Raises SourceError if records hold but a part of the files kept for them.
+
+    Args:
+        directory: Directory of the records.
+        info: That of the records.
+    """
+    path = directory / manifest.FOLDER / manifest.FACTS_FILE
+    if not path.exists():
+        return  # Nobody noted how many were kept.
+    counts = json.loads(path.read_text()).get("counts", ())
+    kept = sum(count["images"] for count in counts)
+    number = info.splits.total_num_examples
+    if kept and number != kept:
+        raise errors.SourceError(
+            f"The records in {directory} are of {number} images, to which "
+            f"`max_examples_per_split` limited them, and not of all {kept}. "
+            "Build with --overwrite to replace them, or with another "
+            "--data_dir to keep both."
+        )
 
 
 def read_checksums(directory: epath.Path) -> dict[str, tuple[int, str]]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 FOLDER = example_columns.FOLDER
 FILES_FILE = "files.csv"
 SPLITS_FILE = "splits.json"
+FACTS_FILE = "facts.json"
 
 _COLUMNS = (
     *("filename", "given_split", "split", "label", "patient", "status"),
@@ -100,7 +101,7 @@ def write(
         "leaks": _describe_leaks(examined, curation, info.metadata["on_leak"]),
         "cautions": list(cautions),
     }
-    (folder / "facts.json").write_text(_to_json(facts))
+    (folder / FACTS_FILE).write_text(_to_json(facts))
     findings_file.write(folder, examined, examination.config, hash_key)
 
 

@@ -15,6 +15,8 @@ import uuid
 from etils import epath
 
 from disk import lock
+from xray_tfds.records import integrity
+from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
 
@@ -70,12 +72,23 @@ def recover(path: epath.Path, is_alone: bool) -> None:
         path: Directory of the records.
         is_alone: Whether no other process builds them; else what may be a
             running build's is left, and named.
+
+    Raises:
+        StorageError: If records are in parts, as on a store, which renames a
+            folder file by file.
     """
     if _replaced(path).exists():
-        if path.exists():
+        if not path.exists():
+            _replaced(path).rename(path)
+        elif files_lib.is_local(path) or _is_whole(path):
             _replaced(path).rmtree()  # Their replacement is complete.
         else:
-            _replaced(path).rename(path)
+            raise errors.StorageError(
+                f"{path} is not whole, and {_replaced(path)} has what it was "
+                "to replace: a build was killed while they changed places, or "
+                "does so now. If none runs, copy the files of the latter to "
+                "the former, and run the same command again."
+            )
     if not path.parent.exists():
         return
     # No glob: brackets in the path would be taken for a pattern.
@@ -85,7 +98,7 @@ def recover(path: epath.Path, is_alone: bool) -> None:
     for left in path.parent.iterdir():
         if left.name.startswith(starts) and left.name.endswith(ends):
             if is_alone:
-                left.rmtree()
+                _clear_away(left)
             else:
                 print(
                     f"{left} is another build's. Remove it if none runs: one "
@@ -100,13 +113,36 @@ def exchange(path: epath.Path, new: epath.Path) -> None:
         path: Directory of the records.
         new: Where they are, as `incoming` named it.
     """
-    if path.exists():
-        path.rename(_replaced(path))
     try:
+        if path.exists():
+            path.rename(_replaced(path))
         new.rename(path)
-    except OSError:
-        if _replaced(path).exists():
+    except BaseException:  # Whoever presses Ctrl-C now wants the old ones, too.
+        if _replaced(path).exists() and not path.exists():
             _replaced(path).rename(path)
         raise
     if _replaced(path).exists():
-        _replaced(path).rmtree()
+        # What goes wrong by now does the new records no harm.
+        _clear_away(_replaced(path))
+
+
+def _is_whole(path: epath.Path) -> bool:
+    try:
+        return not integrity.find_damage(path)
+    except OSError:
+        return False  # There is not even what says how many records there are.
+
+
+def _clear_away(path: epath.Path) -> None:
+    """Removes what is of no use any more; says so where it cannot be.
+
+    It may be another user's, or be read on a network drive, which keeps what is
+    open.
+    """
+    try:
+        path.rmtree()
+    except OSError as error:
+        print(
+            f"{path} is of no use any more, and cannot be removed: "
+            f"{error.strerror or error}. Remove it."
+        )

@@ -25,6 +25,7 @@ from tensorflow_datasets.core.utils import shard_utils
 from disk import example_columns
 from xray_tfds import parallel
 from xray_tfds.records import beam
+from xray_tfds.records import storage
 
 if TYPE_CHECKING:
     from xray_tfds.records import examination as examination_lib
@@ -62,6 +63,7 @@ def write(
 
     Raises:
         OpError: TensorFlow's, if a file cannot be written.
+        StorageError: If another library cannot write one.
     """
     shards: list[_Shard] = []
     infos = []
@@ -86,7 +88,8 @@ def write(
         return infos
 
     def write_shard(shard):
-        writer.write(
+        storage.write_examples(
+            writer,
             shard.path,
             (
                 (hashed, examination.example_of(index))

@@ -123,8 +123,10 @@ def read_findings(
     Raises:
         SourceError: If a worker decodes with other versions than this machine,
             or if another program has changed the file.
+        StorageError: If no worker has written it.
     """
     path = _findings_path(folder, number)
+    check_written(path)
     header, columns = _read(path)
     try:
         [name] = header.pop(_PATHS)
@@ -187,7 +189,9 @@ def read_shard(folder: epath.Path, number: int) -> Iterator[bytes]:
 def write_error(folder: epath.Path, error: errors.SourceError) -> None:
     """Writes why a worker has stopped."""
     path = folder / f"error-{uuid.uuid4().hex}.json"
-    path.write_text(json.dumps(str(error)))
+    new = new_name(path)
+    new.write_text(json.dumps(str(error)))
+    new.replace(path)
 
 
 def check(folder: epath.Path) -> None:
@@ -195,6 +199,20 @@ def check(folder: epath.Path) -> None:
     for path in folder.iterdir():
         if path.name.startswith("error-"):
             raise errors.SourceError(str(json.loads(path.read_text())))
+
+
+def check_written(path: epath.Path) -> None:
+    """Raises StorageError if a file is not there that workers were to write.
+
+    Runners end without an error where a job was cancelled, drained, or is not
+    waited for.
+    """
+    if not path.exists():
+        raise errors.StorageError(
+            f"Beam's runner ended before {path} was written. What it shows of "
+            "the job tells why. Records that were there are as they were: run "
+            "the same command again."
+        )
 
 
 def new_name(path: epath.Path) -> epath.Path:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import json
 import os
+import shlex
 import sys
 from typing import Any
+from typing import TYPE_CHECKING
 
 from etils import epath
 
 from xray_tfds.source import errors
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core import writer as writer_lib
 
 # What TFDS writes of a dataset, beside its records.
 _INFO_FILES = ("dataset_info.json", "features.json", "metadata.json")
@@ -43,6 +50,29 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
         if tf is None or not isinstance(error, tf.errors.OpError):
             raise
         raise _describe(os.fspath(directory), error.message) from error
+
+
+def write_examples(
+    writer: writer_lib.ExampleWriter,
+    path: epath.PathLike,
+    examples: Iterable[tuple[Any, bytes]],
+) -> None:
+    """Writes a file of examples.
+
+    Args:
+        writer: TFDS's.
+        path: Of the file.
+        examples: Pairs of a key, which is not written, and an example.
+
+    Raises:
+        StorageError: If ArrayRecord's library cannot write it, which has no
+            error class for that.
+        OpError: TensorFlow's, if that cannot.
+    """
+    try:
+        writer.write(path, examples)
+    except RuntimeError as error:
+        raise _describe(os.fspath(path), str(error)) from error
 
 
 def describe_unopened(
@@ -95,6 +125,24 @@ def describe_unopened(
         "their files was changed, it is of a version that does not know them: "
         "install the one that they were prepared with, or prepare them again "
         "in another directory, --data_dir=DIR (`data_dir`)."
+    )
+
+
+def spell_build(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns the command that builds the records of a builder, of folder DIR."""
+    config, file_format = builder.builder_config, builder.info.file_format
+    chosen = {
+        name: getattr(config, name)
+        for name in config.options()
+        if getattr(config, name) != getattr(type(config), name)
+    }
+    flags = {"data_dir": os.fspath(builder.data_dir_root)}
+    if chosen:
+        flags["config"] = json.dumps(chosen, ensure_ascii=False)
+    if file_format.value != "tfrecord":
+        flags["file_format"] = file_format.value
+    return "tfds build xray_tfds --manual_dir=DIR " + " ".join(
+        f"--{name}={shlex.quote(value)}" for name, value in flags.items()
     )
 
 

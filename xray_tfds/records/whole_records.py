@@ -3,9 +3,7 @@
 from collections.abc import Callable
 import contextlib
 import functools
-import json
 import os
-import shlex
 from typing import Any
 from typing import Optional
 from typing import Union
@@ -66,6 +64,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             places.check_writable(kwargs["data_dir"])
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self._manual_dir: Optional[epath.PathLike] = None
+        self._takes_part = False
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
         self._write_manifest: Optional[Callable] = None
@@ -121,6 +120,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         """
         download_config = download_config or tfds.download.DownloadConfig()
         self._manual_dir = download_config.manual_dir
+        self._takes_part = download_config.max_examples_per_split is not None
         if self.builder_config.class_names == class_names.AUTO:
             raise errors.SourceError(
                 "`class_names` must be known before a builder is made. Received"
@@ -172,8 +172,11 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             and (epath.Path(path) / "dataset_info.json").exists()
         )
 
-    def _can_reuse(self) -> bool:
+    def _can_reuse(self, *, is_turn: bool = False) -> bool:
         """Whether there are whole records, of the files that are to be built.
+
+        Args:
+            is_turn: Whether no other build is putting records there.
 
         Raises:
             SourceError: If they are of other files.
@@ -181,36 +184,25 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         """
         if not self.is_prepared():
             return False
+        if not is_turn:
+            try:
+                # Another build may have put them there since this was made.
+                self.info.read_from_directory(self.data_path)
+            except FileNotFoundError:
+                return False  # It does so now.
         damage = integrity.find_damage(self.data_path)
         is_known = not damage or "fingerprint" in self.info.metadata
         if self._manual_dir is not None and is_known:
             self._check_same_files()
         if not damage:
             return True
-        if self._manual_dir is None:
+        if self._manual_dir is None and is_turn:
             # Without it the public data set would take their place.
             raise errors.StorageError(
                 f"The records are damaged: {damage}. Build them again from "
-                f"their images: {self._spell_command()} --overwrite"
+                f"their images: {storage.spell_build(self)} --overwrite"
             )
         return False
-
-    def _spell_command(self) -> str:
-        """Returns the command that builds these records, of a folder DIR."""
-        config, file_format = self.builder_config, self.info.file_format
-        chosen = {
-            name: getattr(config, name)
-            for name in config.options()
-            if getattr(config, name) != getattr(config_lib.XrayConfig, name)
-        }
-        flags = {"data_dir": os.fspath(self.data_dir_root)}
-        if chosen:
-            flags["config"] = json.dumps(chosen, ensure_ascii=False)
-        if file_format != tfds.core.FileFormat.TFRECORD:
-            flags["file_format"] = file_format.value
-        return "tfds build xray_tfds --manual_dir=DIR " + " ".join(
-            f"--{name}={shlex.quote(value)}" for name, value in flags.items()
-        )
 
     def _take_turn(self, build: Callable[[], None], overwrite: bool) -> None:
         """Builds, unless another process did so meanwhile."""
@@ -218,7 +210,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             replacing.recover(self.data_path, is_alone)
             if self.is_prepared():
                 self.info.read_from_directory(self.data_path)
-            if overwrite or not self._can_reuse():
+            if overwrite or not self._can_reuse(is_turn=True):
                 try:
                     self._replace_records(build)
                 except BaseException:
@@ -282,6 +274,8 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         source = self.intake.read_digests(self._manual_dir)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
+            if not self._takes_part:
+                integrity.check_all_kept(self.data_path, self.info)
             return
         raise errors.SourceError(
             f"The records in {self.data_path} were built from other files"

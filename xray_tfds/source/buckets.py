@@ -28,6 +28,9 @@ _MAX_READS = 3
 # has its own, and they have no base in common.
 _NO_CREDENTIALS = re.compile("Credential|Token|^Profile|^RefreshError")
 
+# What s3fs takes for the end of a key, and the beginning of a version.
+_VERSION = "?versionId="
+
 # What S3 says where a file is not there; nothing if only its listing was asked.
 _MISSING = ("", "NoSuchKey", "404")
 
@@ -132,6 +135,11 @@ def list_folder(path: str) -> list[Object]:
             raise errors.SourceError(
                 f"A folder without a name in {path}: rename what lies in "
                 f"{path}//"
+            )
+        if _VERSION in each.name:
+            raise errors.SourceError(
+                f"{path} has a name with {_VERSION} in it, which is not read "
+                f"as it is: rename {path}/{each.name}"
             )
     named = [each for each in objects if each.name]
     if len(named) < len(objects) and not named and objects[0].size:

@@ -1,8 +1,8 @@
 """Which digest a file had when it was last read, so that it is read once.
 
 The index of a folder lies beside its records. Like git's, it takes a file for
-unchanged whose size and times are; it may be deleted at any time, and all files
-are read again.
+unchanged whose size, times and inode are; it may be deleted at any time, and
+all files are read again.
 """
 
 import hashlib
@@ -17,8 +17,11 @@ from etils import epath
 
 from xray_tfds.source import files as files_lib
 
-# To be raised when other files are taken for images than before.
-_VERSION = 1
+# To be raised when other files are taken for images than before, or when what
+# is kept of them changes.
+_VERSION = 2
+
+_STAMP_SIZE = len(files_lib.Stamp._fields)
 
 
 class Entry(NamedTuple):
@@ -45,11 +48,12 @@ class DigestIndex:
         self._name = f"index-{path_digest(root)[:16]}.json"
         self._entries: _Entries = {}
         self._noted: _Entries = {}
-        self._kept: dict[str, _Entries] = {}
+        # Of each file its digest alone: there may be many, of all states.
+        self._kept: dict[str, str] = {}
         for folder in folders:
             path = os.path.join(folder, self._name)
-            self._kept[path] = _load(path)
-            self._entries |= self._kept[path]
+            entries, self._kept[path] = _load(path)
+            self._entries |= entries
 
     def find(
         self, name: str, stamp: Optional[files_lib.Stamp]
@@ -81,22 +85,25 @@ class DigestIndex:
         path = os.path.join(folder, self._name)
         if not files_lib.is_local(folder):
             return
-        if not self._noted or self._noted == self._kept.get(path):
+        if not self._noted:
             return
         content = {
             "version": _VERSION,
             "files": {
                 name: [*stamp, *entry]
-                for name, (stamp, entry) in self._noted.items()
+                for name, (stamp, entry) in sorted(self._noted.items())
             },
         }
+        # Not `dump`, nor an indent, which are written in Python.
+        text = json.dumps(content)
+        if _digest(text) == self._kept.get(path):
+            return
         new = None
         try:
             # A name of its own: several builders may write at a time.
             descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                # Not `dump`, nor an indent, which are written in Python.
-                file.write(json.dumps(content))
+                file.write(text)
             os.replace(new, path)
         except OSError:
             # It only saves time; the folder may be read-only, or full.
@@ -112,17 +119,28 @@ def path_digest(root: epath.PathLike) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
-def _load(path: str) -> _Entries:
+def _load(path: str) -> tuple[_Entries, str]:
+    """Returns the entries of a file, and the digest of its text."""
     try:
         with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+            text = file.read()
+        content = json.loads(text)
         if content["version"] != _VERSION:
-            return {}
+            return {}, ""
         entries = {
-            name: (files_lib.Stamp._make(row[:3]), Entry._make(row[3:]))
+            name: (
+                files_lib.Stamp._make(row[:_STAMP_SIZE]),
+                Entry._make(row[_STAMP_SIZE:]),
+            )
             for name, row in content["files"].items()
         }
         texts = itertools.chain.from_iterable(e for _, e in entries.values())
-        return entries if set(map(type, texts)) <= {str} else {}
+        if set(map(type, texts)) <= {str}:
+            return entries, _digest(text)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}  # None yet, or not one that this code wrote: read all again.
+        pass
+    return {}, ""  # None yet, or not one that this code wrote: read all again.
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

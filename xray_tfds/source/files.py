@@ -34,6 +34,9 @@ _HEAD_BYTES = 512
 _TICK_NS = 20_000_000
 _COARSE_TICK_NS = 2_000_000_000
 
+# How often a file is read that another program writes meanwhile.
+_MAX_READS = 3
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -69,11 +72,15 @@ class Stamp(NamedTuple):
         ctime_ns: Time of the last change of anything, which no program can set
             back: it gives away a file put in the place of another. Of a file
             in a bucket, a number made of its ETag, which does the same.
+        inode: Its number on the disk, modulo 2**63; 0 of a file in a bucket.
+            Two folders that change names leave the times of their files, and
+            many files are written within one tick of the clock.
     """
 
     size: int
     mtime_ns: int
     ctime_ns: int
+    inode: int = 0
 
 
 def to_path(path: epath.PathLike) -> epath.Path:
@@ -150,16 +157,28 @@ def read(
 
     Raises:
         BadFile: As in `look`.
-        SourceError: If the machine, or the store, cannot read it.
+        SourceError: If the machine, or the store, cannot read it, or if it is
+            never the same for as long as that takes.
     """
-    return _read(path, MAX_BYTES + 1, listed)
+    for _ in range(_MAX_READS):
+        data, stamp, is_same = _read(path, MAX_BYTES + 1, listed)
+        if is_same:
+            return data, stamp
+    raise errors.SourceError(
+        f"{path} changed each of {_MAX_READS} times that it was read: another "
+        "program writes it. Run the same command again once that is done."
+    )
 
 
 def read_head(
     path: epath.Path, listed: Optional[Stamp] = None
 ) -> tuple[bytes, Optional[Stamp]]:
-    """As `read`, of the bytes by which formats are told apart."""
-    return _read(path, _HEAD_BYTES, listed)
+    """As `read`, of the bytes by which formats are told apart.
+
+    Of a file that is being written, too: it need not be an image.
+    """
+    data, stamp, is_same = _read(path, _HEAD_BYTES, listed)
+    return data, stamp if is_same else None
 
 
 def stamp_of(found: buckets.Object) -> Stamp:
@@ -195,9 +214,10 @@ def _read_remote(
 
 def _read(
     path: epath.Path, size: int, listed: Optional[Stamp]
-) -> tuple[bytes, Optional[Stamp]]:
+) -> tuple[bytes, Optional[Stamp], bool]:
+    """Returns bytes, stamp, and whether it was the same all the time."""
     if not is_local(path):
-        return _read_remote(os.fspath(path), size, listed)
+        return *_read_remote(os.fspath(path), size, listed), True
     look(path)  # To open some devices is to use them.
     now = time.time_ns()
     try:
@@ -213,7 +233,7 @@ def _read(
             is_same = stamp == _check(os.fstat(descriptor))
     except OSError as error:
         raise _translate(error, path) from error
-    return data, stamp if is_same and _is_settled(stamp, now) else None
+    return data, stamp if _is_settled(stamp, now) else None, is_same
 
 
 def _is_settled(stamp: Stamp, now: int) -> bool:
@@ -229,7 +249,12 @@ def _check(status: os.stat_result) -> Stamp:
             if is_kind(status.st_mode):
                 raise decode_errors.BadFile("not accessible", name)
     return _check_size(
-        Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        Stamp(
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino % 2**63,  # Columns have 64 bits with a sign.
+        )
     )
 
 

@@ -132,6 +132,14 @@ def read_file(file: SourceFile) -> tuple[bytes, SourceFile]:
     data, stamp = files_lib.read(file.path, file.stamp)
     digest = hashlib.sha256(data).hexdigest()
     if file.digest not in ("", digest):
+        if stamp is not None and stamp == file.stamp:
+            # The next build would believe the index once more.
+            raise errors.SourceError(
+                f"{file.path} has another content than the index beside the "
+                "records says, and the size and times that it says. Read every "
+                "file anew: --rehash of train.py, "
+                '--config=\'{"rehash": true}\' of tfds build.'
+            )
         raise changed(file)
     return data, file.read_as(digest, stamp)
 

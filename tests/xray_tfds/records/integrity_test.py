@@ -14,6 +14,7 @@ from tests.helpers import damaged_files
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.records import integrity
+from xray_tfds.records import storage
 from xray_tfds.source import errors
 from xray_tfds.source import scan
 
@@ -195,7 +196,7 @@ def test_command_that_is_advised_builds_the_same_records(file_format, tmp_path):
     builder = xray_tfds.Builder(
         data_dir=tmp_path / "my data", config=config, file_format=file_format
     )
-    words = shlex.split(builder._spell_command())
+    words = shlex.split(storage.spell_build(builder))
     assert words[:3] == ["tfds", "build", "xray_tfds"]
     flags = dict(word[2:].split("=", 1) for word in words[3:])
     again = xray_tfds.Builder(

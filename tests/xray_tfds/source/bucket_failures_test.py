@@ -202,6 +202,13 @@ def test_folder_without_a_name_is_refused(store, bucket):
         _find(bucket)
 
 
+def test_name_that_the_library_takes_for_a_version_is_refused(store, bucket):
+    name = "normal/IM-0000-0001.png?versionId=1.png"
+    store.call("PUT", f"{bucket.removeprefix('s3://')}/{name}", b"x")
+    with pytest.raises(scan.SourceError, match="rename .*versionId=1.png"):
+        _find(bucket)
+
+
 @pytest.mark.parametrize(
     "address, library, extra",
     [("s3://b/films", "s3fs", "s3"), ("gs://b/films", "gcsfs", "gcs")],
