@@ -129,7 +129,7 @@ def describe_unopened(
 
 
 def spell_build(builder: tfds.core.DatasetBuilder) -> str:
-    """Returns the command that builds the records of a builder, of folder DIR."""
+    """Returns the command that builds these records, of a folder DIR."""
     config, file_format = builder.builder_config, builder.info.file_format
     chosen = {
         name: getattr(config, name)
