@@ -15,7 +15,7 @@
                 with these itself,
  "model": {"network", "precision", "weights", "epoch", "num_parameters",
            "sha256", and of several runs "members": the same of each},
- "data": {"name", "fingerprint"},
+ "data": {"name", "fingerprint", "validation_fingerprint"},
  "verified": {"num_images", "largest_difference", ...},
  "self_test": [{"file", "probabilities"}],
  "intended_use", "limits": [str], "versions"}
