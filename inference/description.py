@@ -72,6 +72,7 @@ def _describe_export(
         "directory": str(export.directory),
         "format": export.format,
         "threshold": export.threshold,
+        "rule": export.rule,
         "sha256": hashing.hash_file(file),
     }
 

@@ -173,9 +173,8 @@ def _choose_of_export(
     point = assessment.choose(
         validation.scores, rule=rule, calibrate=config.calibrate or "none"
     )
-    if config.threshold is None and rule not in (thresholds.HALF, kept):
-        # By which rule, and with what spread, the export does not say; it was
-        # on validation, unless the number itself is the rule of the run.
+    if config.threshold is None and _was_chosen(export, kept):
+        # With what spread, the export does not say.
         point = dataclasses.replace(
             point,
             thresholds=tuple(
@@ -198,6 +197,18 @@ def _choose_of_export(
     return dataclasses.replace(
         point, temperature=calibration.Temperature(export.temperature)
     )
+
+
+def _was_chosen(export: manifest.Manifest, kept: thresholds.Rule) -> bool:
+    """Whether the threshold of an export was chosen on validation."""
+    if export.threshold is None:
+        return False
+    if export.rule is not None:
+        return thresholds.parse(export.rule).kind != "fixed"
+    # Exports of earlier versions do not say: it was, unless the number itself
+    # is the rule of the run.
+    own = thresholds.Rule("fixed", export.threshold)
+    return own not in (thresholds.HALF, kept)
 
 
 def _note_opening(

@@ -34,11 +34,14 @@ class StoredPoint:
             decided on; None with more.
         temperature: What logits are divided by; None without calibration.
         note: What its user has to know, a sentence; or empty.
+        rule: By which the threshold was chosen, the text of a
+            `thresholds.Rule`; None with more than two classes.
     """
 
     threshold: float | None
     temperature: float | None = None
     note: str = ""
+    rule: str | None = None
 
 
 def read(
@@ -69,6 +72,7 @@ def read(
             note=f"No threshold was chosen for the run {workdir}: {decided}, "
             "and probabilities are not calibrated. python evaluate.py "
             f"--workdir={workdir} chooses one on validation.",
+            rule=str(thresholds.HALF) if is_binary else None,
         )
     except (ValueError, RecursionError) as error:
         raise _damaged(file, error) from error
@@ -78,11 +82,10 @@ def read(
         if first is not None and first["model_sha256"] != model_sha256:
             raise _OtherWeightsError(file)
         value, note = _read_temperature(content["temperature"])
-        return StoredPoint(
-            _read_threshold(content["threshold"]) if is_binary else None,
-            value,
-            note,
-        )
+        if not is_binary:
+            return StoredPoint(None, value, note)
+        threshold = _read_threshold(content["threshold"])
+        return StoredPoint(threshold.value, value, note, threshold.rule)
     except _OtherWeightsError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -121,13 +124,13 @@ class _OtherWeightsError(ValueError):
         )
 
 
-def _read_threshold(content: Any) -> float:
+def _read_threshold(content: Any) -> thresholds.Threshold:
     return threshold_store.from_json(
         content,
         # The records need not be here; the weights were compared before.
         data_fingerprint=content["data_fingerprint"],
         model_sha256=content["model_sha256"],
-    ).value
+    )
 
 
 def _read_temperature(content: Any) -> tuple[float | None, str]:

@@ -91,6 +91,9 @@ class Predictor:
             the first time; raises ValueError where that is not to be had. None
             if it never is.
         note: What its user has to know, a sentence; or empty.
+        rule: By which the threshold was chosen on validation, such as "youden";
+            a number was chosen by nothing. None with more than two classes, and
+            of an export that does not say.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Predictor:
     ) = None
     open_reference: Callable[[], reference.Reference] | None = None
     note: str = ""
+    rule: str | None = None
 
     def decode(self, data: bytes) -> quality.Decoded:
         """Decodes a file as the builder does; may be called from any thread.
@@ -237,4 +241,5 @@ def of_run(
             reference_fit.open_reference, run, data_dir
         ),
         note=point.note,
+        rule=point.rule,
     )

@@ -50,9 +50,23 @@ def make_options(
     }
 
 
+def check_attribute(name: str, value: Any) -> None:
+    """Raises AttributeError for what Keras's iterators heed, and ours cannot.
+
+    `fit` forks as many processes as there are workers, and waits for them: what
+    TensorFlow computes in such a copy of a process never ends.
+    """
+    if name == "use_multiprocessing" and value:
+        raise AttributeError(
+            "`use_multiprocessing` of a flow must be False: TensorFlow hangs "
+            "in forked processes. A batch is computed by all cores as it is; "
+            "`workers` may be any number of threads."
+        )
+
+
 def check_not_saved(save_to_dir: Any) -> None:
     """Raises ValueError if batches are to be saved, as only Keras does."""
-    if save_to_dir is not None:
+    if save_to_dir:  # Empty is none to Keras, too.
         raise ValueError(
             "`save_to_dir` must be left out: a dataset has no side effects. "
             "Save the batches that it yields."

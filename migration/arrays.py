@@ -88,7 +88,7 @@ def flow(
     shuffle: bool = True,
     sample_weight: Any = None,
     seed: int | None = None,
-    save_to_dir: None = None,
+    save_to_dir: str | None = None,
     save_prefix: str = "",
     save_format: str = "png",
     ignore_class_split: bool = False,
@@ -116,7 +116,7 @@ def flow(
         shuffle: Whether each epoch has a fresh order.
         sample_weight: `[num_examples]`, or None. Not used without `y`.
         seed: Any; None draws one.
-        save_to_dir: None; others are refused.
+        save_to_dir: None or empty; others are refused.
         save_prefix: Unused, as in Keras without `save_to_dir`.
         save_format: Likewise.
         ignore_class_split: Whether `subset` may separate labels that only one
@@ -170,16 +170,27 @@ def _separate_inputs(x: Any) -> tuple[Any, list[Any]]:
 def _check_lengths(
     images: Any, inputs: list[Any], y: Any, sample_weight: Any
 ) -> None:
+    number = _length("x", images)
     for name, array in (
         *(("x", array) for array in inputs),
         ("y", y),
         ("sample_weight", sample_weight),
     ):
-        if array is not None and len(array) != len(images):
+        if array is not None and _length(name, array) != number:
             raise ValueError(
-                f"`{name}` must have an entry for each of the {len(images)} "
+                f"`{name}` must have an entry for each of the {number} "
                 f"images. Received: {len(array)}"
             )
+
+
+def _length(name: str, array: Any) -> int:
+    # Of a text or a dict, too, NumPy makes no axis.
+    if not np.ndim(array):
+        raise ValueError(
+            f"`{name}` must be an array or a list, with an entry for each "
+            f"image. Received: {type(array).__name__}"
+        )
+    return len(array)
 
 
 def _select_rows(

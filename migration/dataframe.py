@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import warnings
 
 from migration import arguments
+from migration import columns as columns_lib
 from migration import decoding as decoding_lib
 from migration import iterator
 from migration import listing as listing_lib
@@ -40,7 +41,7 @@ class DataFrameFlow(iterator.FileFlow):
             columns for "raw" and "multi_output".
     """
 
-    allowed_class_modes = set(table_lib.ALLOWED_CLASS_MODES)
+    allowed_class_modes = set(columns_lib.ALLOWED_CLASS_MODES)
     missing = {
         **dict.fromkeys(("classes", "class_indices", "labels"), _NO_CLASSES),
         "num_classes": "use len(flow.class_indices)",
@@ -98,7 +99,7 @@ def flow_from_dataframe(
     batch_size: int = 32,
     shuffle: bool = True,
     seed: int | None = None,
-    save_to_dir: None = None,
+    save_to_dir: str | None = None,
     save_prefix: str = "",
     save_format: str = "png",
     subset: subsets.Subset | None = None,
@@ -136,7 +137,7 @@ def flow_from_dataframe(
         batch_size: Images in a batch.
         shuffle: Whether each epoch has a fresh order; else that of the rows.
         seed: Any; None draws one.
-        save_to_dir: None; others are refused.
+        save_to_dir: None or empty; others are refused.
         save_prefix: Unused, as in Keras without `save_to_dir`.
         save_format: Likewise.
         subset: "training" or "validation": the first rows, as many as
@@ -162,7 +163,7 @@ def flow_from_dataframe(
     table = table_lib.list_dataframe(
         dataframe,
         directory,
-        table_lib.Columns(x_col, y_col, weight_col, class_mode, classes),
+        columns_lib.Columns(x_col, y_col, weight_col, class_mode, classes),
         validate_filenames=validate_filenames,
         subset=subset,
         validation_split=validation_split or 0,

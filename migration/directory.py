@@ -66,7 +66,7 @@ def flow_from_directory(
     batch_size: int = 32,
     shuffle: bool = True,
     seed: int | None = None,
-    save_to_dir: None = None,
+    save_to_dir: str | None = None,
     save_prefix: str = "",
     save_format: str = "png",
     follow_links: bool = False,
@@ -105,7 +105,7 @@ def flow_from_directory(
         batch_size: Images in a batch.
         shuffle: Whether each epoch has a fresh order.
         seed: Any; None draws one.
-        save_to_dir: None; others are refused.
+        save_to_dir: None or empty; others are refused.
         save_prefix: Unused, as in Keras without `save_to_dir`.
         save_format: Likewise.
         follow_links: Whether to follow links to folders below the classes.

@@ -202,6 +202,7 @@ class Flow(keras.utils.PyDataset):
 
         Keras's iterators heed it. Here it would be shown, and not used.
         """
+        arguments.check_attribute(name, value)
         if name in self.__dict__.get("_made", ()):
             raise _fixed(name)
         super().__setattr__(name, value)

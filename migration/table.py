@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable
 import dataclasses
 import logging
 import os
@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from migration import columns as columns_lib
 from migration import listing as listing_lib
 from migration import targets as targets_lib
 from pipeline import checks
@@ -19,31 +20,6 @@ from pipeline import subsets
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ALLOWED_CLASS_MODES: tuple[targets_lib.ClassMode, ...] = (
-    *("binary", "categorical", "input", "multi_output", "raw", "sparse"),
-    None,
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Columns:
-    """Which columns hold what, and how they are read.
-
-    Attributes:
-        x_col: Names of files.
-        y_col: Labels; a list of columns for "multi_output".
-        weight_col: Weights; None for none.
-        class_mode: What the labels are.
-        classes: Names of classes in the order of their indices; None for all
-            that there are, sorted.
-    """
-
-    x_col: Any
-    y_col: Any
-    weight_col: Any
-    class_mode: targets_lib.ClassMode
-    classes: Sequence[Any] | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +38,7 @@ class Table(listing_lib.Files):
 def list_dataframe(
     dataframe: pd.DataFrame,
     directory: str | os.PathLike[str] | None,
-    columns: Columns,
+    columns: columns_lib.Columns,
     *,
     validate_filenames: bool = True,
     subset: subsets.Subset | None = None,
@@ -88,7 +64,7 @@ def list_dataframe(
     directory = os.fspath(directory or "")
     if subset is not None:
         checks.check_choice("subset", subset, subsets.SUBSETS)
-    _check_columns(dataframe, columns)
+    columns_lib.check(dataframe, columns)
     frame = dataframe
     if validate_filenames:
         frame = _drop_missing_files(frame, directory, columns.x_col)
@@ -102,7 +78,6 @@ def list_dataframe(
         end = int(validation_split * len(frame))
         rows = slice(end) if subset == "validation" else slice(end, None)
         frame, labels = frame.iloc[rows], labels and labels[rows]
-    weights = frame[columns.weight_col].values if columns.weight_col else None
     return Table(
         directory=directory,
         filenames=tuple(frame[columns.x_col].tolist()),
@@ -110,7 +85,7 @@ def list_dataframe(
         class_indices=class_indices,
         subset=subset,
         targets=_take_targets(frame, columns),
-        weights=weights,
+        weights=_take_weights(frame, columns),
     )
 
 
@@ -128,81 +103,6 @@ def _check_frame(dataframe: Any) -> None:
             "`dataframe` must be a pandas.DataFrame: pass pandas.read_csv(PATH)"
             " for a file, frame.to_pandas() for a frame of another library. "
             f"Received: {type(dataframe).__name__}"
-        )
-
-
-def _check_columns(frame: pd.DataFrame, columns: Columns) -> None:
-    """Raises an error for a column that is missing or has other values."""
-    mode, y_col = columns.class_mode, columns.y_col
-    if mode not in ALLOWED_CLASS_MODES:
-        raise ValueError(
-            f"`class_mode` must be one of {ALLOWED_CLASS_MODES}. "
-            f"Received: class_mode={mode!r}"
-        )
-    if mode == "multi_output" and not isinstance(y_col, list):
-        raise TypeError(
-            "`y_col` must be a list of columns for class_mode='multi_output'. "
-            f"Received: y_col={y_col!r}"
-        )
-    _check_present(frame, columns)
-    _check_values(frame, "x_col", columns.x_col, (str,), "")
-    if mode in targets_lib.CLASS_MODES:
-        types = (str, list, tuple) if mode == "categorical" else (str,)
-        _check_values(frame, "y_col", y_col, types, f" for class_mode={mode!r}")
-    if mode == "binary":
-        _check_two_classes(frame, columns)
-    if columns.classes and mode not in targets_lib.CLASS_MODES:
-        warnings.warn(
-            f"`classes` is not used with class_mode={mode!r}.", stacklevel=4
-        )
-    weight_col = columns.weight_col
-    if weight_col and not issubclass(frame[weight_col].dtype.type, np.number):
-        raise TypeError(
-            "`weight_col` must be a column of numbers. Received: "
-            f"weight_col={weight_col!r} of {frame[weight_col].dtype}"
-        )
-
-
-def _check_present(frame: pd.DataFrame, columns: Columns) -> None:
-    named = {"x_col": [columns.x_col]}
-    if columns.class_mode not in ("input", None):
-        y_col = columns.y_col
-        named["y_col"] = y_col if isinstance(y_col, list) else [y_col]
-    if columns.weight_col:
-        named["weight_col"] = [columns.weight_col]
-    for argument, names in named.items():
-        missing = [name for name in names if name not in frame]
-        if missing:
-            raise ValueError(
-                f"`{argument}` must name columns of `dataframe`, which has "
-                f"{', '.join(map(str, frame.columns))}. "
-                f"Received: {argument}={getattr(columns, argument)!r}"
-            )
-
-
-def _check_values(
-    frame: pd.DataFrame,
-    argument: str,
-    column: Any,
-    types: tuple[type, ...],
-    when: str,
-) -> None:
-    for row, value in frame[column].items():
-        if not isinstance(value, types):
-            names = " or ".join(kind.__name__ for kind in types)
-            raise TypeError(
-                f"`{argument}` must be a column of {names} alone{when}: use "
-                f"frame[{column!r}].astype(str) for numbers, dropna for "
-                f"missing values. Received: {value!r} in row {row!r}"
-            )
-
-
-def _check_two_classes(frame: pd.DataFrame, columns: Columns) -> None:
-    names = set(columns.classes or frame[columns.y_col])
-    if len(names) != 2:
-        raise ValueError(
-            "`class_mode` must not be 'binary' unless there are two classes. "
-            f"Received: {', '.join(sorted(map(str, names)))}"
         )
 
 
@@ -227,13 +127,22 @@ def _drop_missing_files(
     return frame[np.array(valid, bool)]
 
 
-def _list_classes(frame: pd.DataFrame, columns: Columns) -> list[Any]:
+def _list_classes(
+    frame: pd.DataFrame, columns: columns_lib.Columns
+) -> list[Any]:
     """Returns the names of the classes in the order of their indices."""
     found: set[Any] = set()
-    for label in frame[columns.y_col]:
-        found.update([label] if isinstance(label, str) else label)
+    for row, label in frame[columns.y_col].items():
+        own = [label] if isinstance(label, str) else label
+        if not all(isinstance(name, Hashable) for name in own):
+            raise _no_names(columns, f"{label!r} in row {row!r}")
+        found.update(own)
     if not columns.classes:
-        return sorted(found)
+        try:
+            return sorted(found)
+        except TypeError as error:
+            kinds = sorted({type(name).__name__ for name in found})
+            raise _no_names(columns, ", ".join(kinds)) from error
     names = list(dict.fromkeys(columns.classes))
     missing = [name for name in names if name not in found]
     if missing:
@@ -248,8 +157,17 @@ def _list_classes(frame: pd.DataFrame, columns: Columns) -> list[Any]:
     return names
 
 
+def _no_names(columns: columns_lib.Columns, received: str) -> TypeError:
+    return TypeError(
+        "`y_col` must hold names of classes that can be sorted, or lists of "
+        f"them. Received: {received} of y_col={columns.y_col!r}"
+    )
+
+
 def _select_labels(
-    frame: pd.DataFrame, columns: Columns, class_indices: dict[Any, int]
+    frame: pd.DataFrame,
+    columns: columns_lib.Columns,
+    class_indices: dict[Any, int],
 ) -> tuple[pd.DataFrame, list[int | list[int]]]:
     """Returns the rows that have a known class, and the indices of theirs."""
     labels: list[Any] = []
@@ -264,7 +182,23 @@ def _select_labels(
     return frame[has_label], [label for label in labels if label is not None]
 
 
-def _take_targets(frame: pd.DataFrame, columns: Columns) -> Any:
+def _take_weights(frame: pd.DataFrame, columns: columns_lib.Columns) -> Any:
+    """Returns the weights; None if there are none. Warns of NaN."""
+    if not columns.weight_col:
+        return None
+    weights = frame[columns.weight_col]
+    if weights.hasnans and columns.class_mode is not None:
+        row = weights.index[weights.isna()][0]
+        warnings.warn(
+            f"weight_col={columns.weight_col!r} has no number in row {row!r}. "
+            "As in Keras the row is not left out, and makes the loss NaN: use "
+            "fillna, or dropna.",
+            stacklevel=4,
+        )
+    return weights.values
+
+
+def _take_targets(frame: pd.DataFrame, columns: columns_lib.Columns) -> Any:
     """Returns labels that are given as they are; None where there are none."""
     if columns.class_mode == "multi_output":
         return [np.array(frame[name].tolist()) for name in columns.y_col]

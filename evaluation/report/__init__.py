@@ -15,7 +15,8 @@ JSON, what was not measured is null):
      "model": {"is_ensemble": bool, "runs": [{"workdir", "weights": "best" or
                "last", "sha256", "epoch": from 1, "network", "num_parameters",
                "settings": {flag: value}, "export": null, or {"directory",
-               "format", "threshold", "sha256": of its manifest}}]},
+               "format", "threshold", "rule": by which that was chosen, or
+               null, "sha256": of its manifest}}]},
      "data": {"name", "split": "validation", "test" or "external",
               "images_dir", "fingerprint", "num_images", "num_patients",
               "classes": [{"name", "num_images", "num_patients"}],

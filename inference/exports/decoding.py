@@ -7,10 +7,8 @@ as `xray_tfds.decode.grey_scale` says, and `resizing` is PIL's. A film that it
 cannot decode so ends the call with an error that says why; so does each that
 the builder leaves out as too small, too large, constant or cut off. But a JPEG
 that lacks pixels and has an end marker all the same shows grey in their place:
-TensorFlow's decoder does not tell.
-
-JPEG in CMYK differs from PIL by a grey level where black is mixed with colours:
-the two round their product otherwise.
+TensorFlow's decoder does not tell. Of a PNG of several frames, which the
+builder leaves out, it shows the first. `cmyk` says what PIL sees otherwise.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from inference.exports import cmyk
 from inference.exports import resizing
 from xray_tfds import config as config_lib
 
@@ -101,7 +100,9 @@ def _decode(data: tf.Tensor, config: config_lib.XrayConfig) -> tf.Tensor:
 
 def _decode_jpeg(data: tf.Tensor, config: config_lib.XrayConfig) -> tf.Tensor:
     shape = tf.io.extract_jpeg_shape(data)
-    with tf.control_dependencies(_check_size(shape[1], shape[0], config)):
+    checks = _check_size(shape[1], shape[0], config)
+    checks += [_require(cmyk.has_no_doubt(data, shape[2]), cmyk.NO_MARKER)]
+    with tf.control_dependencies(checks):
         # The default differs between platforms and from PIL, by 27 levels.
         return tf.io.decode_jpeg(
             data, channels=3, dct_method="INTEGER_ACCURATE"

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 from typing import Any
 
+from evaluation import thresholds
 from inference import description
 from inference import ensemble as ensemble_lib
 from inference import examples as examples_lib
@@ -58,7 +59,8 @@ _LIMITS = (
 
 _LIMITS_OF_GRAPH = (
     "serving_default does not see that a JPEG was cut off or damaged if it has "
-    "an end marker all the same, and scores it. predict.py refuses it.",
+    "an end marker all the same, and scores it; so it does the first frame of "
+    "a PNG of several. predict.py refuses both.",
 )
 
 
@@ -173,6 +175,7 @@ def _describe(
         "class_names": list(run.class_names),
         "decision": {
             "threshold": own.threshold,
+            "rule": own.rule,
             "temperature": own.temperature,
             "note": own.note,
         },
@@ -244,6 +247,12 @@ def _summarize(
         lines.append(
             f"Its graph refuses {number} more of the films, which are no plain "
             "JPEG, PNG or BMP. predict.py reads these."
+        )
+    if own.rule not in (None, str(thresholds.HALF)):
+        lines.append(
+            f"From {own.threshold:.4g} on it decides on {own.class_names[1]}: "
+            f"the threshold of --threshold={own.rule}, as evaluate.py stored "
+            "it."
         )
     if own.note:
         lines.append(own.note)

@@ -83,6 +83,7 @@ def open_untried(manifest: manifest_lib.Manifest) -> predictor_lib.Predictor:
         score=score,
         maps=maps,
         note=manifest.note,
+        rule=manifest.rule,
     )
 
 

@@ -4,7 +4,9 @@
  "files": {path in the export: SHA-256},
  "class_names": in the order of the probabilities,
  "decision": {"threshold": of the second of two classes, or null for the
-              likeliest class, "temperature": what logits are divided by,
+              likeliest class, "rule": by which that was chosen on the
+              validation split of "data", such as "youden"; a number was
+              chosen by nothing, "temperature": what logits are divided by,
               or null, "note"},
  "input": what the network is fed, in words, "image_shape": [height, width,
  channels], "batch_size": of the run,
@@ -13,7 +15,7 @@
                 with these itself,
  "model": {"network", "precision", "weights", "epoch", "num_parameters",
            "sha256", and of several runs "members": the same of each},
- "data": {"name", "fingerprint"},
+ "data": {"name", "fingerprint", "validation_fingerprint"},
  "verified": {"num_images", "largest_difference", ...},
  "self_test": [{"file", "probabilities"}],
  "intended_use", "limits": [str], "versions"}
@@ -30,6 +32,8 @@ import pathlib
 import re
 import stat
 from typing import Any
+
+from evaluation import thresholds
 
 FILE = "manifest.json"
 SCHEMA = 1
@@ -69,6 +73,7 @@ class Manifest:
         threshold: As of `predictor.Predictor`, like the next two.
         temperature: See there.
         note: See there.
+        rule: See there; None of exports of earlier versions.
         model: Network, precision, what its pixels are multiplied by, SHA-256;
             of several runs "members", these of each.
         self_test: Path of a film -> its probabilities.
@@ -84,6 +89,7 @@ class Manifest:
     threshold: float | None
     temperature: float | None
     note: str
+    rule: str | None
     model: dict[str, Any]
     self_test: dict[str, list[float]]
 
@@ -215,6 +221,7 @@ def _parse(directory: pathlib.Path, content: Any) -> Manifest:
         threshold=_number(decision["threshold"], 0.0, 1.0),
         temperature=_number(decision["temperature"], 1e-6, 1e6),
         note=str(decision["note"]),
+        rule=_read_rule(decision.get("rule")),
         model=_read_model(content["model"]),
         self_test=tests,
     )
@@ -230,6 +237,10 @@ def _read_model(content: Any) -> dict[str, Any]:
     if not all(isinstance(text, str) for text in (*texts, model["sha256"])):
         raise ValueError(f'"model" has {texts!r:.80}')
     return model
+
+
+def _read_rule(rule: Any) -> str | None:
+    return None if rule is None else str(thresholds.parse(str(rule)))
 
 
 def _number(value: Any, low: float, high: float) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation import thresholds
 from inference import operating_point
 from inference import predictor as predictor_lib
 from inference import runs
@@ -43,6 +44,7 @@ def make_predictor(members: Sequence[runs.Run]) -> predictor_lib.Predictor:
         note=f"The mean of {len(members)} runs has no threshold of its own: "
         + ("0.5 is" if is_binary else "the likeliest class is")
         + " taken, and probabilities are not calibrated.",
+        rule=str(thresholds.HALF) if is_binary else None,
     )
     predictors = [predictor_lib.of_run(run, point=point) for run in members]
     first = predictors[0]

@@ -13,8 +13,12 @@ TensorFlow alone loads it; nothing of ours is imported.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import pathlib
+import re
+import tempfile
 from typing import Any
 from typing import NamedTuple
 
@@ -30,9 +34,12 @@ from inference.exports import decoding
 from inference.exports import graph_operations
 from inference.exports import manifest as manifest_lib
 from inference.exports import network
+from training import errors
 from xray_tfds import config as config_lib
 
 FILE = "saved_model.pb"
+
+_NO_PLAIN_NAME = re.compile(r"[\[\\\ud800-\udfff]")
 
 
 class Decision(NamedTuple):
@@ -93,7 +100,12 @@ def write(
     ):
         traced = tf.function(function, input_signature=[spec], autograph=False)
         archive.add_endpoint(name, traced)
-    archive.write_out(str(directory), verbose=False)
+    with _plainly_named(directory) as path:
+        try:
+            archive.write_out(path, verbose=False)
+        except tf.errors.OpError as error:
+            # TensorFlow's word for a full disk.
+            raise OSError(errors.first_line(error)) from error
 
 
 class SavedModel(NamedTuple):
@@ -125,7 +137,8 @@ def load(manifest: manifest_lib.Manifest) -> SavedModel:
         manifest.read(name)
     graph_operations.check(manifest.read(FILE), manifest.directory / FILE)
     try:
-        loaded = tf.saved_model.load(str(manifest.directory))
+        with _plainly_named(manifest.directory) as path:
+            loaded = tf.saved_model.load(path)
         signatures = dict(loaded.signatures)
         serve, serve_images = (
             signatures[name] for name in ("serving_default", "serve_images")
@@ -158,6 +171,22 @@ def load(manifest: manifest_lib.Manifest) -> SavedModel:
         return np.asarray(prepare(image_bytes=tf.constant(data))["images"])
 
     return SavedModel(score, maps, serve_files, prepare_files)
+
+
+@contextlib.contextmanager
+def _plainly_named(directory: pathlib.Path) -> Iterator[str]:
+    """Yields a path of a directory that TensorFlow takes as it stands.
+
+    Where it restores weights a path is a pattern to it, so that it finds none
+    below "runs [1]"; and it takes none that is no UTF-8.
+    """
+    if not _NO_PLAIN_NAME.search(str(directory)):
+        yield str(directory)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = pathlib.Path(folder, "export")
+        link.symlink_to(directory.resolve(), target_is_directory=True)
+        yield str(link)
 
 
 def _decide(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import typing as npt
 import tensorflow as tf
 
+from evaluation import calibration
 from evaluation import figures
 from inference import examples as examples_lib
 from inference import films
@@ -137,12 +138,35 @@ def _verify_films(
     expected = _probabilities(own, np.stack(pixels))
     of_films = _difference(served["probabilities"].astype(np.float64), expected)
     _check(of_films, tolerance)
+    _check_decisions(served, own)
     return {
         "num_films": len(read),
         "num_refused_films": num_refused,
         "largest_difference_of_pixels": difference,
         "largest_difference_of_films": of_films,
     }
+
+
+def _check_decisions(
+    served: Mapping[str, npt.NDArray[Any]], own: predictor_lib.Predictor
+) -> None:
+    """Raises ValueError if a graph makes of scores what the run would not."""
+    scores = served["probabilities"].astype(np.float64)
+    calibrated = scores
+    if own.temperature is not None:
+        calibrated = calibration.apply(scores, own.temperature)
+    decided = figures.decide_all(scores, own.threshold)
+    names = [name.encode() for name in own.class_names]
+    if not (
+        np.all(served["decision"] == decided)
+        and np.all(served["class_names"] == names)
+        and _difference(served["calibrated"], calibrated) <= _TOLERANCE
+    ):
+        raise ValueError(
+            "The export does not decide as the run does, or calibrates "
+            "otherwise. Nothing was exported. Take another format, for which "
+            "predict.py decides: --format=keras."
+        )
 
 
 def _read_films(

@@ -68,6 +68,7 @@ def _calls(draw):
         "batch_size": draw(st.integers(1, 4)),
         "shuffle": False,
         "sample_weight": weights,
+        "save_to_dir": draw(st.sampled_from([None, ""])),
         "subset": draw(st.sampled_from([None, "training", "validation"])),
         "ignore_class_split": draw(st.booleans()),
     }
@@ -116,6 +117,12 @@ def test_batches_are_those_of_keras(call):
             {"sample_weight": [1]},
             "`sample_weight` must have",
         ),
+        *(
+            (np.zeros((4, 5, 5, 1)), y, {}, "`y` must be an array.*: (int|str)")
+            for y in (3, "abcd")
+        ),
+        ({"x": [0]}, None, {}, "`x` must be an array.*Received: dict$"),
+        ((np.zeros((4, 5, 5, 1)), 3), None, {}, "`x` must be an array.*: nda"),
         ([np.zeros((5, 5, 1))] * 3, None, {}, "np.stack.*Received: list of 3"),
         (
             np.zeros((4, 5, 5, 1)),

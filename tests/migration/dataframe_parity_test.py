@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import migration
+from migration import columns as columns_lib
 from migration import table as table_lib
 from tests.helpers import image_tables
 from tests.helpers import keras_flows
@@ -93,7 +94,7 @@ def _tables(draw, image_folder, names=image_tables.IMAGES + _OTHERS):
 
 
 def _list(frame, directory, validation_split, **options):
-    columns = table_lib.Columns(
+    columns = columns_lib.Columns(
         *(options.pop(name) for name in ("x_col", "y_col", "weight_col")),
         *(options.pop(name) for name in ("class_mode", "classes")),
     )

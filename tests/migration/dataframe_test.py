@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -68,6 +69,21 @@ def test_padding_has_no_weight(image_folder):
         ({}, {"y_col": "age"}, TypeError, "`y_col`.*astype.*0.0 in row 0"),
         ({"filename": 3}, {}, TypeError, "`x_col`.*Received: 3 in row 0"),
         ({}, {"weight_col": "class"}, TypeError, "`weight_col`.*numbers"),
+        ({}, {"x_col": ["filename"]}, TypeError, "`x_col`.*one column.*\\['f"),
+        ({}, {"y_col": ["class"]}, TypeError, "`y_col`.*one column.*\\['cl"),
+        ({}, {"weight_col": ["age"]}, TypeError, "`weight_col`.*one column"),
+        (
+            {"class": [[["a"]]] * 8},
+            {},
+            TypeError,
+            "`y_col` must hold names.*Received: \\[\\['a'\\]\\] in row 0",
+        ),
+        (
+            {"class": [[1, "a"]] * 8},
+            {},
+            TypeError,
+            "`y_col` must hold names.*sorted.*Received: int, str of y_col='cl",
+        ),
         ({}, {"classes": ["none"]}, ValueError, "must have rows.*'none'"),
         ({}, {"classes": "sick"}, ValueError, "`classes` must be .*'sick'"),
         (
@@ -111,6 +127,61 @@ def test_what_is_wrong_is_named(image_folder, change, options, error, message):
             image_tables.make_frame().assign(**change),
             image_folder,
             **options,
+        )
+
+
+@pytest.mark.parametrize(
+    ("argument", "mode"),
+    [
+        ("x_col", "categorical"),
+        ("y_col", "categorical"),
+        ("y_col", "multi_output"),
+        ("weight_col", "categorical"),
+    ],
+)
+def test_column_that_is_there_twice_is_named(image_folder, argument, mode):
+    frame = image_tables.make_frame()
+    name = {"x_col": "filename", "y_col": "class", "weight_col": "age"}
+    frame.insert(0, name[argument], 1, allow_duplicates=True)
+    value = [name[argument]] if mode == "multi_output" else name[argument]
+    with pytest.raises(TypeError, match=f"`{argument}`.*there once.*Received"):
+        migration.flow_from_dataframe(
+            pipeline.AugmentConfig(),
+            frame,
+            image_folder,
+            class_mode=mode,
+            **{argument: value},
+        )
+
+
+def test_weights_that_are_not_used_are_told_of(image_folder):
+    """Keras takes the name 0 for none, and trains without weights."""
+    keras_image = pytest.importorskip("keras.src.legacy.preprocessing.image")
+    frame = image_tables.make_frame().rename(columns={"weight": 0})
+    generator = keras_image.ImageDataGenerator()
+    options = {"directory": image_folder, "weight_col": 0}
+    with pytest.warns(UserWarning, match="`weight_col` is not.*=0$") as caught:
+        ours = migration.flow_from_dataframe(generator, frame, **options)
+    assert {warning.filename for warning in caught} == {__file__}
+    theirs = generator.flow_from_dataframe(frame, **options)
+    assert len(ours[0]) == len(theirs[0]) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64"])
+def test_weight_that_is_no_number_is_told_of(image_folder, dtype):
+    frame = image_tables.make_frame().astype({"age": dtype})
+    frame.loc[5, "age"] = None
+    config = pipeline.AugmentConfig(validation_split=0.5)
+    options = {"directory": image_folder, "weight_col": "age"}
+    with pytest.warns(UserWarning, match="no number in row 5.*NaN") as caught:
+        flow = migration.flow_from_dataframe(config, frame, **options)
+    assert {warning.filename for warning in caught} == {__file__}
+    assert list(np.isnan(flow.sample_weight.astype(float))).index(True) == 5
+    # Rows that are not taken do not matter.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        migration.flow_from_dataframe(
+            config, frame, subset="validation", **options
         )
 
 

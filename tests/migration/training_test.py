@@ -115,6 +115,15 @@ def test_class_weights_are_heeded_and_not_beside_sample_weights(image_folder):
         _model(weighted).fit(weighted, **fit)
 
 
+def test_forked_processes_would_hang_and_are_refused():
+    """Those of Keras's iterators, which need no TensorFlow, do not."""
+    flow = migration.flow(pipeline.AugmentConfig(), np.zeros((4, 5, 5, 1)))
+    with pytest.raises(AttributeError, match="`use_multiprocessing`.*threads"):
+        flow.use_multiprocessing = True
+    flow.use_multiprocessing = False
+    assert flow.use_multiprocessing is False
+
+
 def _two_inputs():
     image = keras.layers.Input((4, 5, 1))
     age = keras.layers.Input((1,))

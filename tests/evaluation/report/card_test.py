@@ -57,6 +57,32 @@ def test_intervals_nulls_and_degradations_stand_in_tables():
 
 
 @pytest.mark.parametrize(
+    "export, told",
+    [
+        (None, ""),
+        ({"threshold": 0.43}, ""),
+        ({"threshold": 0.43, "rule": "0.43"}, ""),
+        ({"threshold": 0.4, "rule": "specificity>=0.9"}, ""),
+        (
+            {"threshold": 0.43, "rule": "specificity>=0.9"},
+            " It is that of the export, whose rule is specificity\\>=0.9.",
+        ),
+    ],
+)
+def test_rule_of_an_export_is_told(export, told):
+    """What is evaluated is a number, whatever it was chosen by."""
+    results = evaluation_results.make_binary(20)
+    results["threshold"] |= {"rule": "0.43", "value": 0.43}
+    (run,) = results["model"]["runs"]
+    named = {"directory": "OUT", "format": "onnx", "sha256": "ab"}
+    run["export"] = export and named | export
+    _, body = _split(card.render(results))
+    [line] = [each for each in body.split("\n") if "Threshold 0.43" in each]
+    assert line.endswith(f"chosen on validation.{told}")
+    assert f"{line}\n\n### Results\n" in body
+
+
+@pytest.mark.parametrize(
     "hostile",
     ["<img src=x onerror=alert(1)>", "a|b", "[x](javascript:alert(1))"]
     + ["# head\n---\nlicense: mit", "\x00\x85\x7f: {", "`code` &lt;"],

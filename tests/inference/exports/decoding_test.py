@@ -128,6 +128,32 @@ def test_pixels_are_those_of_a_record(decoder):
         np.testing.assert_array_equal(pixels, expected, err_msg=name)
 
 
+def _mixed_inks():
+    image = draw().convert("CMYK")
+    black = draw().convert("L").point(lambda level: level // 2)
+    return encode(Image.merge("CMYK", (*image.split()[:3], black)), "JPEG")
+
+
+def _without_adobe(data):
+    at = data.index(b"\xff\xee")
+    (length,) = struct.unpack(">H", data[at + 2 : at + 4])
+    return data[:at] + data[at + 2 + length :]
+
+
+def test_inks_that_two_programs_read_otherwise_are_refused(grey_decoder):
+    """PIL takes all CMYK for Adobe's; TensorFlow shows a negative."""
+    config, decode = grey_decoder
+    data = _mixed_inks()
+    expected, other = (
+        examine.make_pixels(examine.decode(each, config).image, config)
+        for each in (data, _without_adobe(data))
+    )
+    np.testing.assert_array_equal(other, expected)
+    np.testing.assert_allclose(decode([data])[0], expected, atol=1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="marker of Adobe"):
+        decode([_without_adobe(data)])
+
+
 def _cut(data):
     return data[: len(data) // 2]
 

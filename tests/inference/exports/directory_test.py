@@ -1,9 +1,11 @@
 """Where an export is written: a new directory, or one that is empty."""
 
 import os
+import resource
 
 import pytest
 
+from inference.exports import loading
 from tests.helpers import exports
 
 
@@ -22,3 +24,22 @@ def test_directory_at_hand_has_a_name(trained, tmp_path, monkeypatch):
     assert "manifest.json" in os.listdir()
     left = [name for name in os.listdir() if name.startswith(".")]
     assert left == [".unfinished-of-a-killed-one"]
+
+
+def test_directory_may_have_any_name(trained, tmp_path):
+    """To TensorFlow, which has a SavedModel, this is a pattern, and no text."""
+    name = "runs [1]/back\\slash/no\udcff UTF-8"
+    out = exports.export(trained[0], tmp_path / name, "savedmodel")
+    assert loading.open_export(out).class_names == ("normal", "pneumonia")
+
+
+def test_full_disk_is_told_in_a_sentence(trained, tmp_path):
+    """TensorFlow has errors of its own for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**17, hard))
+    try:
+        with pytest.raises(ValueError, match="cannot be written to.*too large"):
+            exports.export(trained[0], tmp_path / "out", "savedmodel")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not any(tmp_path.iterdir())

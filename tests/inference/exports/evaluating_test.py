@@ -83,6 +83,7 @@ def test_report_says_which_export_and_the_run_is_used_as_before(
     threshold = manifest_lib.read(keras_export).threshold
     assert found["model"]["runs"][0]["export"] == {
         "threshold": threshold,
+        "rule": "0.5",
         "directory": str(keras_export),
         "format": "keras",
         "sha256": digest,
@@ -117,7 +118,7 @@ def test_threshold_of_an_export_was_chosen_on_validation(
     """But for .5, which nobody has chosen."""
     point = evidence._choose_of_export(
         config_lib.EvaluateConfig(),
-        types.SimpleNamespace(threshold=threshold, temperature=1.0),
+        types.SimpleNamespace(threshold=threshold, temperature=1.0, rule=None),
         types.SimpleNamespace(scores=synthetic_scores.make(rng)),
     )
     assert point.threshold == threshold and point.temperature is None
@@ -130,11 +131,32 @@ def test_number_that_the_run_keeps_was_not_chosen_on_validation(rng):
     kept = thresholds.parse("0.31")
     point = evidence._choose_of_export(
         config_lib.EvaluateConfig(),
-        types.SimpleNamespace(threshold=0.31, temperature=None),
+        types.SimpleNamespace(threshold=0.31, temperature=None, rule=None),
         types.SimpleNamespace(scores=synthetic_scores.make(rng)),
         kept,
     )
     assert (point.chosen.chosen_on, point.chosen.high) == ("fixed", 0.31)
+
+
+@pytest.mark.parametrize(
+    "rule, chosen_on",
+    [("0.31", "fixed"), ("youden", "validation"), ("0.5", "fixed")],
+)
+@pytest.mark.parametrize("kept", ["youden", "0.31", "0.5"])
+def test_export_says_whether_its_threshold_was_chosen(
+    rule, chosen_on, kept, rng
+):
+    """Whatever its run decides by since."""
+    threshold = 0.5 if rule == "0.5" else 0.31
+    point = evidence._choose_of_export(
+        config_lib.EvaluateConfig(),
+        types.SimpleNamespace(threshold=threshold, temperature=None, rule=rule),
+        types.SimpleNamespace(scores=synthetic_scores.make(rng)),
+        thresholds.parse(kept),
+    )
+    assert point.threshold == threshold
+    assert point.chosen.chosen_on == chosen_on
+    assert np.isnan(point.chosen.high) == (chosen_on == "validation")
 
 
 def test_export_of_another_run_is_refused(keras_export, second):

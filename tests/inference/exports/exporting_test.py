@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import re
 import types
 
 import numpy as np
@@ -188,6 +189,28 @@ def test_threshold_and_temperature_are_in_the_graph(workdir, tmp_path):
     )
     assert not np.allclose(found["calibrated"], found["probabilities"], 1e-3)
     assert found["decision"].numpy().tolist() == [p.decision for p in expected]
+
+
+def test_rule_of_the_threshold_goes_along(workdir, tmp_path, capsys):
+    """A threshold says little to who does not know what it was chosen for."""
+    own = predictor_lib.open_predictor(workdir)
+    assert own.rule == "0.5"
+    threshold = {
+        **{"schema": 1, "rule": "sensitivity>=0.95", "value": 0.3},
+        **{"low": 0.2, "high": 0.4, "reason": "", "data_fingerprint": ""},
+        "model_sha256": own.sha256,
+    }
+    content = {"threshold": threshold, "temperature": None}
+    (workdir / "operating_point.json").write_text(json.dumps(content))
+    config = config_lib.ExportConfig(workdir=str(workdir), format="keras")
+    exporting.export(config, tmp_path / "out")
+    told = "From 0.3 on it decides on pneumonia.*threshold=sensitivity>=0.95"
+    assert re.search(told, capsys.readouterr().out)
+    opened = loading.open_export(tmp_path / "out")
+    assert (opened.threshold, opened.rule) == (0.3, "sensitivity>=0.95")
+    # An export of an earlier version does not say.
+    exports.rewrite(tmp_path / "out", lambda c: c["decision"].pop("rule"))
+    assert loading.open_export(tmp_path / "out").rule is None
 
 
 def test_convnext_has_no_onnx():

@@ -159,6 +159,7 @@ def test_graph_that_saves_weights_when_called_is_refused(savedmodel, tmp_path):
         (lambda c: c.update(batch_size=10**12), "batch_size"),
         (lambda c: c["decision"].update(threshold=7), "7.0 is not between"),
         (lambda c: c["decision"].update(temperature=0), "0.0 is not between"),
+        (lambda c: c["decision"].update(rule="best"), "threshold='best'"),
         (lambda c: c["preparation"].pop("harmonize"), "harmonize"),
         (lambda c: c.update(image_shape=[32, 32, 1]), "contradicts itself"),
         (lambda c: c["model"].pop("sha256"), "sha256"),

@@ -112,3 +112,20 @@ def test_film_that_the_graph_cannot_read_is_counted(savedmodel, run):
     found = verification._verify_films(manifest, own, films, 1e-5)
     assert found["num_refused_films"] == 0
     assert found["num_films"] == len(manifest.self_test)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"threshold": 1.0}, {"temperature": 2.0}]
+    + [{"class_names": ("pneumonia", "normal")}],
+    ids=str,
+)
+def test_graph_that_makes_something_else_of_scores_is_refused(
+    savedmodel, run, change
+):
+    manifest = manifest_lib.read(savedmodel)
+    own = predictor_lib.of_run(run)
+    verification._verify_films(manifest, own, [], 1e-5)
+    other = dataclasses.replace(own, **change)
+    with pytest.raises(ValueError, match="does not decide as the run does"):
+        verification._verify_films(manifest, other, [], 1e-5)
