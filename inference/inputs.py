@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 import glob
 import os
+import pathlib
 from typing import BinaryIO
 from typing import NamedTuple
 
 from xray_tfds.source import files as files_lib
+from xray_tfds.source import other_folders
 from xray_tfds.source import tree as tree_lib
 
 STDIN = "-"
@@ -37,12 +39,17 @@ def expand(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
 
     Nothing that was named is left out: what is not there, or cannot be listed,
     is yielded with the reason. Of what lies in a folder, at any depth and by
-    name, only hidden files are left out, as the builder does.
+    name, only hidden files are left out, as the builder does. What the builder
+    takes for masks there, by its name, is yielded with that as the reason; who
+    names such a file itself means it.
 
     Args:
         arguments: Files, folders, patterns for `glob`, or `-`.
         stdin: What `-` stands for: such names, one a line, or with NUL behind
             each as `find -print0` writes them.
+
+    Raises:
+        ValueError: If standard input cannot be read.
     """
     for argument in arguments:
         names = read_names(stdin) if argument == STDIN else [argument]
@@ -51,9 +58,13 @@ def expand(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Input]:
 
 
 def read_names(stream: BinaryIO) -> Iterator[str]:
-    """Yields the names in a list, without the empty ones."""
+    """Yields the names in a list, without the empty ones.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
     rest, end = b"", None
-    while block := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]
+    while block := _read_block(stream):
         rest += block
         if end is None and (b"\0" in rest or b"\n" in rest):
             # No name holds NUL, which therefore is no accident.
@@ -62,6 +73,18 @@ def read_names(stream: BinaryIO) -> Iterator[str]:
             *names, rest = rest.split(end)
             yield from _decode(names, end)
     yield from _decode([rest], end)
+
+
+def _read_block(stream: BinaryIO) -> bytes:
+    try:
+        block: bytes = stream.read1(_BLOCK_BYTES)  # type: ignore[attr-defined]
+        return block
+    except OSError as error:
+        raise ValueError(
+            "The list on standard input cannot be read: "
+            f"{error.strerror or error}. Name files instead of -, or pipe a "
+            "list in: find DIR -print0 | python predict.py -."
+        ) from error
 
 
 def _decode(names: Iterable[bytes], end: bytes | None) -> Iterator[str]:
@@ -79,11 +102,23 @@ def _expand(name: str) -> Iterator[Input]:
         found = sorted(glob.iglob(name, recursive=True))
         if not found:
             yield Input(name, "not accessible: no file matches the pattern")
-        for path in found:
-            yield from _walk(path) if os.path.isdir(path) else [Input(path)]
+        folders = {path for path in found if os.path.isdir(path)}
+        for path in _outermost(found, folders):
+            yield from _walk(path) if path in folders else [Input(path)]
     else:
         is_there = os.path.lexists(name) or not files_lib.is_local(name)
         yield Input(name, "" if is_there else _NO_SUCH_FILE)
+
+
+def _outermost(paths: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
+    """Yields paths, but for those that lie in one of the folders.
+
+    Of `films/**` these are all but `films`, in which they are found.
+    """
+    walked = set(map(pathlib.PurePath, folders))
+    for path in paths:
+        if walked.isdisjoint(pathlib.PurePath(path).parents):
+            yield path
 
 
 def _walk(folder: str) -> Iterator[Input]:
@@ -96,11 +131,19 @@ def _walk(folder: str) -> Iterator[Input]:
     shown = [name for name in names if not tree_lib.is_hidden(name)]
     if not shown:
         yield Input(folder, "empty: a folder without files")
-    for name in shown:
-        path = os.path.join(folder, name)
-        if not os.path.isdir(path):
+    paths = {name: os.path.join(folder, name) for name in shown}
+    folders = {name for name in shown if os.path.isdir(paths[name])}
+    masks = other_folders.find_masks(
+        [name for name in shown if name not in folders]
+    )
+    for name, path in paths.items():
+        if name in masks:
+            yield Input(path, f"not scored: {other_folders.NO_FILM}")
+        elif name not in folders:
             yield Input(path)
         elif os.path.islink(path):
             yield Input(path, f"not accessible: {tree_lib.LINKED}")
+        elif other_folders.holds_no_films(name):
+            yield Input(path, f"not scored: a folder {other_folders.NO_FILMS}")
         else:
             yield from _walk(path)
