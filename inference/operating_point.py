@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
+import math
 import pathlib
 from typing import Any
 from typing import Literal
@@ -122,12 +123,16 @@ class _OtherWeightsError(ValueError):
 
 
 def _read_threshold(content: Any) -> float:
-    return threshold_store.from_json(
+    value = threshold_store.from_json(
         content,
         # The records need not be here; the weights were compared before.
         data_fingerprint=content["data_fingerprint"],
         model_sha256=content["model_sha256"],
     ).value
+    if math.isnan(value):
+        # No probability is above it: all films would be of the first class.
+        raise ValueError("the threshold is no number")
+    return value
 
 
 def _read_temperature(content: Any) -> tuple[float | None, str]:

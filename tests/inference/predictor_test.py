@@ -182,6 +182,16 @@ def test_damaged_threshold_is_refused(changes, workdir, run):
         predictor_lib.open_predictor(workdir)
 
 
+def test_threshold_that_is_no_number_is_refused(workdir, run):
+    """By which every film would be of the first class."""
+    path = store(workdir, run)
+    content = json.loads(path.read_text())
+    content["threshold"]["value"] = None
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="damaged.*no number.*evaluate.py"):
+        predictor_lib.open_predictor(workdir)
+
+
 def test_more_classes_need_no_threshold():
     names = ("a", "b", "c")
     scores = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
