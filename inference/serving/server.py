@@ -13,6 +13,7 @@ import uvicorn
 from inference import predictor as predictor_lib
 from inference.serving import checking
 from inference.serving import config as config_lib
+from inference.serving import connections
 from inference.serving import pictures
 from inference.serving import service
 
@@ -45,6 +46,7 @@ def serve(
     uvicorn.Server(
         uvicorn.Config(
             app,
+            http=connections.limited(config.timeout),
             access_log=False,
             log_level="error",
             server_header=False,
@@ -52,7 +54,8 @@ def serve(
             ws="none",
             lifespan="on",
             limit_concurrency=_MAX_CONNECTIONS,
-            timeout_graceful_shutdown=math.ceil(config.timeout),
+            # To arrive, and to be answered.
+            timeout_graceful_shutdown=math.ceil(2 * config.timeout),
         )
     ).run(sockets=[sock])
 
