@@ -64,12 +64,9 @@ def _warm_up(predictor: predictor_lib.Predictor) -> None:
     """Has all loaded, traced and compiled before anyone waits for it."""
     black = np.zeros((1, *predictor.image_shape), np.uint8)
     predictor.predict(black)
-    activation_map = None
     if predictor.maps is not None:
-        activation_map = predictor.maps(black, np.zeros(1, np.int64))[0]
-    pictures.show(
-        Image.new("L", (32, 32)), black[0], activation_map, predictor.config
-    )
+        pictures.show_map(predictor.maps(black, np.zeros(1, np.int64))[0])
+    pictures.show_film(Image.new("L", (32, 32)), black[0], predictor.config)
 
 
 def _greet(
