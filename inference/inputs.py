@@ -102,27 +102,46 @@ def _expand(name: str) -> Iterator[Input]:
         found = sorted(glob.iglob(name, recursive=True))
         if not found:
             yield Input(name, "not accessible: no file matches the pattern")
-        folders = {path for path in found if os.path.isdir(path)}
-        for path in _outermost(found, folders):
-            yield from _walk(path) if path in folders else [Input(path)]
+        yield from _expand_found(found)
     else:
         is_there = os.path.lexists(name) or not files_lib.is_local(name)
         yield Input(name, "" if is_there else _NO_SUCH_FILE)
 
 
-def _outermost(paths: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
-    """Yields paths, but for those that lie in one of the folders.
-
-    Of `films/**` these are all but `films`, in which they are found.
-    """
-    walked = set(map(pathlib.PurePath, folders))
+def _expand_found(paths: Iterable[str]) -> Iterator[Input]:
+    """Yields what a pattern has found: a folder comes before what is in it."""
+    walked: set[pathlib.PurePath] = set()
     for path in paths:
-        if walked.isdisjoint(pathlib.PurePath(path).parents):
-            yield path
+        # `films/**` finds `films`, and all that is in it once more.
+        if not walked.isdisjoint(pathlib.PurePath(path).parents):
+            continue
+        if os.path.isdir(path):
+            walked.add(pathlib.PurePath(path))
+            yield from _walk(path)
+        else:
+            yield Input(path)
 
 
 def _walk(folder: str) -> Iterator[Input]:
-    """Yields what a folder holds; a folder without anything, itself."""
+    """Yields what a folder holds, at any depth."""
+    # Not by recursion: paths may be deeper than Python's stack.
+    entered = [_list(folder)]
+    while entered:
+        found = next(entered[-1], None)
+        if found is None:
+            entered.pop()
+        elif isinstance(found, Input):
+            yield found
+        else:
+            entered.append(_list(found))
+
+
+def _list(folder: str) -> Iterator[Input | str]:
+    """Yields files in a folder, and the paths of folders in it, by name.
+
+    A folder without anything is yielded itself, and so is one that holds no
+    films or is not to be followed, with the reason.
+    """
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
@@ -131,19 +150,15 @@ def _walk(folder: str) -> Iterator[Input]:
     shown = [name for name in names if not tree_lib.is_hidden(name)]
     if not shown:
         yield Input(folder, "empty: a folder without files")
-    paths = {name: os.path.join(folder, name) for name in shown}
-    folders = {name for name in shown if os.path.isdir(paths[name])}
-    masks = other_folders.find_masks(
-        [name for name in shown if name not in folders]
-    )
-    for name, path in paths.items():
-        if name in masks:
-            yield Input(path, f"not scored: {other_folders.NO_FILM}")
-        elif name not in folders:
-            yield Input(path)
+    masks = other_folders.find_masks(shown)
+    for name in shown:
+        path = os.path.join(folder, name)
+        if not os.path.isdir(path):
+            reason = f"not scored: {other_folders.NO_FILM}"
+            yield Input(path, reason if name in masks else "")
         elif os.path.islink(path):
             yield Input(path, f"not accessible: {tree_lib.LINKED}")
         elif other_folders.holds_no_films(name):
             yield Input(path, f"not scored: a folder {other_folders.NO_FILMS}")
         else:
-            yield from _walk(path)
+            yield path

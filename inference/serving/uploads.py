@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import ntpath
 import re
 from typing import Any
 from typing import NamedTuple
@@ -117,8 +116,8 @@ class _Form:
         if found := _EXTENDED_NAME.search(self._value):
             name = urllib.parse.unquote(found[1].decode("latin-1"))
         if name is not None:
-            # Understands slashes of both kinds.
-            self._name = ntpath.basename(name)
+            # Slashes of both kinds; a colon may well be part of a name.
+            self._name = re.split(r"[/\\]", name)[-1]
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name is not None:

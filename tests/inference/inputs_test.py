@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_files_come_in_the_order_in_which_they_are_named(folder):
 
 def test_folders_are_walked_by_name(folder):
     assert paths("films") == ["films/a/10.png", "films/a/2.dcm", "films/b.png"]
+
+
+def test_folders_may_be_deep(folder):
+    deep = [f"films/a/{'z/' * depth}" for depth in range(1, 1201)]
+    for path in deep:
+        os.mkdir(path)
+    film = pathlib.Path(deep[-1]) / "deep.png"
+    film.write_bytes(b"x")
+    assert paths("films")[2] == str(film)
+    # What pytest uses to remove it is recursive.
+    film.unlink()
+    for path in reversed(deep):
+        os.rmdir(path)
 
 
 def test_hidden_files_of_a_folder_are_left_out_but_not_named_ones(folder):

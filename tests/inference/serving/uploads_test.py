@@ -152,3 +152,19 @@ def test_what_takes_the_parser_long_is_refused():
     with pytest.raises(answers.Refused) as refused:
         uploads.parse(kind, padded.replace(b" \t", b" \t" * 100), 1)
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("C:\\clinic\\1.png", "1.png"),
+        ("/clinic/1.png", "1.png"),
+        ("clinic\\a/1.png", "1.png"),
+        # Two films of one request, otherwise of one name.
+        ("1:7.png", "1:7.png"),
+        ("2:7.png", "2:7.png"),
+    ],
+)
+def test_name_is_that_of_the_file(given, name):
+    body, kind = services.form([(given, b"film")])
+    assert uploads.parse(kind, body, 1) == [(name, b"film")]
