@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from collections.abc import Iterator
 import glob
@@ -69,10 +70,16 @@ def read_names(stream: BinaryIO) -> Iterator[str]:
         if end is None and (b"\0" in rest or b"\n" in rest):
             # No name holds NUL, which therefore is no accident.
             end = b"\0" if b"\0" in rest else b"\n"
+            rest = _without_mark(rest, end)
         if end is not None:
             *names, rest = rest.split(end)
             yield from _decode(names, end)
-    yield from _decode([rest], end)
+    yield from _decode([rest if end else _without_mark(rest, end)], end)
+
+
+def _without_mark(text: bytes, end: bytes | None) -> bytes:
+    """Returns a list without the byte order mark of an editor."""
+    return text if end == b"\0" else text.removeprefix(codecs.BOM_UTF8)
 
 
 def _read_block(stream: BinaryIO) -> bytes:
@@ -96,7 +103,10 @@ def _decode(names: Iterable[bytes], end: bytes | None) -> Iterator[str]:
 
 
 def _expand(name: str) -> Iterator[Input]:
-    if os.path.isdir(name):
+    if not files_lib.is_local(name):
+        # Brackets and the like mean nothing in a bucket.
+        yield Input(name)
+    elif os.path.isdir(name):
         yield from _walk(name)
     elif glob.has_magic(name) and not os.path.lexists(name):
         found = sorted(glob.iglob(name, recursive=True))
@@ -104,8 +114,7 @@ def _expand(name: str) -> Iterator[Input]:
             yield Input(name, "not accessible: no file matches the pattern")
         yield from _expand_found(found)
     else:
-        is_there = os.path.lexists(name) or not files_lib.is_local(name)
-        yield Input(name, "" if is_there else _NO_SUCH_FILE)
+        yield Input(name, "" if os.path.lexists(name) else _NO_SUCH_FILE)
 
 
 def _expand_found(paths: Iterable[str]) -> Iterator[Input]:

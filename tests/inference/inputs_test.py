@@ -40,7 +40,7 @@ def test_folders_are_walked_by_name(folder):
 
 
 def test_folders_may_be_deep(folder):
-    deep = [f"films/a/{'z/' * depth}" for depth in range(1, 1201)]
+    deep = [f"films/a/{'z/' * depth}" for depth in range(1, 1001)]
     for path in deep:
         os.mkdir(path)
     film = pathlib.Path(deep[-1]) / "deep.png"
@@ -137,6 +137,9 @@ def test_folder_that_cannot_be_listed_is_told(folder, monkeypatch):
         (b"c.png\nfilms\n", 4),
         (b"c.png\r\n\r\nfilms/b.png", 2),
         (b"c.png\0films/b.png\0", 2),
+        # As an editor on Windows begins it.
+        (b"\xef\xbb\xbfc.png\r\nfilms/b.png\r\n", 2),
+        (b"\xef\xbb\xbfc.png", 1),
         (b"", 0),
     ],
 )
@@ -152,6 +155,11 @@ def test_any_name_survives_a_list(folder):
             file.write(b"x")
     found = paths("-", stdin=b"\0".join(names))
     assert [os.fsencode(path) for path in found] == names
+
+
+def test_film_in_a_bucket_is_no_pattern(folder):
+    name = "s3://hospital/film[1].png"
+    assert paths(name, "-", stdin=name.encode()) == [name, name]
 
 
 def test_long_list_is_read_as_it_comes(folder):
