@@ -18,7 +18,8 @@ def limited(seconds: float) -> type[asyncio.Protocol]:
     sends no request at all, or half of its head, it keeps as long as the client
     likes; and so it does the answer to a client that does not read. A thousand
     of these would be all that it serves (`server._MAX_CONNECTIONS`), without
-    knowing a token.
+    knowing a token. Until it has a limit of its own:
+    https://github.com/Kludex/uvicorn/pull/1192.
 
     Args:
         seconds: In which something must have come or gone, unless a request is
