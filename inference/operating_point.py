@@ -34,12 +34,15 @@ class StoredPoint:
         threshold: With two classes, from which probability the second is
             decided on; None with more.
         temperature: What logits are divided by; None without calibration.
-        note: What its user has to know, a sentence; or empty.
+        note: What its user has to know, a sentence; or empty. It names no
+            path: clients of a service and who is given an export see it.
+        remedy: What whoever has the run can do about it; or empty.
     """
 
     threshold: float | None
     temperature: float | None = None
     note: str = ""
+    remedy: str = ""
 
 
 def read(
@@ -67,9 +70,10 @@ def read(
             decided = "it is the likeliest class"
         return StoredPoint(
             _DEFAULT_THRESHOLD if is_binary else None,
-            note=f"No threshold was chosen for the run {workdir}: {decided}, "
-            "and probabilities are not calibrated. python evaluate.py "
-            f"--workdir={workdir} chooses one on validation.",
+            note=f"No threshold was chosen for the run: {decided}, and "
+            "probabilities are not calibrated.",
+            remedy=f"python evaluate.py --workdir={workdir} chooses one on "
+            "validation.",
         )
     except (ValueError, RecursionError) as error:
         raise _damaged(file, error) from error

@@ -245,6 +245,6 @@ def _summarize(
             f"Its graph refuses {number} more of the films, which are no plain "
             "JPEG, PNG or BMP. predict.py reads these."
         )
-    if own.note:
-        lines.append(own.note)
+    if own.advice:
+        lines.append(own.advice)
     return "\n".join(lines)

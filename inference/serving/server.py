@@ -81,7 +81,7 @@ def _greet(
         f"  page      http://{host}:{sock.getsockname()[1]}/",
         f"  programs  http://{host}:{sock.getsockname()[1]}/v1/predict",
     ]
-    lines += filter(None, (predictor.note, note))
+    lines += filter(None, (predictor.advice, note))
     if not config_lib.is_loopback(config.host):
         lines.append(
             "Films and token travel unencrypted: have a proxy with TLS before"

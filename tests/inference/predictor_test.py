@@ -104,7 +104,10 @@ def test_without_a_threshold_half_is_used_and_said(workdir):
     predictor = predictor_lib.open_predictor(workdir)
     assert (predictor.threshold, predictor.temperature) == (0.5, None)
     assert "from 0.5 on" in predictor.note
-    assert f"evaluate.py --workdir={workdir}" in predictor.note
+    assert f"evaluate.py --workdir={workdir}" in predictor.remedy
+    assert predictor.advice == f"{predictor.note} {predictor.remedy}"
+    # It is on the page of a service, and in an export.
+    assert str(workdir.parent) not in predictor.note
 
 
 def test_stored_threshold_and_temperature_are_used(workdir, run):
