@@ -130,17 +130,21 @@ def running(predictor=None, *, check=None, **options):
         workdir="runs/secret-place", port=0, **options
     )
     app = service.create_app(predictor or make_predictor(), config, check=check)
-    with listening(app, config.timeout) as (port, _):
+    with listening(app) as (port, _):
         yield Service(port)
 
 
 @contextlib.contextmanager
-def listening(app, timeout):
-    """Has an application answer as `server.serve` does; yields port, server."""
+def listening(app, seconds=300):
+    """Has an application answer as `server.serve` does; yields port, server.
+
+    Connections over which nothing comes have so many seconds: more than a busy
+    machine may need, since a short `timeout` of a service is about others.
+    """
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http=connections.limited(timeout),
+            http=connections.limited(seconds),
             log_level="error",
             access_log=False,
             ws="none",
