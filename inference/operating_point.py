@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
+import math
 import pathlib
 from typing import Any
 from typing import Literal
@@ -33,7 +34,9 @@ class StoredPoint:
         threshold: With two classes, from which probability the second is
             decided on; None with more.
         temperature: What logits are divided by; None without calibration.
-        note: What its user has to know, a sentence; or empty.
+        note: What its user has to know, a sentence; or empty. It names no
+            path: clients of a service and who is given an export see it.
+        remedy: What whoever has the run can do about it; or empty.
         rule: By which the threshold was chosen, the text of a
             `thresholds.Rule`; None with more than two classes.
     """
@@ -41,6 +44,7 @@ class StoredPoint:
     threshold: float | None
     temperature: float | None = None
     note: str = ""
+    remedy: str = ""
     rule: str | None = None
 
 
@@ -69,9 +73,10 @@ def read(
             decided = "it is the likeliest class"
         return StoredPoint(
             _DEFAULT_THRESHOLD if is_binary else None,
-            note=f"No threshold was chosen for the run {workdir}: {decided}, "
-            "and probabilities are not calibrated. python evaluate.py "
-            f"--workdir={workdir} chooses one on validation.",
+            note=f"No threshold was chosen for the run: {decided}, and "
+            "probabilities are not calibrated.",
+            remedy=f"python evaluate.py --workdir={workdir} chooses one on "
+            "validation.",
             rule=str(thresholds.HALF) if is_binary else None,
         )
     except (ValueError, RecursionError) as error:
@@ -85,7 +90,7 @@ def read(
         if not is_binary:
             return StoredPoint(None, value, note)
         threshold = _read_threshold(content["threshold"])
-        return StoredPoint(threshold.value, value, note, threshold.rule)
+        return StoredPoint(threshold.value, value, note, rule=threshold.rule)
     except _OtherWeightsError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -125,12 +130,16 @@ class _OtherWeightsError(ValueError):
 
 
 def _read_threshold(content: Any) -> thresholds.Threshold:
-    return threshold_store.from_json(
+    threshold = threshold_store.from_json(
         content,
         # The records need not be here; the weights were compared before.
         data_fingerprint=content["data_fingerprint"],
         model_sha256=content["model_sha256"],
     )
+    if math.isnan(threshold.value):
+        # No probability is above it: all films would be of the first class.
+        raise ValueError("the threshold is no number")
+    return threshold
 
 
 def _read_temperature(content: Any) -> tuple[float | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -77,31 +78,56 @@ class OverlayFiles:
         for index, image, activation_map in zip(
             found, images, self._maps(images, classes)
         ):
-            path = self._path(start + index + 1, rows[index].path)
-            self._save(path, overlays.overlay(image, activation_map))
+            path = self._save(
+                overlays.overlay(image, activation_map),
+                start + index + 1,
+                rows[index].path,
+            )
             rows[index] = dataclasses.replace(rows[index], overlay=str(path))
         return rows
 
-    def _path(self, number: int, name: str) -> pathlib.Path:
-        """Returns where an overlay goes: earlier rows keep theirs."""
+    def _reserve(self, number: int, name: str) -> pathlib.Path:
+        """Returns where an overlay goes, an empty file by now.
+
+        Earlier rows keep theirs, and so do those of another process that draws
+        into the same directory at the same time.
+        """
         stem = re.sub(r"[^A-Za-z0-9.-]", "_", pathlib.PurePath(name).stem)
         stem = f"{number:06}-{stem[:_MOST_LETTERS]}"
         path, copies = self._directory / f"{stem}.png", 1
-        while os.path.lexists(path):
-            copies += 1
-            path = self._directory / f"{stem}-{copies}.png"
-        return path
+        while True:
+            try:
+                path.touch(exist_ok=False)
+                return path
+            except FileExistsError:
+                copies += 1
+                path = self._directory / f"{stem}-{copies}.png"
 
-    def _save(self, path: pathlib.Path, pixels: predictor_lib.Pixels) -> None:
+    def _save(
+        self, pixels: predictor_lib.Pixels, number: int, name: str
+    ) -> pathlib.Path:
+        """Writes the overlay of a film; returns where it is."""
         try:
-            with atomic.replacing(path) as temporary:
+            path = self._reserve(number, name)
+            with _removed_on_failure(path), atomic.replacing(path) as temporary:
                 Image.fromarray(pixels).save(temporary)
+            return path
         except OSError as error:
             raise ValueError(
                 f"`explain_dir` cannot be written to: {error.strerror or error}"
                 ". Make room, or add --explain_dir=DIR with another. Received: "
                 f"explain_dir={self._directory}"
             ) from error
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: pathlib.Path) -> Iterator[None]:
+    """Removes a file if the body of `with` fails."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _make_directory(directory: pathlib.Path) -> None:

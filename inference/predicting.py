@@ -99,7 +99,7 @@ def _open(config: predict_config.PredictConfig) -> predictor_lib.Predictor:
     )
     if config.workdir is None and not model_option.is_export(config.model):
         _say(f"The run that was trained last: {predictor.name}")
-    _say(predictor.note)
+    _say(predictor.advice)
     return predictor
 
 

@@ -90,7 +90,8 @@ class Predictor:
         open_reference: Returns what films look like (`input_check`), learned
             the first time; raises ValueError where that is not to be had. None
             if it never is.
-        note: What its user has to know, a sentence; or empty.
+        note: What its user has to know, a sentence without a path; or empty.
+        remedy: What whoever has the run can do about it; or empty.
         rule: By which the threshold was chosen on validation, such as "youden";
             a number was chosen by nothing. None with more than two classes, and
             of an export that does not say.
@@ -111,7 +112,13 @@ class Predictor:
     ) = None
     open_reference: Callable[[], reference.Reference] | None = None
     note: str = ""
+    remedy: str = ""
     rule: str | None = None
+
+    @property
+    def advice(self) -> str:
+        """`note` and `remedy`, for whoever has the run; or nothing."""
+        return f"{self.note} {self.remedy}".strip()
 
     def decode(self, data: bytes) -> quality.Decoded:
         """Decodes a file as the builder does; may be called from any thread.
@@ -241,5 +248,6 @@ def of_run(
             reference_fit.open_reference, run, data_dir
         ),
         note=point.note,
+        remedy=point.remedy,
         rule=point.rule,
     )

@@ -254,6 +254,6 @@ def _summarize(
             f"the threshold of --threshold={own.rule}, as evaluate.py stored "
             "it."
         )
-    if own.note:
-        lines.append(own.note)
+    if own.advice:
+        lines.append(own.advice)
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette import exceptions
+from starlette import requests
 from starlette import responses
 
 
@@ -56,6 +57,20 @@ def of_http_error(_: Any, problem: Exception) -> responses.JSONResponse:
         405: "This address takes another method. Films go to POST /v1/predict.",
     }.get(problem.status_code, problem.detail)
     return error(problem.status_code, message, problem.headers or {})
+
+
+def of_lack_of_memory(_: Any, __: Exception) -> responses.JSONResponse:
+    """Returns the answer where there is too little memory."""
+    return error(503, "There is too little memory now.", {"Retry-After": "1"})
+
+
+def of_disconnect(_: Any, problem: Exception) -> responses.Response:
+    """Returns what is counted of a client that went before its answer.
+
+    499, as by nginx; nobody hears it.
+    """
+    assert isinstance(problem, requests.ClientDisconnect)
+    return responses.Response(status_code=499)
 
 
 def of_defect(_: Any, __: Exception) -> responses.JSONResponse:

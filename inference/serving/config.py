@@ -31,6 +31,27 @@ def _check_token(name: str, value: Any) -> str:
     return str(value)
 
 
+def _check_hosts(name: str, value: Any) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, str) else tuple(value)
+    for each in map(str, values):
+        # Of a request, too, the name alone is compared.
+        if not re.fullmatch("[A-Za-z0-9._-]+", each) and not _is_address(each):
+            raise ValueError(
+                f"`{name}` must be names or addresses, such as films.example, "
+                "each written out, without scheme and port. Received: "
+                f"{name}={each}"
+            )
+    return tuple(map(str, values))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine itself reaches an address."""
     if host.lower() == "localhost":
@@ -79,6 +100,7 @@ class ServeConfig:
         None,
         "Names under which the service may be addressed, such as that of a "
         "proxy before it.",
+        check=checks.optional(_check_hosts),
     )
     max_request_mb: float = LIMITS.option(
         64, "Megabytes of a request.", check=checks.positive

@@ -18,6 +18,7 @@ from starlette import responses
 from starlette import types
 
 from inference.serving import answers
+from inference.serving import bodies
 from inference.serving import config as config_lib
 from inference.serving import counters as counters_lib
 
@@ -62,6 +63,8 @@ class Gate:
         allowed_hosts: Collection[str],
         token: str | None,
         counters: counters_lib.Counters,
+        max_request_bytes: int,
+        timeout: float,
     ) -> None:
         """Stands before an application.
 
@@ -71,6 +74,8 @@ class Gate:
             allowed_hosts: Further names that a `Host` may have.
             token: What a client must know; None if nothing.
             counters: Counts the requests.
+            max_request_bytes: Of a request that is served.
+            timeout: Seconds that it may take to arrive.
         """
         self._app = app
         self._is_local = config_lib.is_loopback(host)
@@ -78,6 +83,8 @@ class Gate:
         self._names = {host.lower(), "localhost", *self._allowed}
         self._token = token
         self._counters = counters
+        self._max_request_bytes = max_request_bytes
+        self._timeout = timeout
 
     async def __call__(
         self, scope: types.Scope, receive: types.Receive, send: types.Send
@@ -87,6 +94,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started, status = time.perf_counter(), 0
+        body = bodies.Body(scope, receive)
 
         async def send_with_headers(message: types.Message) -> None:
             nonlocal status
@@ -94,17 +102,18 @@ class Gate:
                 status = message["status"]
                 headers = datastructures.MutableHeaders(scope=message)
                 headers.update(_HEADERS)
+                await body.drain(self._max_request_bytes, self._timeout)
             await send(message)
 
         app = self._refuse(scope) or self._app
         try:
-            await app(scope, receive, send_with_headers)
+            await app(scope, body.receive, send_with_headers)
         except Exception as error:
             # Starlette has answered. What was said in the error may be of a
             # film: the place must do.
             logging.getLogger(__name__).error(_describe(error))
         finally:
-            # 499, as by nginx: the client went before it was answered.
+            # 499, as in `answers.of_disconnect`: it was not answered.
             seconds = time.perf_counter() - started
             self._counters.count_request(status or 499, seconds)
 

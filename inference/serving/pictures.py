@@ -17,24 +17,21 @@ if TYPE_CHECKING:
 _MAX_SIDE = 768
 
 
-def show(
+def show_film(
     film: Image.Image,
     pixels: npt.NDArray[np.uint8],
-    activation_map: npt.NDArray[np.float32] | None,
     config: config_lib.XrayConfig,
-) -> dict[str, str | None]:
-    """Returns pictures that cover each other if both are stretched alike.
+) -> str:
+    """Returns a film as a data URL.
 
     Args:
         film: As it was decoded.
-        pixels: uint8 `[height, width, channels]`, as the network was shown it.
-        activation_map: float `[height, width]`, 0 to 1; None if there is none.
+        pixels: uint8 `[height, width, channels]`, as the network is shown it.
         config: How the one was made of the other.
 
     Returns:
-        "image", the film itself where the network was shown all of it, else
-        what it was shown; and "map", None or a picture that is the more opaque
-        the higher the map is. Data URLs.
+        The film itself where the network is shown all of it, else what it is
+        shown.
     """
     shows_all = config.harmonize == "none" and not config.keep_aspect_ratio
     shown = film if shows_all else _to_image(pixels)
@@ -42,19 +39,19 @@ def show(
     shown = shown.convert("L" if shown.mode in ("1", "L") else "RGB")
     shown.thumbnail((_MAX_SIDE, _MAX_SIDE))
     shown.save(buffer, "PNG", compress_level=1)
-    image = data_urls.thumbnail(buffer.getvalue(), max_side=_MAX_SIDE)
-    return {
-        "image": image,
-        "map": None if activation_map is None else _draw(activation_map),
-    }
+    return data_urls.thumbnail(buffer.getvalue(), max_side=_MAX_SIDE)
 
 
-def _to_image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+def show_map(activation_map: npt.NDArray[np.float32]) -> str:
+    """Returns the colours of `overlays.overlay`, with their opacity.
 
+    Args:
+        activation_map: float `[height, width]`, 0 to 1.
 
-def _draw(activation_map: npt.NDArray[np.float32]) -> str:
-    """Returns the colours of `overlays.overlay`, with their opacity."""
+    Returns:
+        A data URL, of what covers that of `show_film` if both are stretched
+        alike; it is the more opaque the higher the map is.
+    """
     from pages import plotting
 
     inferno = plotting.matplotlib.colormaps["inferno"]
@@ -63,3 +60,7 @@ def _draw(activation_map: npt.NDArray[np.float32]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(colours).save(buffer, "PNG")
     return data_urls.encode(buffer.getvalue(), "image/png")
+
+
+def _to_image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

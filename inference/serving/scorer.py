@@ -8,22 +8,21 @@ from collections.abc import Callable
 from concurrent import futures
 import contextlib
 import dataclasses
-import os
 from typing import Any
+from typing import NamedTuple
 from typing import TypeVar
 
 import numpy as np
 from numpy import typing as npt
 
 from inference import predictor as predictor_lib
-from inference.serving import answers
 from inference.serving import batching
 from inference.serving import checking
 from inference.serving import counters as counters_lib
 from inference.serving import pictures
 from inference.serving import uploads as uploads_lib
+from xray_tfds import parallel
 from xray_tfds.decode import errors
-from xray_tfds.decode import quality
 
 _R = TypeVar("_R")
 
@@ -55,6 +54,23 @@ def limit_pixels(
     return dataclasses.replace(predictor, config=config)
 
 
+class _Prepared(NamedTuple):
+    """What is kept of a film until it is scored: not the film.
+
+    A film of 50 megapixels in a file of 50 KB takes 150 MB, and as many may
+    wait for the network as `--queue_size` says.
+
+    Attributes:
+        pixels: uint8 `[height, width, channels]`, as the network is shown it.
+        flags: What the input check finds in the film itself.
+        image: The film as a data URL; None if nobody asked for it.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    flags: tuple[str, ...]
+    image: str | None
+
+
 class Scorer:
     """Decodes on all cores, and asks one network."""
 
@@ -80,7 +96,7 @@ class Scorer:
             count=counters.count_batch,
         )
         self._threads = futures.ThreadPoolExecutor(
-            os.cpu_count(), thread_name_prefix="decode"
+            parallel.num_cores(), thread_name_prefix="decode"
         )
 
     @contextlib.asynccontextmanager
@@ -115,39 +131,49 @@ class Scorer:
             "error": None,
         }
         try:
-            decoded, pixels = await self.in_thread(self._prepare, upload.data)
+            prepared = await self.in_thread(
+                self._prepare, upload.data, explain
+            )
         except errors.BadFile as error:
             self._counters.count_image(error.reason)
             return row | {"error": str(error)}
-        prediction = await self._batcher.submit(pixels)
+        prediction = await self._batcher.submit(prepared.pixels)
         if not np.isfinite(prediction.calibrated).all():
             self._counters.count_image("no number")
             return row | {"error": "the network returned what is no number"}
         row |= self._describe(prediction)
+        flags = prepared.flags
         if self._check is not None:
-            row["flags"] = list(
-                await self.in_thread(self._check, decoded, pixels, prediction)
+            flags += await self.in_thread(
+                self._check.of_scored, prepared.pixels, prediction
             )
+        row["flags"] = list(flags)
         if explain:
-            row |= await self._explain(decoded, pixels, prediction.decision)
-        self._counters.count_image("scored", tuple(row["flags"]))
+            row["image"] = prepared.image
+            row["map"] = await self._explain(
+                prepared.pixels, prediction.decision
+            )
+        self._counters.count_image("scored", flags)
         return row
 
-    def _prepare(
-        self, data: bytes
-    ) -> tuple[quality.Decoded, npt.NDArray[np.uint8]]:
+    def _prepare(self, data: bytes, explain: bool) -> _Prepared:
         try:
             decoded = self._predictor.decode(data)
-            return decoded, self._predictor.make_pixels(decoded)
-        except MemoryError as error:
-            raise answers.Refused(
-                503, "There is too little memory now.", {"Retry-After": "1"}
-            ) from error
+            pixels = self._predictor.make_pixels(decoded)
         except ImportError as error:
             # Whoever serves can mend it, whoever asks cannot.
             raise errors.BadFile(
                 "unsupported", "this service was installed without DICOM"
             ) from error
+        flags: tuple[str, ...] = ()
+        if self._check is not None:
+            flags = self._check.of_film(decoded, pixels)
+        image = None
+        if explain:
+            image = pictures.show_film(
+                decoded.image, pixels, self._predictor.config
+            )
+        return _Prepared(pixels, flags, image)
 
     def _describe(self, prediction: predictor_lib.Prediction) -> dict[str, Any]:
         names = self._predictor.class_names
@@ -160,21 +186,11 @@ class Scorer:
         }
 
     async def _explain(
-        self,
-        decoded: quality.Decoded,
-        pixels: npt.NDArray[np.uint8],
-        decision: int,
-    ) -> dict[str, Any]:
-        activation_map = None
-        if self._predictor.maps is not None:
-            maps = await self._batcher.call(
-                self._predictor.maps, pixels[np.newaxis], np.array([decision])
-            )
-            activation_map = maps[0]
-        return await self.in_thread(
-            pictures.show,
-            decoded.image,
-            pixels,
-            activation_map,
-            self._predictor.config,
+        self, pixels: npt.NDArray[np.uint8], decision: int
+    ) -> str | None:
+        if self._predictor.maps is None:
+            return None
+        maps = await self._batcher.call(
+            self._predictor.maps, pixels[np.newaxis], np.array([decision])
         )
+        return await self.in_thread(pictures.show_map, maps[0])

@@ -13,6 +13,7 @@ import uvicorn
 from inference import predictor as predictor_lib
 from inference.serving import checking
 from inference.serving import config as config_lib
+from inference.serving import connections
 from inference.serving import pictures
 from inference.serving import service
 
@@ -45,6 +46,7 @@ def serve(
     uvicorn.Server(
         uvicorn.Config(
             app,
+            http=connections.limited(config.timeout),
             access_log=False,
             log_level="error",
             server_header=False,
@@ -52,7 +54,8 @@ def serve(
             ws="none",
             lifespan="on",
             limit_concurrency=_MAX_CONNECTIONS,
-            timeout_graceful_shutdown=math.ceil(config.timeout),
+            # To arrive, and to be answered.
+            timeout_graceful_shutdown=math.ceil(2 * config.timeout),
         )
     ).run(sockets=[sock])
 
@@ -61,12 +64,9 @@ def _warm_up(predictor: predictor_lib.Predictor) -> None:
     """Has all loaded, traced and compiled before anyone waits for it."""
     black = np.zeros((1, *predictor.image_shape), np.uint8)
     predictor.predict(black)
-    activation_map = None
     if predictor.maps is not None:
-        activation_map = predictor.maps(black, np.zeros(1, np.int64))[0]
-    pictures.show(
-        Image.new("L", (32, 32)), black[0], activation_map, predictor.config
-    )
+        pictures.show_map(predictor.maps(black, np.zeros(1, np.int64))[0])
+    pictures.show_film(Image.new("L", (32, 32)), black[0], predictor.config)
 
 
 def _greet(
@@ -81,7 +81,7 @@ def _greet(
         f"  page      http://{host}:{sock.getsockname()[1]}/",
         f"  programs  http://{host}:{sock.getsockname()[1]}/v1/predict",
     ]
-    lines += filter(None, (predictor.note, note))
+    lines += filter(None, (predictor.advice, note))
     if not config_lib.is_loopback(config.host):
         lines.append(
             "Films and token travel unencrypted: have a proxy with TLS before"

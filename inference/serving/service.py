@@ -27,10 +27,6 @@ from inference.serving import page as page_lib
 from inference.serving import scorer as scorer_lib
 from inference.serving import uploads as uploads_lib
 
-# A client that is still sending does not hear an answer. So much of what is
-# too large is read, and thrown away, before it gets one.
-_DRAIN_FACTOR = 4
-
 _T = TypeVar("_T")
 
 
@@ -58,6 +54,8 @@ def create_app(
         allowed_hosts=config.allowed_hosts or (),
         token=config.token,
         counters=counters,
+        max_request_bytes=config.max_request_bytes,
+        timeout=config.timeout,
     )
 
 
@@ -97,6 +95,8 @@ class _Service:
             exception_handlers={
                 answers.Refused: answers.of_refusal,
                 exceptions.HTTPException: answers.of_http_error,
+                requests.ClientDisconnect: answers.of_disconnect,
+                MemoryError: answers.of_lack_of_memory,
                 Exception: answers.of_defect,
             },
             lifespan=self._lifespan,
@@ -129,13 +129,14 @@ class _Service:
         """Scores the films of a request; `?explain=true` adds pictures."""
         explain = _read_explain(request.query_params.get("explain"))
         with self._admission.request() as ticket:
-            uploads = await self._in_time(
-                self._receive(request, ticket),
-                answers.Refused(408, "The request came too slowly."),
-            )
-            ticket.add(num_images=len(uploads) - 1)
+            received = [
+                await self._in_time(
+                    self._read(request, ticket),
+                    answers.Refused(408, "The request came too slowly."),
+                )
+            ]
             return await self._in_time(
-                self._answer(uploads, explain),
+                self._answer(request, received, ticket, explain),
                 answers.Refused(
                     503,
                     "This took too long. Try fewer films, or later.",
@@ -158,38 +159,36 @@ class _Service:
         limit = self._config.max_request_bytes
         length = request.headers.get("content-length", "")
         promised = int(length) if length.isdecimal() else 0
+        too_large = answers.Refused(
+            413, f"A request may have {self._config.max_request_mb:g} MB."
+        )
+        if promised > limit:
+            raise too_large
         size, chunks = 0, []
-        if promised <= _DRAIN_FACTOR * limit:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if max(size, promised) <= limit:
-                    ticket.add(num_bytes=len(chunk))
-                    chunks.append(chunk)
-                elif size > _DRAIN_FACTOR * limit:
-                    break
-        if max(size, promised) > limit:
-            raise answers.Refused(
-                413,
-                f"A request may have {self._config.max_request_mb:g} MB.",
-            )
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise too_large
+            ticket.add(num_bytes=len(chunk))
+            chunks.append(chunk)
         return b"".join(chunks)
 
-    async def _receive(
-        self, request: requests.Request, ticket: admission_lib.Ticket
-    ) -> list[uploads_lib.Upload]:
-        return await self._scorer.in_thread(
+    async def _answer(
+        self,
+        request: requests.Request,
+        received: list[bytes],
+        ticket: admission_lib.Ticket,
+        explain: bool,
+    ) -> responses.Response:
+        uploads = await self._scorer.in_thread(
             uploads_lib.parse,
             request.headers.get("content-type", ""),
-            await self._read(request, ticket),
+            # Not kept beside the films that were in it.
+            received.pop(),
             self._config.max_images,
         )
-
-    async def _answer(
-        self, uploads: list[uploads_lib.Upload], explain: bool
-    ) -> responses.Response:
-        rows = await asyncio.gather(
-            *(self._scorer.score(each, explain=explain) for each in uploads)
-        )
+        ticket.add(num_images=len(uploads) - 1)
+        rows = await self._score(uploads, explain)
         content = {"predictions": rows, **self._facts}
         errors = [row["error"] for row in rows]
         if not all(errors):
@@ -198,6 +197,20 @@ class _Service:
         verb = "cannot" if len(errors) == 1 else "can"
         content["error"] = f"{subject} {verb} be scored: {'; '.join(errors)}."
         return responses.JSONResponse(content, 422)
+
+    async def _score(
+        self, uploads: list[uploads_lib.Upload], explain: bool
+    ) -> list[dict[str, Any]]:
+        tasks = [
+            asyncio.ensure_future(self._scorer.score(each, explain=explain))
+            for each in uploads
+        ]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            # Where one has failed, nobody waits for the others.
+            for task in tasks:
+                task.cancel()
 
 
 def _read_explain(value: str | None) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import ntpath
 import re
 from typing import Any
 from typing import NamedTuple
@@ -31,6 +30,9 @@ _EXTENDED_NAME = re.compile(rb";\s*filename\*=utf-8'[^']*'([^;\s]*)", re.I)
 
 # Parts of JSON or of a form beyond the films themselves.
 _SPARE_PARTS = 64
+
+# Spaces behind a boundary, of which clients send none.
+_MOST_PADDING = 64
 
 
 class Upload(NamedTuple):
@@ -114,8 +116,8 @@ class _Form:
         if found := _EXTENDED_NAME.search(self._value):
             name = urllib.parse.unquote(found[1].decode("latin-1"))
         if name is not None:
-            # Understands slashes of both kinds.
-            self._name = ntpath.basename(name)
+            # Slashes of both kinds; a colon may well be part of a name.
+            self._name = re.split(r"[/\\]", name)[-1]
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name is not None:
@@ -140,6 +142,7 @@ def _parse_form(body: bytes, boundary: bytes, max_images: int) -> list[Upload]:
     try:
         if not boundary:
             raise exceptions.FormParserError("no boundary")
+        _check_delimiters(body, b"\r\n--" + boundary, max_images)
         parser = python_multipart.MultipartParser(boundary, callbacks)
         parser.write(body)
         parser.finalize()
@@ -149,6 +152,18 @@ def _parse_form(body: bytes, boundary: bytes, max_images: int) -> list[Upload]:
         # The last film would be cut off without a word.
         raise answers.Refused(400, f"The form ends early. {_HOW}")
     return form.uploads
+
+
+def _check_delimiters(body: bytes, delimiter: bytes, max_images: int) -> None:
+    """Refuses what would keep the parser busy for half a minute.
+
+    It finds a delimiter in C, but what is behind it byte by byte, in Python: no
+    matter whether a part begins there, and how much space there is before.
+    """
+    if body.count(delimiter) > max_images + _SPARE_PARTS + 1:
+        raise too_many(max_images)
+    if re.search(re.escape(delimiter) + rb"[ \t]{%d}" % _MOST_PADDING, body):
+        raise exceptions.FormParserError("padding without end")
 
 
 def _parse_json(body: bytes, max_images: int) -> list[Upload]:

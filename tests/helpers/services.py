@@ -15,6 +15,7 @@ import uvicorn
 
 from inference import predictor as predictor_lib
 from inference.serving import config as config_lib
+from inference.serving import connections
 from inference.serving import service
 import xray_tfds
 
@@ -129,8 +130,25 @@ def running(predictor=None, *, check=None, **options):
         workdir="runs/secret-place", port=0, **options
     )
     app = service.create_app(predictor or make_predictor(), config, check=check)
+    with listening(app) as (port, _):
+        yield Service(port)
+
+
+@contextlib.contextmanager
+def listening(app, seconds=300):
+    """Has an application answer as `server.serve` does; yields port, server.
+
+    Connections over which nothing comes have so many seconds: more than a busy
+    machine may need, since a short `timeout` of a service is about others.
+    """
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", access_log=False, ws="none")
+        uvicorn.Config(
+            app,
+            http=connections.limited(seconds),
+            log_level="error",
+            access_log=False,
+            ws="none",
+        )
     )
     with socket.create_server(("127.0.0.1", 0)) as sock:
         thread = threading.Thread(
@@ -141,7 +159,7 @@ def running(predictor=None, *, check=None, **options):
             assert thread.is_alive()
             time.sleep(0.005)
         try:
-            yield Service(sock.getsockname()[1])
+            yield sock.getsockname()[1], server
         finally:
             server.should_exit = True
             thread.join(30)

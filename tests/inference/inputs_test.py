@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 
 import pytest
 
@@ -38,6 +39,19 @@ def test_folders_are_walked_by_name(folder):
     assert paths("films") == ["films/a/10.png", "films/a/2.dcm", "films/b.png"]
 
 
+def test_folders_may_be_deep(folder):
+    deep = [f"films/a/{'z/' * depth}" for depth in range(1, 1001)]
+    for path in deep:
+        os.mkdir(path)
+    film = pathlib.Path(deep[-1]) / "deep.png"
+    film.write_bytes(b"x")
+    assert paths("films")[2] == str(film)
+    # What pytest uses to remove it is recursive.
+    film.unlink()
+    for path in reversed(deep):
+        os.rmdir(path)
+
+
 def test_hidden_files_of_a_folder_are_left_out_but_not_named_ones(folder):
     (folder / "films" / ".DS_Store").write_bytes(b"x")
     for name in ("__MACOSX", "@eaDir"):
@@ -52,10 +66,38 @@ def test_hidden_files_of_a_folder_are_left_out_but_not_named_ones(folder):
         ("films/*.png", ["films/b.png"]),
         ("films/**/*.png", ["films/a/10.png", "films/b.png"]),
         ("fil*/a", ["films/a/10.png", "films/a/2.dcm"]),
+        # Each file once, however many of its folders are matched, too.
+        ("films/**", ["films/a/10.png", "films/a/2.dcm", "films/b.png"]),
+        ("./f**/**", ["./films/a/10.png", "./films/a/2.dcm", "./films/b.png"]),
+        ("[f]ilms/", ["films/a/10.png", "films/a/2.dcm", "films/b.png"]),
     ],
 )
 def test_patterns_are_matched(folder, pattern, found):
     assert paths(pattern) == found
+
+
+def test_masks_in_a_folder_are_named_as_such(folder):
+    """As the builder leaves them out; who names one itself means it."""
+    masks = ("b_mask.png", "a/10-segmentation-2.png", "Lung masks/b.png")
+    for name in (*masks, "other_mask.png", "c_masked.png"):
+        path = folder / "films" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    found = {each.path: each.error for each in expand("films")}
+    assert list(found) == [
+        *("films/Lung masks", "films/a/10-segmentation-2.png"),
+        *("films/a/10.png", "films/a/2.dcm", "films/b.png"),
+        *("films/b_mask.png", "films/c_masked.png", "films/other_mask.png"),
+    ]
+    skipped = {path: error for path, error in found.items() if error}
+    assert list(skipped) == [
+        *("films/Lung masks", "films/a/10-segmentation-2.png"),
+        "films/b_mask.png",
+    ]
+    for error in skipped.values():
+        assert error.startswith("not scored: ") and "mask" in error
+    assert len(paths("films/b_mask.png", "films/Lung masks")) == 2
+    assert "films/b_mask.png" in paths("films/*.png")
 
 
 def test_name_that_looks_like_a_pattern_is_a_name_if_it_is_there(folder):
@@ -95,6 +137,9 @@ def test_folder_that_cannot_be_listed_is_told(folder, monkeypatch):
         (b"c.png\nfilms\n", 4),
         (b"c.png\r\n\r\nfilms/b.png", 2),
         (b"c.png\0films/b.png\0", 2),
+        # As an editor on Windows begins it.
+        (b"\xef\xbb\xbfc.png\r\nfilms/b.png\r\n", 2),
+        (b"\xef\xbb\xbfc.png", 1),
         (b"", 0),
     ],
 )
@@ -112,6 +157,11 @@ def test_any_name_survives_a_list(folder):
     assert [os.fsencode(path) for path in found] == names
 
 
+def test_film_in_a_bucket_is_no_pattern(folder):
+    name = "s3://hospital/film[1].png"
+    assert paths(name, "-", stdin=name.encode()) == [name, name]
+
+
 def test_long_list_is_read_as_it_comes(folder):
     class Endless(io.RawIOBase):
         def readable(self):
@@ -123,3 +173,11 @@ def test_long_list_is_read_as_it_comes(folder):
 
     found = inputs.expand(["-"], io.BufferedReader(Endless()))
     assert [next(found).path for _ in range(1000)] == ["c.png"] * 1000
+
+
+def test_list_that_cannot_be_read_is_told(folder):
+    with open(folder / "list", "wb") as file:
+        # As with `0> list` in the place of `0< list`.
+        stream = open(file.fileno(), "rb", closefd=False)
+        with pytest.raises(ValueError, match="standard input cannot be read"):
+            list(inputs.expand(["-"], stream))

@@ -41,6 +41,40 @@ def test_row_of_an_earlier_call_keeps_its_picture(tmp_path):
     assert str(tmp_path / "000001-IM-0001.png") in written
 
 
+def test_row_of_another_process_keeps_its_picture(tmp_path, monkeypatch):
+    """One that draws a film of the same number and name, at the same time."""
+    predictor = predictors.make(maps=_maps)
+    rows, save = {}, Image.Image.save
+
+    def draw(grey):
+        scored = _score(predictor, "a.png", grey)
+        files = overlay_files.OverlayFiles(predictor, str(tmp_path))
+        rows[grey] = files.draw([scored], 0)[0].overlay
+
+    def save_later(*args, **kwargs):
+        monkeypatch.setattr(Image.Image, "save", save)
+        draw(200)
+        save(*args, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", save_later)
+    draw(10)
+    assert len(set(rows.values())) == len(os.listdir(tmp_path)) == 2
+    for grey, path in rows.items():
+        assert np.unique(np.asarray(Image.open(path))).tolist() == [grey]
+
+
+def test_picture_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    predictor = predictors.make(maps=_maps)
+    files = overlay_files.OverlayFiles(predictor, str(tmp_path))
+    with pytest.raises(ValueError, match="No space left.*--explain_dir=DIR"):
+        files.draw([_score(predictor, "a.png", 10)], 0)
+    assert not os.listdir(tmp_path)
+
+
 @pytest.mark.parametrize(
     "directory, argument",
     [

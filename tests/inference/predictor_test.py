@@ -104,7 +104,10 @@ def test_without_a_threshold_half_is_used_and_said(workdir):
     predictor = predictor_lib.open_predictor(workdir)
     assert (predictor.threshold, predictor.temperature) == (0.5, None)
     assert "from 0.5 on" in predictor.note
-    assert f"evaluate.py --workdir={workdir}" in predictor.note
+    assert f"evaluate.py --workdir={workdir}" in predictor.remedy
+    assert predictor.advice == f"{predictor.note} {predictor.remedy}"
+    # It is on the page of a service, and in an export.
+    assert str(workdir.parent) not in predictor.note
 
 
 def test_stored_threshold_and_temperature_are_used(workdir, run):
@@ -179,6 +182,16 @@ def test_damaged_threshold_is_refused(changes, workdir, run):
         predictor_lib.open_predictor(workdir)
     path.write_text("{")
     with pytest.raises(ValueError, match="damaged or of another version"):
+        predictor_lib.open_predictor(workdir)
+
+
+def test_threshold_that_is_no_number_is_refused(workdir, run):
+    """By which every film would be of the first class."""
+    path = store(workdir, run)
+    content = json.loads(path.read_text())
+    content["threshold"]["value"] = None
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="damaged.*no number.*evaluate.py"):
         predictor_lib.open_predictor(workdir)
 
 

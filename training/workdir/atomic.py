@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 from typing import Any
+import uuid
 
 
 @contextlib.contextmanager
@@ -19,7 +20,9 @@ def replacing(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
     the format.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    # Not that of the process: in each container it may be 1.
+    unique = uuid.uuid4().hex[:12]
+    temporary = path.with_name(f".{path.stem}-{unique}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -1,16 +1,22 @@
 """What one request may hold, and how long and how many may wait."""
 
 import concurrent.futures
+import gc
 import json
 import threading
+import time
+import weakref
 
 import pytest
 
+from inference import predictor as predictor_lib
+from inference.serving import checking
 from inference.serving import config as config_lib
 from inference.serving import page
 from inference.serving import scorer
 from tests.helpers import services
 import xray_tfds
+from xray_tfds import parallel
 
 
 def test_request_may_have_so_many_bytes_films_and_pixels():
@@ -111,3 +117,97 @@ def test_slow_network_and_slow_client_are_not_waited_for():
             "POST", "/v1/predict", crawl(), {"Content-Type": kind}
         )
         assert status == 408 and "slowly" in json.loads(content)["error"]
+
+
+def test_film_is_not_kept_until_it_is_scored(monkeypatch):
+    """Of 50 megapixels it takes a thousand times the memory of its file."""
+    films, held, go = [], threading.Event(), threading.Event()
+    decode = predictor_lib.Predictor.decode
+
+    def decode_noted(self, data):
+        decoded = decode(self, data)
+        films.append(weakref.ref(decoded.image))
+        return decoded
+
+    def score(images):
+        held.set()
+        assert go.wait(60)
+        return services.darkness(images)
+
+    monkeypatch.setattr(predictor_lib.Predictor, "decode", decode_noted)
+    with services.running(
+        services.make_predictor(score=score), check=checking.Check()
+    ) as service, concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = pool.submit(
+            service.predict,
+            *(("a.png", services.film(level)) for level in range(40, 200, 20)),
+            query="?explain=true",
+        )
+        assert held.wait(30)
+        deadline = time.monotonic() + 20
+        while len(films) < 8 or any(film() is not None for film in films):
+            gc.collect()
+            assert time.monotonic() < deadline
+        go.set()
+        status, content = asked.result()
+    assert status == 200
+    rows = content["predictions"]
+    assert len(rows) == 8 and all(row["image"] for row in rows)
+
+
+def test_films_of_a_request_that_failed_are_not_decoded(monkeypatch):
+    number = parallel.num_cores() + 10
+    calls, go = [], threading.Event()
+    decode = predictor_lib.Predictor.decode
+
+    def decode_later(self, data):
+        calls.append(data)
+        if len(calls) == 1:
+            raise RuntimeError
+        assert go.wait(30)
+        return decode(self, data)
+
+    monkeypatch.setattr(predictor_lib.Predictor, "decode", decode_later)
+    film = ("a.png", services.film())
+    with services.running(max_images=number, queue_size=number) as service:
+        assert service.predict(*[film] * number)[0] == 500
+        go.set()
+        # Behind all that is still waiting.
+        assert service.predict(film)[0] == 200
+    # The first, at most one in each thread, and the last.
+    assert len(calls) <= 2 + parallel.num_cores()
+
+
+def test_busy_service_is_not_the_clients_fault(monkeypatch):
+    """Nor has it sent slowly what waits for a thread to be parsed."""
+    number, go = parallel.num_cores(), threading.Event()
+    decode = predictor_lib.Predictor.decode
+
+    def decode_later(self, data):
+        assert go.wait(30)
+        return decode(self, data)
+
+    monkeypatch.setattr(predictor_lib.Predictor, "decode", decode_later)
+    film = ("a.png", services.film())
+    with services.running(
+        timeout=1, max_images=number, queue_size=number + 1
+    ) as service, concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(service.predict, *[film] * number)
+        name = "xray_tfds_serving_images_in_progress"
+        while service.counts()[name] != str(number):
+            pass
+        status, content = service.predict(film)
+        go.set()
+        assert status == 503 and "too long" in content["error"]
+        assert first.result()[0] == 503
+
+
+def test_only_so_many_films_are_decoded_at_once(monkeypatch):
+    """As many as there are cores for this process, not in the machine."""
+    monkeypatch.setattr(parallel, "num_cores", lambda: 1)
+    film = ("a.png", services.film())
+    before = set(threading.enumerate())
+    with services.running() as service:
+        assert service.predict(*[film] * 8)[0] == 200
+        added = set(threading.enumerate()) - before
+    assert sum(thread.name.startswith("decode") for thread in added) == 1

@@ -14,16 +14,23 @@ from tests.helpers import services
 
 
 def test_input_check_is_told_and_counted():
-    def check(decoded, pixels, prediction):
-        assert decoded.width == 60 and pixels.shape == (*services.SIZE, 1)
-        assert prediction.decision == 1
-        return ("inverted",)
+    class Check(checking.Check):
+        def of_film(self, decoded, pixels):
+            assert decoded.width == 60 and pixels.shape == (*services.SIZE, 1)
+            return ("colour",)
 
-    with services.running(check=check) as service:
+        def of_scored(self, pixels, prediction):
+            assert pixels.shape == (*services.SIZE, 1)
+            assert prediction.decision == 1
+            return ("inverted",)
+
+    with services.running(check=Check()) as service:
         _, content = service.predict(("a.png", services.film()))
-        assert content["predictions"][0]["flags"] == ["inverted"]
+        assert content["predictions"][0]["flags"] == ["colour", "inverted"]
         counts = service.counts()
-    assert counts['xray_tfds_serving_flags_total{flag="inverted"}'] == "1"
+    for flag in ("colour", "inverted"):
+        name = f'xray_tfds_serving_flags_total{{flag="{flag}"}}'
+        assert counts[name] == "1"
 
 
 def test_check_tells_what_it_can(rng):
@@ -41,7 +48,8 @@ def test_check_tells_what_it_can(rng):
     decoded = predictor.decode(buffer.getvalue())
     prepared = predictor.make_pixels(decoded)
     (prediction,) = predictor.predict(prepared[np.newaxis])
-    assert check(decoded, prepared, prediction) == ("colour", "aspect")
+    assert check.of_film(decoded, prepared) == ("colour", "aspect")
+    assert check.of_scored(prepared, prediction) == ()
 
 
 def test_film_is_compared_with_those_of_the_training(rng):
@@ -66,7 +74,8 @@ def test_film_is_compared_with_those_of_the_training(rng):
         prediction = predictor_lib.Prediction(
             probabilities, probabilities, 1, np.array([distance, 0.0, 0.0])
         )
-        assert check(decoded, pixels, prediction) == flags
+        assert check.of_scored(pixels, prediction) == flags
+    assert check.of_film(decoded, pixels) == ()
 
 
 def test_each_flag_is_explained():

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 
 import pytest
 
@@ -118,6 +119,48 @@ def test_service_for_others_goes_by_any_address(guarded):
     assert _status(guarded, Host="evil.example", **known) == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/predict", {"Authorization": "Bearer wrong"}, 401),
+        ("/v1/predict", {"Origin": "https://evil.example"}, 403),
+        ("/v1/predict", {"Host": "evil.example"}, 400),
+        ("/v1/predict", {"Content-Type": "image/png"}, 415),
+        ("/nothing", {}, 404),
+        ("/metrics", {}, 405),
+    ],
+)
+def test_client_that_sends_all_of_a_film_hears_why_not(
+    guarded, path, headers, status
+):
+    """As `urllib` does, which asks for the connection to be closed."""
+    known = {"Authorization": f"Bearer {_TOKEN}", "Connection": "close"}
+    found, _, content = guarded.ask(
+        "POST", path, bytes(20_000_000), known | headers
+    )
+    assert found == status
+    assert json.loads(content)["error"].endswith(".")
+
+
+def test_client_that_sends_nothing_more_is_answered_all_the_same():
+    head = (
+        "POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n"
+        "Content-Length: 100\r\n{}\r\n"
+    )
+    with services.running(timeout=0.3) as service:
+        for host, more, status in (
+            ("localhost", "", b"405"),
+            ("evil.example", "", b"400"),
+            # It waits to be told to send, and is told not to.
+            ("evil.example", "Expect: 100-continue\r\n", b"400"),
+        ):
+            address = ("127.0.0.1", service.port)
+            with socket.create_connection(address) as client:
+                client.settimeout(30)
+                client.sendall(head.format(host, more).encode())
+                assert client.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_every_answer_is_kept_apart(local):
     for path in ("/", "/nothing", "/metrics", "/assets/serve.css"):
         _, headers, _ = local.ask("GET", path)
@@ -142,6 +185,12 @@ def test_other_addresses_need_a_token(host, monkeypatch):
     assert options.make(config_lib.ServeConfig, given).token == _TOKEN
 
 
+def test_name_or_address_may_be_allowed():
+    for names in (("films.example", "fd00::1"), ("10.0.0.7",), None):
+        config = config_lib.ServeConfig(workdir="run", allowed_hosts=names)
+        assert config.allowed_hosts == names
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_this_machine_needs_none(host):
     assert config_lib.ServeConfig(workdir="run", host=host).token is None
@@ -153,6 +202,11 @@ def test_this_machine_needs_none(host):
         ("token", "two words"),
         ("token", ""),
         ("port", 65536),
+        ("allowed_hosts", ("films.example", "https://films.example")),
+        ("allowed_hosts", ("films.example:8443",)),
+        ("allowed_hosts", ("*",)),
+        ("allowed_hosts", ("[fd00::1]",)),
+        ("allowed_hosts", ("f\xedlms.example",)),
         ("timeout", 0),
         ("max_request_mb", -1),
         ("max_images", 0),

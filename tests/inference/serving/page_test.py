@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inference import predictor as predictor_lib
+from inference.serving import checking
 from tests.helpers import browser
 from tests.helpers import devtools
 from tests.helpers import services
@@ -15,13 +16,14 @@ pytestmark = browser.needs_chromium
 _STATUS = "document.querySelector('#status').textContent"
 
 
-def _check(decoded, pixels, prediction):
-    return ("inverted",) if pixels.mean() > 200 else ()
+class _Check(checking.Check):
+    def of_film(self, decoded, pixels):
+        return ("inverted",) if pixels.mean() > 200 else ()
 
 
 @pytest.fixture(scope="module")
 def service():
-    with services.running(check=_check) as running:
+    with services.running(check=_Check()) as running:
         yield running
 
 

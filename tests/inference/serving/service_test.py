@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import socket
 
 from PIL import Image
 import numpy as np
@@ -159,6 +160,9 @@ def test_network_that_returns_no_number_is_told():
         "xray_tfds.decode.quality.decode",
         # Reducing a large film takes memory, too.
         "xray_tfds.decode.images.convert_and_resize",
+        "inference.serving.uploads.parse",
+        "inference.predictor.Predictor.predict",
+        "inference.serving.pictures.show_map",
     ],
 )
 def test_machine_without_memory_is_not_the_films_fault(where, monkeypatch):
@@ -167,8 +171,35 @@ def test_machine_without_memory_is_not_the_films_fault(where, monkeypatch):
 
     monkeypatch.setattr(where, fail)
     with services.running() as service:
-        status, content = service.predict(("a.png", services.film()))
+        status, content = service.predict(
+            ("a.png", services.film()), query="?explain=true"
+        )
+        counts = service.counts()
     assert status == 503 and "memory" in content["error"]
+    assert counts['xray_tfds_serving_requests_total{status="503"}'] == "1"
+
+
+def test_client_that_goes_is_no_defect(caplog):
+    with services.running() as service, caplog.at_level(logging.ERROR):
+        with socket.create_connection(("127.0.0.1", service.port)) as client:
+            client.sendall(
+                b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\n"
+                b"Content-Length: 100\r\n\r\n{"
+            )
+            name = "xray_tfds_serving_images_in_progress"
+            while service.counts()[name] != "1":
+                pass
+        # Those of /metrics are of status 200.
+        while not (others := _requests(service.counts()) - {"200"}):
+            pass
+    assert others == {"499"}
+    assert not caplog.text
+
+
+def _requests(counts):
+    name = "xray_tfds_serving_requests_total"
+    return set(re.findall(rf'{name}{{status="(\d+)"}}', " ".join(counts)))
 
 
 def test_dicom_is_scored_and_nobody_is_named(service):

@@ -9,6 +9,7 @@ from PIL import Image
 import numpy as np
 import pytest
 
+from inference.serving import answers
 from inference.serving import uploads
 from tests.helpers import services
 
@@ -134,3 +135,36 @@ def test_film_without_a_plain_name_is_one():
         ("\xf6.png", b"third"),
         ("", b"fourth"),
     ]
+
+
+def test_what_takes_the_parser_long_is_refused():
+    """Half a minute, for 64 MB of either: it steps through them in Python."""
+    start = (
+        b'--x\r\nContent-Disposition: form-data; name="image_bytes"\r\n\r\n'
+    )
+    kind, end = "multipart/form-data; boundary=x", b"\r\n--x--\r\n"
+    assert len(uploads.parse(kind, start + b"\r\n--xy" * 60 + end, 1)) == 1
+    with pytest.raises(answers.Refused) as refused:
+        uploads.parse(kind, start + b"\r\n--xy" * 10_000 + end, 1)
+    assert refused.value.status == 413
+    padded = start + b"film\r\n--x" + b" \t" * 10 + b"\r\n\r\n" + end
+    assert uploads.parse(kind, padded, 1) == [("", b"film")]
+    with pytest.raises(answers.Refused) as refused:
+        uploads.parse(kind, padded.replace(b" \t", b" \t" * 100), 1)
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("C:\\clinic\\1.png", "1.png"),
+        ("/clinic/1.png", "1.png"),
+        ("clinic\\a/1.png", "1.png"),
+        # Two films of one request, otherwise of one name.
+        ("1:7.png", "1:7.png"),
+        ("2:7.png", "2:7.png"),
+    ],
+)
+def test_name_is_that_of_the_file(given, name):
+    body, kind = services.form([(given, b"film")])
+    assert uploads.parse(kind, body, 1) == [(name, b"film")]
