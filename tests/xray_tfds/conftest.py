@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from tests.helpers import image_trees
-from tests.helpers import stores
-from xray_tfds.source import buckets
+from tests.helpers import stores as servers
+from xray_tfds.source import stores
 
 _NUMBERS = itertools.count()
 
@@ -16,7 +16,7 @@ def server():
     """A `Store` of all tests, which takes a second to start."""
     pytest.importorskip("moto")
     pytest.importorskip("s3fs")
-    with stores.Store() as running:
+    with servers.Store() as running:
         yield running
 
 
@@ -24,16 +24,16 @@ def server():
 def store(server, monkeypatch):
     """A `Store` whose address and keys are in the environment."""
     for name, value in {
-        **stores.VARIABLES,
+        **servers.VARIABLES,
         "AWS_ENDPOINT_URL": server.url,
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    buckets._file_system.cache_clear()
+    stores._file_system.cache_clear()
     server.fault = None
     server.requests.clear()
     yield server
-    buckets._file_system.cache_clear()
+    stores._file_system.cache_clear()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import uuid
 
 from disk import paths
 from disk import sync
-from xray_tfds.source import buckets
+from xray_tfds.source import stores
 
 # Begins the name of a file that is made in a bucket, and removed again: whether
 # that may be done.
@@ -88,24 +88,24 @@ class _BucketFolder:
 
     def __init__(self, path: str) -> None:
         self.path = path.rstrip("/")
-        _, self._files = buckets.open_store(self.path)
+        _, self._files = stores.open_store(self.path)
 
     def try_writing(self) -> None:
         # Of its own: several programs may begin at once.
         trial = _TRIAL + uuid.uuid4().hex
-        with buckets.translating(self.path, "written"):
+        with stores.translating(self.path, "written"):
             self._files.pipe_file(self._at(trial), b"")
         try:
-            with buckets.translating(self.path):
+            with stores.translating(self.path):
                 self._files.find(self._at(trial))
         finally:
-            with buckets.translating(self.path, "written"):
+            with stores.translating(self.path, "written"):
                 self._files.rm_file(self._at(trial))
 
     def sizes(self) -> dict[str, int]:
         start = len(self.path.partition("://")[2]) + 1
         try:
-            with buckets.translating(self.path):
+            with stores.translating(self.path):
                 found = self._files.find(self.path, detail=True)
         except FileNotFoundError:
             return {}
@@ -117,16 +117,16 @@ class _BucketFolder:
         }
 
     def read(self, name: str) -> bytes:
-        with buckets.translating(self._at(name)):
+        with stores.translating(self._at(name)):
             data: bytes = self._files.cat_file(self._at(name))
         return data
 
     def send(self, source: str, name: str) -> None:
-        with buckets.translating(self._at(name), "written"):
+        with stores.translating(self._at(name), "written"):
             self._files.put_file(source, self._at(name))
 
     def remove(self, name: str) -> None:
-        with buckets.translating(self._at(name), "written"):
+        with stores.translating(self._at(name), "written"):
             self._files.rm_file(self._at(name))
 
     def _at(self, name: str) -> str:

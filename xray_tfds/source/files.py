@@ -20,6 +20,7 @@ from disk import paths
 from xray_tfds.decode import errors as decode_errors
 from xray_tfds.source import buckets
 from xray_tfds.source import errors
+from xray_tfds.source import stores
 
 # A film of 100 million pixels, the most that is decoded by default, has 300 MB
 # in 8-bit RGB without compression.
@@ -90,7 +91,7 @@ def to_path(path: epath.PathLike) -> epath.Path:
         SourceError: If it is remote, and in no bucket of a known kind.
     """
     if not is_local(path):
-        buckets.check(os.fspath(path))
+        stores.check(os.fspath(path))
     return epath.Path(path)
 
 
