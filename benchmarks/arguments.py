@@ -4,14 +4,14 @@
 
 Random uint8 images in memory, batches of 32, `rescale=1/255` and what the row
 names. Ours is `pipeline.make_train_dataset` over them, Keras's is
-`ImageDataGenerator.flow`. The two take turns, so that a busy machine is busy
-for both; the first turn is not counted. Prints a Markdown table: the median,
+`ImageDataGenerator.flow`. The two take turns of a second, so that a busy
+machine is busy for both; the first turn is not counted, nor are the batches
+that ours had ready when its turn began. Prints a Markdown table: the median,
 minimum and maximum of images per second, and the median of the ratios of
 neighbouring turns. "Of CPU" is that ratio for seconds of processor time, which
 other programs disturb less. Keras computes on one core, ours on all.
 """
 
-import itertools
 import os
 import statistics
 import time
@@ -59,8 +59,10 @@ _NUM_IMAGES_OF = {"zca, 4096 images": 4096}
 _ROWS = flags.DEFINE_list("rows", None, "Which rows: parts of their names.")
 _SHAPES = flags.DEFINE_list("shapes", ["224x224x3", "512x512x1"], "Of images.")
 _TURNS = flags.DEFINE_integer("turns", 5, "Counted turns.", lower_bound=1)
+_SECONDS = flags.DEFINE_float("seconds", 1.0, "Least length of a turn.")
 _BATCH_SIZE = 32
-_NUM_BATCHES = 8  # of ours in a turn; Keras's takes longer with one
+# More than are prefetched while the other has its turn.
+_NUM_READY = 16
 
 
 def _ours(x, options):
@@ -89,12 +91,14 @@ def _keras(x, options):
     return generator.flow(x, np.zeros(len(x)), batch_size=_BATCH_SIZE, seed=0)
 
 
-def _rates(batches, count):
+def _rates(batches, num_ready=0):
     """Returns images per second, and per second of processor time."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    images = sum(len(labels) for _, labels in itertools.islice(batches, count))
-    wall = time.perf_counter() - wall
-    return images / wall, images / (time.process_time() - cpu)
+    for _ in range(num_ready):
+        next(batches)
+    start, cpu, images = time.perf_counter(), time.process_time(), 0
+    while (seconds := time.perf_counter() - start) < _SECONDS.value:
+        images += len(next(batches)[1])
+    return images / seconds, images / (time.process_time() - cpu)
 
 
 def _measure(shape, options, num_images):
@@ -104,7 +108,7 @@ def _measure(shape, options, num_images):
     x = x.astype(np.uint8)
     ours, keras = _ours(x, options), _keras(x.astype(np.float32), options)
     turns = [
-        (_rates(ours, _NUM_BATCHES), _rates(keras, 1))
+        (_rates(ours, _NUM_READY), _rates(keras))
         for _ in range(1 + _TURNS.value)
     ][1:]
     columns = []
