@@ -1,11 +1,13 @@
 """Where an export is written: a new directory, or one that is empty."""
 
 import os
+import pathlib
 import resource
 
 import pytest
 
 from inference.exports import loading
+from inference.exports import savedmodel
 from tests.helpers import exports
 
 
@@ -31,6 +33,13 @@ def test_directory_may_have_any_name(trained, tmp_path):
     name = "runs [1]/back\\slash/no\udcff UTF-8"
     out = exports.export(trained[0], tmp_path / name, "savedmodel")
     assert loading.open_export(out).class_names == ("normal", "pneumonia")
+
+
+def test_plain_name_of_windows_needs_no_link():
+    """Which not every user of Windows may make."""
+    directory = pathlib.PureWindowsPath("C:\\exports\\out")
+    with savedmodel._plainly_named(directory) as path:
+        assert path == str(directory)
 
 
 def test_full_disk_is_told_in_a_sentence(trained, tmp_path):
