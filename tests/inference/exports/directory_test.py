@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import resource
 
 import pytest
 
@@ -44,6 +43,7 @@ def test_plain_name_of_windows_needs_no_link():
 
 def test_full_disk_is_told_in_a_sentence(trained, tmp_path):
     """TensorFlow has errors of its own for it."""
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**17, hard))
     try:
