@@ -109,7 +109,8 @@ def _expand(name: str) -> Iterator[Input]:
     elif os.path.isdir(name):
         yield from _walk(name)
     elif glob.has_magic(name) and not os.path.lexists(name):
-        found = sorted(glob.iglob(name, recursive=True))
+        # Of `**/**` each is found in as many ways as it has folders.
+        found = sorted(set(glob.iglob(name, recursive=True)))
         if not found:
             yield Input(name, "not accessible: no file matches the pattern")
         yield from _expand_found(found)

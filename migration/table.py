@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 import dataclasses
 import logging
 import os
@@ -134,9 +133,11 @@ def _list_classes(
     found: set[Any] = set()
     for row, label in frame[columns.y_col].items():
         own = [label] if isinstance(label, str) else label
-        if not all(isinstance(name, Hashable) for name in own):
-            raise _no_names(columns, f"{label!r} in row {row!r}")
-        found.update(own)
+        try:
+            found.update(own)
+        except TypeError as error:
+            received = f"{label!r} in row {row!r}"
+            raise _no_names(columns, received) from error
     if not columns.classes:
         try:
             return sorted(found)

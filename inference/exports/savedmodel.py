@@ -180,7 +180,8 @@ def _plainly_named(directory: pathlib.Path) -> Iterator[str]:
     Where it restores weights a path is a pattern to it, so that it finds none
     below "runs [1]"; and it takes none that is no UTF-8.
     """
-    if not _NO_PLAIN_NAME.search(str(directory)):
+    # On Windows a backslash is no part of a name, and links are for a few.
+    if not _NO_PLAIN_NAME.search(directory.as_posix()):
         yield str(directory)
         return
     with tempfile.TemporaryDirectory() as folder:

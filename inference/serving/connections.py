@@ -22,8 +22,8 @@ def limited(seconds: float) -> type[asyncio.Protocol]:
     https://github.com/Kludex/uvicorn/pull/1192.
 
     Args:
-        seconds: In which something must have come or gone, unless a request is
-            being answered; in twice as many it is noticed.
+        seconds: In which a request must have come, or some of an answer gone,
+            unless a request is being answered; in twice as many it is noticed.
     """
 
     class Protocol(_Http):  # type: ignore[misc]
@@ -38,8 +38,13 @@ def limited(seconds: float) -> type[asyncio.Protocol]:
 
         def _look(self) -> None:
             self._timer = self.loop.call_later(seconds, self._look)
-            is_waiting = self.cycle is None or self.cycle.response_complete
-            now = self.cycle, self.transport.get_write_buffer_size()
+            num_bytes = self.transport.get_write_buffer_size()
+            now = self.cycle, num_bytes
+            # Of two requests the second is not answered before the client has
+            # read the first answer.
+            is_waiting = (
+                self.cycle is None or self.cycle.response_complete or num_bytes
+            )
             if is_waiting and now == self._before:
                 # Not `close`, which waits for the client to read.
                 self.transport.abort()

@@ -65,6 +65,7 @@ def test_hidden_files_of_a_folder_are_left_out_but_not_named_ones(folder):
     [
         ("films/*.png", ["films/b.png"]),
         ("films/**/*.png", ["films/a/10.png", "films/b.png"]),
+        ("films/**/**/*.png", ["films/a/10.png", "films/b.png"]),
         ("fil*/a", ["films/a/10.png", "films/a/2.dcm"]),
         # Each file once, however many of its folders are matched, too.
         ("films/**", ["films/a/10.png", "films/a/2.dcm", "films/b.png"]),

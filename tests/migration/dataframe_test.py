@@ -79,6 +79,12 @@ def test_padding_has_no_weight(image_folder):
             "`y_col` must hold names.*Received: \\[\\['a'\\]\\] in row 0",
         ),
         (
+            {"class": [[("a", ["b"])]] * 8},
+            {},
+            TypeError,
+            "`y_col` must hold names.*Received: .*\\['b'\\].* in row 0",
+        ),
+        (
             {"class": [[1, "a"]] * 8},
             {},
             TypeError,

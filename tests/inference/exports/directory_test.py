@@ -1,11 +1,12 @@
 """Where an export is written: a new directory, or one that is empty."""
 
 import os
-import resource
+import pathlib
 
 import pytest
 
 from inference.exports import loading
+from inference.exports import savedmodel
 from tests.helpers import exports
 
 
@@ -33,8 +34,16 @@ def test_directory_may_have_any_name(trained, tmp_path):
     assert loading.open_export(out).class_names == ("normal", "pneumonia")
 
 
+def test_plain_name_of_windows_needs_no_link():
+    """Which not every user of Windows may make."""
+    directory = pathlib.PureWindowsPath("C:\\exports\\out")
+    with savedmodel._plainly_named(directory) as path:
+        assert path == str(directory)
+
+
 def test_full_disk_is_told_in_a_sentence(trained, tmp_path):
     """TensorFlow has errors of its own for it."""
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**17, hard))
     try:

@@ -13,6 +13,8 @@ _SECONDS = 1.0
 
 _LARGE = bytes(40_000_000)
 
+_ASK = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
 
 async def _answer(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -53,13 +55,16 @@ def asked():
     with services.listening(_answer, _SECONDS) as (port, server):
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.settimeout(30)
-            client.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.sendall(_ASK)
             yield client, server
 
 
-def test_answer_that_nobody_reads_is_thrown_away(asked):
+@pytest.mark.parametrize("more", [b"", _ASK])
+def test_answer_that_nobody_reads_is_thrown_away(asked, more):
+    """Whether or not another has to wait for it."""
     client, server = asked
     assert client.recv(12) == b"HTTP/1.1 200"
+    client.sendall(more)
     deadline = time.monotonic() + 20
     while server.server_state.connections:
         assert time.monotonic() < deadline

@@ -138,7 +138,7 @@ def test_film_without_a_plain_name_is_one():
 
 
 def test_what_takes_the_parser_long_is_refused():
-    """Half a minute, for 64 MB of either: it steps through them in Python."""
+    """Half a minute, for 64 MB of any: it steps through them in Python."""
     start = (
         b'--x\r\nContent-Disposition: form-data; name="image_bytes"\r\n\r\n'
     )
@@ -148,10 +148,16 @@ def test_what_takes_the_parser_long_is_refused():
         uploads.parse(kind, start + b"\r\n--xy" * 10_000 + end, 1)
     assert refused.value.status == 413
     padded = start + b"film\r\n--x" + b" \t" * 10 + b"\r\n\r\n" + end
-    assert uploads.parse(kind, padded, 1) == [("", b"film")]
-    with pytest.raises(answers.Refused) as refused:
-        uploads.parse(kind, padded.replace(b" \t", b" \t" * 100), 1)
-    assert refused.value.status == 400
+    # Padding is part of the film to some versions of the parser.
+    assert len(uploads.parse(kind, padded, 1)) == 1
+    for endless in (
+        padded.replace(b" \t", b" \t" * 100),
+        padded.replace(b"\r\n", b"\r\nA: " + b"a" * 10_000 + b"\r\n", 1),
+        padded.replace(b"\r\n", b"\r\n" + b"A: b\r\n" * 1000, 1),
+    ):
+        with pytest.raises(answers.Refused) as refused:
+            uploads.parse(kind, endless, 1)
+        assert refused.value.status == 400
 
 
 @pytest.mark.parametrize(
