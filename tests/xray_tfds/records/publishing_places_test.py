@@ -56,6 +56,14 @@ def test_copy_in_a_directory_is_the_records(
     assert published.files_below(copied) == published.files_of(builder)
 
 
+def test_empty_name_is_not_the_directory_that_one_is_in(
+    images, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    _prepare(images, tmp_path / "data", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 def test_directory_that_cannot_be_written_to_is_told_in_words(
     images, tmp_path
 ):
