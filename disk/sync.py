@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 from typing import IO
+import uuid
 
 # Of a copy, in memory at a time.
 _COPIED_BYTES = 2**20
@@ -41,7 +42,7 @@ def append(path: str | pathlib.Path, data: bytes) -> None:
 
 
 def replace(path: str | pathlib.Path, data: bytes) -> None:
-    """Puts a file in place, whole or not at all; one process at a time."""
+    """Puts a file in place, whole or not at all."""
     with _replacing(pathlib.Path(path)) as file:
         file.write(data)
 
@@ -54,10 +55,16 @@ def copy(source: str | pathlib.Path, path: str | pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    temporary = path.with_name(f".{path.name}.new")
-    with open(temporary, "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    # Of its own: another machine may copy to the same place.
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:12]}.new")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        # A full disk would stay full of it.
+        temporary.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)

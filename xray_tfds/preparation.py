@@ -51,6 +51,7 @@ def prepare(
         publish_dir: Where the records are copied to for other machines, also
             those that were there before: a directory outside the other two, or
             `s3://BUCKET/FOLDER`; they lie in it as they do in `data_dir`.
+            None or empty for nowhere.
         **options: Fields of `XrayConfig`.
 
     Returns:
@@ -68,7 +69,7 @@ def prepare(
     config = given.find_classes(images_dir)
     data_dir = epath.Path(data_dir).expanduser()
     places.check_apart(data_dir, images_dir)
-    if publish_dir is not None:
+    if publish_dir:
         publishing.check(publish_dir, data_dir, images_dir)
     name = images_dir.resolve().name
     # The records' directory is named like it.
@@ -110,7 +111,7 @@ def prepare(
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=images_dir)
         )
-    if publish_dir is not None:
+    if publish_dir:
         publishing.publish(builder.data_path, data_dir, publish_dir)
     return builder
 

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from console import streams
 from console import warning_filters
+from xray_tfds import config as config_lib
 from xray_tfds.source import class_names
 
 # Imported by the command before any dataset, and by no other program:
@@ -45,6 +46,9 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
 
     With `class_names=auto`, the folder says what the builder is to be, which
     TFDS makes without having seen it: another takes its place.
+
+    With `--publish_dir`, TFDS fails at the first folder among the records, and
+    leaves a part of them there: the builder's own option is named.
 
     Args:
         builder_cls: Class of the dataset's builder.
@@ -113,8 +117,17 @@ def _prepare(
 ) -> None:
     """Prepares as TFDS does; with `class_names=auto`, those of the folder."""
     config = builder.builder_config
+    # In groups since TFDS 4.9.9.
+    place = getattr(getattr(args, "publishing", args), "publish_dir", None)
+    if place is not None and isinstance(config, config_lib.XrayConfig):
+        given = json.dumps({"publish_dir": str(place)}, ensure_ascii=False)
+        raise ValueError(
+            "`publish_dir` of `tfds build` copies no folders, such as that of "
+            "the report, and leaves a part that looks like the whole. Leave it "
+            f"out, and add it to the options: --config='{given}'. Received: "
+            f"publish_dir={place}"
+        )
     if getattr(config, "class_names", None) == class_names.AUTO:
-        # In groups since TFDS 4.9.9.
         paths = getattr(args, "paths", args)
         debug = getattr(args, "debug", args)
         directory = paths.manual_dir

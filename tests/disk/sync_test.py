@@ -42,8 +42,28 @@ def test_copy_is_whole_or_the_file_that_was_there(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="Input/output"):
             sync.copy(tmp_path / "source", path)
     assert path.read_bytes() == b"old"
+    assert [file.name for file in path.parent.iterdir()] == ["shard"]
     sync.copy(tmp_path / "source", path)
     assert path.read_bytes() == b"new" * 10**6
+    assert [file.name for file in path.parent.iterdir()] == ["shard"]
+
+
+def test_two_who_copy_to_one_place_do_not_share_what_is_unfinished(
+    tmp_path, monkeypatch
+):
+    source, path = tmp_path / "source", tmp_path / "copies" / "shard"
+    source.write_bytes(b"new")
+    path.parent.mkdir()
+    copy = shutil.copyfileobj
+
+    def copy_while_another_does(*args):
+        monkeypatch.setattr(shutil, "copyfileobj", copy)
+        sync.copy(source, path)
+        copy(*args)
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy_while_another_does)
+    sync.copy(source, path)
+    assert path.read_bytes() == b"new"
     assert [file.name for file in path.parent.iterdir()] == ["shard"]
 
 

@@ -34,6 +34,9 @@ def _is_auto(names: Any) -> bool:
 
 
 def _make_absolute(name: str, value: str) -> str:
+    # An empty variable would be the directory that one is in.
+    if not value:
+        raise ValueError(f"`{name}` must be a path. Received: {name}={value}")
     # What is inside the folder of images goes on from another directory.
     return os.path.abspath(value) if paths.is_local(value) else value
 

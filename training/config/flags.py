@@ -33,7 +33,10 @@ _TABLE = "patients_csv"
 _REMOTE = ("images_dir", "publish_dir")
 
 # Option -> what helps where a bucket was meant.
-_REMEDIES = {"data_dir": " (--publish_dir has the records copied there)"}
+_REMEDIES = {
+    "data_dir": " (--publish_dir has the records copied there; copy those that"
+    " are there to this machine)"
+}
 
 
 def define(

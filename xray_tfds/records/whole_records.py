@@ -195,6 +195,8 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         if self._manual_dir is not None and is_known:
             self._check_same_files()
         if not damage:
+            if self._manual_dir is not None and not self._takes_part:
+                integrity.check_all_kept(self.data_path, self.info)
             return True
         if self._manual_dir is None and is_turn:
             # Without it the public data set would take their place.
@@ -274,8 +276,6 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         source = self.intake.read_digests(self._manual_dir)
         built = self.info.metadata
         if built.get("fingerprint") == source.fingerprint:
-            if not self._takes_part:
-                integrity.check_all_kept(self.data_path, self.info)
             return
         raise errors.SourceError(
             f"The records in {self.data_path} were built from other files"

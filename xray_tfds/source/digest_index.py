@@ -5,9 +5,11 @@ unchanged whose size, times and inode are; it may be deleted at any time, and
 all files are read again.
 """
 
+import functools
 import hashlib
 import itertools
 import json
+import operator
 import os
 import tempfile
 from typing import NamedTuple
@@ -48,8 +50,8 @@ class DigestIndex:
         self._name = f"index-{path_digest(root)[:16]}.json"
         self._entries: _Entries = {}
         self._noted: _Entries = {}
-        # Of each file its digest alone: there may be many, of all states.
-        self._kept: dict[str, str] = {}
+        # Of each file a sum alone: there may be many, of all states.
+        self._kept: dict[str, int] = {}
         for folder in folders:
             path = os.path.join(folder, self._name)
             entries, self._kept[path] = _load(path)
@@ -85,25 +87,22 @@ class DigestIndex:
         path = os.path.join(folder, self._name)
         if not files_lib.is_local(folder):
             return
-        if not self._noted:
+        if not self._noted or _sum(self._noted) == self._kept.get(path):
             return
         content = {
             "version": _VERSION,
             "files": {
                 name: [*stamp, *entry]
-                for name, (stamp, entry) in sorted(self._noted.items())
+                for name, (stamp, entry) in self._noted.items()
             },
         }
-        # Not `dump`, nor an indent, which are written in Python.
-        text = json.dumps(content)
-        if _digest(text) == self._kept.get(path):
-            return
         new = None
         try:
             # A name of its own: several builders may write at a time.
             descriptor, new = tempfile.mkstemp(dir=folder, prefix=".index-")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
+                # Not `dump`, nor an indent, which are written in Python.
+                file.write(json.dumps(content))
             os.replace(new, path)
         except OSError:
             # It only saves time; the folder may be read-only, or full.
@@ -119,14 +118,13 @@ def path_digest(root: epath.PathLike) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
-def _load(path: str) -> tuple[_Entries, str]:
-    """Returns the entries of a file, and the digest of its text."""
+def _load(path: str) -> tuple[_Entries, int]:
+    """Returns the entries of a file, and their sum."""
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
-        content = json.loads(text)
+            content = json.load(file)
         if content["version"] != _VERSION:
-            return {}, ""
+            return {}, 0
         entries = {
             name: (
                 files_lib.Stamp._make(row[:_STAMP_SIZE]),
@@ -136,11 +134,12 @@ def _load(path: str) -> tuple[_Entries, str]:
         }
         texts = itertools.chain.from_iterable(e for _, e in entries.values())
         if set(map(type, texts)) <= {str}:
-            return entries, _digest(text)
+            return entries, _sum(entries)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass
-    return {}, ""  # None yet, or not one that this code wrote: read all again.
+    return {}, 0  # None yet, or not one that this code wrote: read all again.
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sum(entries: _Entries) -> int:
+    """Returns a number that entries have in any order, in this process."""
+    return functools.reduce(operator.xor, map(hash, entries.items()), 0)

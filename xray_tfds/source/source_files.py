@@ -132,7 +132,9 @@ def read_file(file: SourceFile) -> tuple[bytes, SourceFile]:
     data, stamp = files_lib.read(file.path, file.stamp)
     digest = hashlib.sha256(data).hexdigest()
     if file.digest not in ("", digest):
-        if stamp is not None and stamp == file.stamp:
+        # In a bucket, both are of the listing.
+        is_local = files_lib.is_local(file.path)
+        if is_local and stamp is not None and stamp == file.stamp:
             # The next build would believe the index once more.
             raise errors.SourceError(
                 f"{file.path} has another content than the index beside the "

@@ -45,6 +45,10 @@ from xray_tfds.decode import images
             " out. Received: publish_dir=s3://b/x, dataset=x",
         ),
         (
+            {"images_dir": ".", "publish_dir": ""},
+            "`publish_dir` must be a path. Received: publish_dir=$",
+        ),
+        (
             {"images_dir": ".", "builder_config": {"publish_dir": "x"}},
             "`builder_config` must not have `publish_dir`.*--publish_dir=x",
         ),

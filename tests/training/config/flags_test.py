@@ -244,7 +244,10 @@ def test_where_records_are_published_is_absolute_and_not_repeated(
 
 
 def test_bucket_for_records_is_told_how_to_get_them(parse):
-    with pytest.raises(ValueError, match="data_dir=s3://b .--publish_dir has"):
+    with pytest.raises(
+        ValueError,
+        match="data_dir=s3://b .--publish_dir has.*copy those .* this machine",
+    ):
         flags_lib.read(parse("--dataset=x", "--data_dir=s3://b"))
 
 

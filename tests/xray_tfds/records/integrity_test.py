@@ -120,6 +120,16 @@ def test_report_that_was_never_written_is_made_up_for(copy, built):
     assert (copy.data_path / "build_report" / "report.html").exists()
 
 
+def test_report_that_is_damaged_is_built_again(copy, built, capsys):
+    images, _ = built
+    # It says how many images there should be.
+    path = copy.data_path / "build_report" / "facts.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    _prepare(copy, images)
+    assert f"damaged: {path} has" in capsys.readouterr().out
+    assert not integrity.find_damage(copy.data_path)
+
+
 def test_damaged_records_of_other_files_are_not_replaced(copy, tmp_path):
     (copy.data_path / _TRAIN).unlink()
     other = image_trees.write_flat_tree(tmp_path / "images", seed=3)

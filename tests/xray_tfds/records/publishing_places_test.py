@@ -1,6 +1,7 @@
 """Where records may be published, and which commands do so."""
 
 import json
+import re
 import shutil
 import types
 
@@ -55,6 +56,14 @@ def test_copy_in_a_directory_is_the_records(
     assert published.files_below(copied) == published.files_of(builder)
 
 
+def test_empty_name_is_not_the_directory_that_one_is_in(
+    images, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    _prepare(images, tmp_path / "data", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 def test_directory_that_cannot_be_written_to_is_told_in_words(
     images, tmp_path
 ):
@@ -77,7 +86,9 @@ def test_directory_that_cannot_be_written_to_is_told_in_words(
         ("s3://no-such-bucket/x", "/x cannot be written: there is no such b"),
         ("http://host/x", "or gs://BUCKET/FOLDER. Received: http://host/x"),
         ("{data}/copies", "`publish_dir` must be outside `data_dir`"),
+        ("{data}/copies", "--config='{.publish_dir.: .DIR.}' of tfds build"),
         ("{images}/copies", "`publish_dir` must be outside the folder of im"),
+        ("{images}/copies", "--config='{.publish_dir.: .DIR.}' of tfds build"),
         ("{images}/normal/a.png", "`publish_dir` must be outside the folder"),
         ("{file}", "`publish_dir` must be a directory that can be written to"),
         ("{file}/x", "directory that can be written to: Not a directory"),
@@ -126,8 +137,12 @@ def test_folder_of_images_in_a_bucket_holds_images_alone(bucket, tmp_path):
 
 
 def test_bucket_that_records_cannot_be_built_in_is_one_to_publish_in(images):
-    with pytest.raises(errors.SourceError, match=" --publish_dir=s3://b/all "):
+    words = " --publish_dir=s3://b/all .*--config='(.*)' of tfds build"
+    with pytest.raises(errors.SourceError, match=words) as info:
         _prepare(images, "s3://b/all")
+    # Where `tfds build` would take the flag for one of its own.
+    options = json.loads(re.search(words, str(info.value))[1])
+    assert xray_tfds.XrayConfig(**options).publish_dir == "s3://b/all"
 
 
 def test_records_in_a_bucket_are_not_published_from_there(images):
@@ -199,13 +214,14 @@ def test_programs_end_with_words_and_a_status(store, images, tmp_path):
 
 @pytest.mark.slow
 def test_tfds_build_publishes(images, tmp_path):
-    def build(publish_dir):
+    def build(publish_dir, *flags):
         return programs.run(
             *("-m", "tensorflow_datasets.scripts.cli.main", "build"),
             "xray_tfds",
             f"--manual_dir={images}",
             f"--data_dir={tmp_path / 'data'}",
             f"--config={json.dumps({'publish_dir': str(publish_dir)})}",
+            *flags,
             check=False,
             fresh=True,
         )
@@ -221,3 +237,10 @@ def test_tfds_build_publishes(images, tmp_path):
     done = build(images / "copies")
     assert done.returncode == 1
     assert "tfds build: `publish_dir` must be outside" in done.stderr
+    # TFDS's own flag copies what lies in no folder, in any order.
+    done = build(tmp_path / "copies", f"--publish_dir={tmp_path / 'theirs'}")
+    assert done.returncode == 1
+    remedy = {"publish_dir": str(tmp_path / "theirs")}
+    assert f"options: --config='{json.dumps(remedy)}'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "theirs").exists()

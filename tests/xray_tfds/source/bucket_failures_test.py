@@ -1,5 +1,6 @@
 """What goes wrong with a bucket: tried again, or said, and never a bad film."""
 
+import os
 import pathlib
 import sys
 import threading
@@ -10,6 +11,7 @@ from tests.helpers import programs
 from tests.helpers import stores
 import xray_tfds
 from xray_tfds.source import scan
+from xray_tfds.source import source_files
 
 _CLASSES = ("normal", "pneumonia")
 _FILM = "normal/IM-0000-0001.png"
@@ -48,6 +50,15 @@ def test_file_deleted_meanwhile_is_listed_as_gone(store, bucket, tmp_path):
     builder = xray_tfds.prepare(bucket, tmp_path / "data", max_bad_fraction=0.2)
     report = pathlib.Path(builder.data_dir) / "build_report" / "files.csv"
     assert "not accessible,it is gone" in report.read_text()
+
+
+def test_file_replaced_between_two_reads_is_told_as_such(store, bucket):
+    listed = scan.find(bucket, _CLASSES).files[0]
+    data, file = source_files.read_file(listed)
+    key = os.fspath(file.path).removeprefix("s3://")
+    store.call("PUT", key, bytes(len(data)))
+    with pytest.raises(scan.SourceError, match="changed while the dataset"):
+        source_files.read_file(file)
 
 
 @pytest.mark.parametrize(
