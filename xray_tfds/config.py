@@ -49,7 +49,6 @@ _SPLIT: _Rule = (float, lambda value: 0 < value < 0.5, "between 0 and 0.5")
 _RULES: dict[str, _Rule] = {
     "keep_aspect_ratio": _TRUTH,
     "rehash": _TRUTH,
-    "publish_dir": (str, lambda value: True, "text"),
     "seed": (int, lambda value: True, "an integer"),
     "validation_fraction": _SPLIT,
     "test_fraction": _SPLIT,
@@ -110,9 +109,6 @@ class XrayConfig(tfds.core.BuilderConfig):
             its size; 0 for half the shorter side of `image_size`.
         rehash: Whether every file is read, also one whose size and times are as
             they were. The records do not depend on it.
-        publish_dir: Where `tfds build` copies the records to for other
-            machines, a directory or `s3://BUCKET/FOLDER`; empty for nowhere.
-            An argument of its own of `xray_tfds.prepare`.
     """
 
     name: str = ""
@@ -136,7 +132,6 @@ class XrayConfig(tfds.core.BuilderConfig):
     harmonize: Harmonize = "none"
     effective_size: int = 0
     rehash: bool = False
-    publish_dir: str = ""
 
     def __post_init__(self) -> None:
         """Checks the options and derives the name.
@@ -204,7 +199,7 @@ class XrayConfig(tfds.core.BuilderConfig):
         """Returns what determines the records, as a JSON-compatible dict."""
         base = {
             field.name for field in dataclasses.fields(tfds.core.BuilderConfig)
-        } | {"rehash", "publish_dir"}
+        } | {"rehash"}
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

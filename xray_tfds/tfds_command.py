@@ -1,8 +1,11 @@
 """What the `tfds` command does otherwise than it should, put right."""
 
+import argparse
+import dataclasses
 import functools
 import inspect
 import json
+import os
 import sys
 import traceback
 from types import ModuleType
@@ -48,7 +51,7 @@ def amend(builder_cls: type[tfds.core.DatasetBuilder]) -> None:
     TFDS makes without having seen it: another takes its place.
 
     With `--publish_dir`, TFDS fails at the first folder among the records, and
-    leaves a part of them there: the builder's own option is named.
+    leaves a part of them there: the builder itself publishes.
 
     Args:
         builder_cls: Class of the dataset's builder.
@@ -117,17 +120,11 @@ def _prepare(
 ) -> None:
     """Prepares as TFDS does; with `class_names=auto`, those of the folder."""
     config = builder.builder_config
-    # In groups since TFDS 4.9.9.
-    place = getattr(getattr(args, "publishing", args), "publish_dir", None)
-    if place is not None and isinstance(config, config_lib.XrayConfig):
-        given = json.dumps({"publish_dir": str(place)}, ensure_ascii=False)
-        raise ValueError(
-            "`publish_dir` of `tfds build` copies no folders, such as that of "
-            "the report, and leaves a part that looks like the whole. Leave it "
-            f"out, and add it to the options: --config='{given}'. Received: "
-            f"publish_dir={place}"
-        )
+    publish_dir = None
+    if isinstance(config, config_lib.XrayConfig):
+        args, publish_dir = _take_publish_dir(args)
     if getattr(config, "class_names", None) == class_names.AUTO:
+        # In groups since TFDS 4.9.9.
         paths = getattr(args, "paths", args)
         debug = getattr(args, "debug", args)
         directory = paths.manual_dir
@@ -148,7 +145,30 @@ def _prepare(
         )
         source = builder.intake.find(directory)
         print(class_names.describe(source, builder.builder_config.class_names))
+    if publish_dir is not None:
+        builder.publish_dir = publish_dir
     prepare(args, builder)
+
+
+def _take_publish_dir(args: Any) -> tuple[Any, Optional[str]]:
+    """Returns arguments without `--publish_dir`, and what it was."""
+    # In groups since TFDS 4.9.9.
+    options = getattr(args, "publishing", args)
+    place = getattr(options, "publish_dir", None)
+    if place is None:
+        return args, None
+    if options.skip_if_published:
+        raise ValueError(
+            "`skip_if_published` must not be given: what is in `publish_dir` "
+            "already is not copied again. Leave --skip_if_published out. "
+            f"Received: skip_if_published=True, publish_dir={os.fspath(place)}"
+        )
+    if options is args:
+        args = argparse.Namespace(**{**vars(args), "publish_dir": None})
+    else:
+        options = dataclasses.replace(options, publish_dir=None)
+        args = dataclasses.replace(args, publishing=options)
+    return args, os.fspath(place)
 
 
 class _BriefInfo(tfds.core.DatasetInfo):

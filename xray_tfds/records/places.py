@@ -16,8 +16,8 @@ def check_writable(data_dir: epath.PathLike) -> None:
         raise errors.SourceError(
             "`data_dir` must be a directory that TensorFlow writes to: of this "
             "machine, or gs://BUCKET/FOLDER. Add --data_dir=DIR with one, and "
-            f"have the records copied: {errors.spell_publishing(path)} "
-            f"(`publish_dir` of `xray_tfds.prepare`). Received: data_dir={path}"
+            f"have the records copied: --publish_dir={path} (`publish_dir` of "
+            f"`xray_tfds.prepare`). Received: data_dir={path}"
         )
 
 
@@ -36,7 +36,6 @@ def check_apart(
     directory: epath.PathLike,
     images_dir: epath.PathLike,
     name: str = "data_dir",
-    flag: str = "--data_dir=DIR",
 ) -> None:
     """Raises SourceError if records would be written among the images.
 
@@ -44,12 +43,11 @@ def check_apart(
         directory: Where records are to be written.
         images_dir: The folder of images.
         name: Of the option that says where.
-        flag: How it stands on the command lines.
     """
     if paths.lies_within(directory, images_dir):
         raise errors.SourceError(
             f"`{name}` must be outside the folder of images, which holds "
-            f"images alone. Add {flag} with another directory. "
+            f"images alone. Add --{name}=DIR with another directory. "
             f"Received: {name}={os.fspath(directory)}, images in "
             f"{os.fspath(images_dir)}"
         )

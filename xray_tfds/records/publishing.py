@@ -34,9 +34,6 @@ from xray_tfds.source import files as files_lib
 # holds in memory, 500 MB in all.
 _FILES_AT_ONCE = 2
 
-# What says that records go elsewhere.
-_ELSEWHERE = errors.spell_publishing("DIR")
-
 # What tells which images records were built from.
 _METADATA = "metadata.json"
 
@@ -66,19 +63,20 @@ def check(
     if paths.lies_within(folder, data_dir):
         raise errors.SourceError(
             "`publish_dir` must be outside `data_dir`, where the records are "
-            f"prepared. Name another directory: {_ELSEWHERE}. Received: "
+            "prepared. Add --publish_dir=DIR with another directory. Received: "
             f"publish_dir={os.fspath(publish_dir)}, "
             f"data_dir={os.fspath(data_dir)}"
         )
     if images_dir is not None:
-        places.check_apart(folder, images_dir, "publish_dir", _ELSEWHERE)
+        places.check_apart(folder, images_dir, "publish_dir")
     try:
         destinations.find(os.fspath(folder)).try_writing()
     except OSError as error:
         raise errors.SourceError(
             "`publish_dir` must be a directory that can be written to: "
-            f"{error.strerror or error}. Give access to it, or name another: "
-            f"{_ELSEWHERE}. Received: publish_dir={os.fspath(publish_dir)}"
+            f"{error.strerror or error}. Give access to it, or add "
+            "--publish_dir=DIR with another. Received: publish_dir="
+            f"{os.fspath(publish_dir)}"
         ) from error
 
 
@@ -178,7 +176,7 @@ class _Copy:
                 raise errors.SourceError(
                     f"The records in {path} are of other images than those in "
                     f"{self._directory}. Remove them, or publish in another "
-                    f"directory: {_ELSEWHERE}."
+                    "directory: --publish_dir=DIR (`publish_dir`)."
                 )
             print(f"The records in {path} are replaced: they are others.")
             self._destination.remove(info)
@@ -262,5 +260,5 @@ def _reporting_errors(folder: str) -> Iterator[None]:
             f"Records could not be published: {where}: "
             f"{error.strerror or error}. Make room or give access, and run the "
             "same command again, which copies what is not there yet, or with "
-            f"another directory: {_ELSEWHERE}."
+            "another directory: --publish_dir=DIR (`publish_dir`)."
         ) from error

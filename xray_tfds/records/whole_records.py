@@ -45,6 +45,8 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
     Attributes:
         intake: The files to build. `preparation.prepare`, which has searched
             their folder already, puts its own there.
+        publish_dir: Where whole records are copied to for other machines, by
+            `xray_tfds.records.publishing`; None for nowhere.
     """
 
     def __init__(
@@ -54,15 +56,15 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         **kwargs: Any,
     ) -> None:
         """As in TFDS; `config` may be a name or an `XrayConfig`."""
-        rehash, self._publish_dir = False, ""
+        rehash = isinstance(config, config_lib.XrayConfig) and config.rehash
         if isinstance(config, config_lib.XrayConfig):
-            rehash, self._publish_dir = config.rehash, config.publish_dir
             # Equal names mean equal options; TFDS wants the registered object.
             if config.name in self.builder_configs:
                 config = config.name
         if kwargs.get("data_dir") is not None:
             places.check_writable(kwargs["data_dir"])
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
+        self.publish_dir: Optional[epath.PathLike] = None
         self._manual_dir: Optional[epath.PathLike] = None
         self._takes_part = False
         self._earlier: dict[str, str] = {}
@@ -130,9 +132,9 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             )
         if self._manual_dir is not None:
             places.check_apart(self.data_dir_root, self._manual_dir)
-        if self._publish_dir:
+        if self.publish_dir is not None:
             publishing.check(
-                self._publish_dir, self.data_dir_root, self._manual_dir
+                self.publish_dir, self.data_dir_root, self._manual_dir
             )
         staging = replacing.staging(self.data_path)
         self._beam_options = beam.options_of(download_config, staging)
@@ -159,9 +161,9 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
                 # The next build clears away what cannot be removed now.
                 with contextlib.suppress(OSError):
                     staging.rmtree()
-        if self._publish_dir:
+        if self.publish_dir is not None:
             publishing.publish(
-                self.data_path, self.data_dir_root, self._publish_dir
+                self.data_path, self.data_dir_root, self.publish_dir
             )
 
     def is_prepared(self) -> bool:

@@ -5,24 +5,11 @@ import json
 
 def spell_option(name: str, value: object) -> str:
     """Returns an option of a build as it stands on the command lines."""
-    config = _spell_json(name, value)
+    config = json.dumps({name: value}, ensure_ascii=False)
     return (
-        f"--builder_config={config} of train.py, --config={config} of tfds "
+        f"--builder_config='{config}' of train.py, --config='{config}' of tfds "
         "build"
     )
-
-
-def spell_publishing(place: str) -> str:
-    """Returns how to name the place where records are copied to.
-
-    `tfds build` has a `--publish_dir` of its own, which would not do.
-    """
-    config = _spell_json("publish_dir", place)
-    return f"--publish_dir={place} of train.py, --config={config} of tfds build"
-
-
-def _spell_json(name: str, value: object) -> str:
-    return f"'{json.dumps({name: value}, ensure_ascii=False)}'"
 
 
 class SourceError(ValueError):

@@ -225,13 +225,14 @@ def test_half_a_copy_of_another_kind_makes_room(
 
 
 def test_records_of_other_images_stay(store, new_bucket, tmp_path):
-    config = xray_tfds.XrayConfig(**_OPTIONS, publish_dir=f"s3://{new_bucket}")
+    config = xray_tfds.XrayConfig(**_OPTIONS)
 
     def build(seed):
         images = image_trees.write_flat_tree(tmp_path / f"{seed}", seed=seed)
         builder = xray_tfds.Builder(
             data_dir=tmp_path / f"data{seed}", config=config
         )
+        builder.publish_dir = f"s3://{new_bucket}"
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=images)
         )
