@@ -247,7 +247,10 @@ def _whiten(
 ) -> tf.Tensor:
     """Multiplies flattened images by the ZCA matrix, in its float64."""
     shape = tf.shape(images)
-    white = tf.cast(tf.reshape(images, [shape[0], -1]), tf.float64)
+    flat = tf.cast(tf.reshape(images, [shape[0], -1]), tf.float64)
+    # Eigen multiplies a large matrix by a narrow one in three quarters of the
+    # time that it takes the other way round.
+    white = tf.transpose(flat)
     for factor in factors:
-        white = tf.linalg.matmul(white, factor)
-    return tf.cast(tf.reshape(white, shape), tf.float32)
+        white = tf.linalg.matmul(factor.T, white)
+    return tf.cast(tf.reshape(tf.transpose(white), shape), tf.float32)
