@@ -27,10 +27,11 @@ from xray_tfds.records import destinations
 from xray_tfds.records import integrity
 from xray_tfds.records import places
 from xray_tfds.records import replacing
+from xray_tfds.records import storage
 from xray_tfds.source import errors
 from xray_tfds.source import files as files_lib
 
-# Of large files, a store's library itself sends ten parts at once, which it
+# Of each large file, a store's library itself sends ten parts at once, which it
 # holds in memory, 500 MB in all.
 _FILES_AT_ONCE = 2
 
@@ -254,11 +255,10 @@ def _reporting_errors(folder: str) -> Iterator[None]:
     except BrokenPipeError:
         raise  # Of what is printed.
     except OSError as error:
-        names = [n for n in (error.filename, error.filename2) if n is not None]
-        where = os.fsdecode(names[-1]) if names else folder
         raise errors.StorageError(
-            f"Records could not be published: {where}: "
-            f"{error.strerror or error}. Make room or give access, and run the "
-            "same command again, which copies what is not there yet, or with "
-            "another directory: --publish_dir=DIR (`publish_dir`)."
+            "Records could not be published: "
+            f"{storage.place_of(error, folder)}: {error.strerror or error}. "
+            "Make room or give access, and run the same command again, which "
+            "copies what is not there yet, or with another directory: "
+            "--publish_dir=DIR (`publish_dir`)."
         ) from error

@@ -40,8 +40,7 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
     except BrokenPipeError:
         raise  # Of what is printed: no record is written to a pipe.
     except OSError as error:
-        names = [n for n in (error.filename, error.filename2) if n is not None]
-        where = os.fsdecode(names[-1]) if names else os.fspath(directory)
+        where = place_of(error, directory)
         raise _describe(where, error.strerror or str(error)) from error
     except Exception as error:
         # TensorFlow writes the records. Where it was not imported it is not to
@@ -50,6 +49,15 @@ def reporting_errors(directory: epath.PathLike) -> Iterator[None]:
         if tf is None or not isinstance(error, tf.errors.OpError):
             raise
         raise _describe(os.fspath(directory), error.message) from error
+
+
+def place_of(error: OSError, directory: epath.PathLike) -> str:
+    """Returns the file that the system names; the directory if it names none.
+
+    Of two, such as those of a renaming, it is the second.
+    """
+    names = [n for n in (error.filename, error.filename2) if n is not None]
+    return os.fsdecode(names[-1]) if names else os.fspath(directory)
 
 
 def write_examples(
