@@ -15,10 +15,13 @@ _LIBRARIES = "(PIL|pydicom|pylibjpeg|openjpeg|libjpeg|rle|gdcm|jpeg_ls)"
 _MODULES = rf"{_LIBRARIES}(\.|$)"
 
 # A filter of a logger does not see what its children log.
-_LOGGERS = (
-    *("PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin"),
-    *("PIL.TiffImagePlugin", "pydicom", "pydicom.pixels.utils"),
-    *("pydicom.pixels.decoders.base", "openjpeg.utils", "pylibjpeg.utils"),
+_LOGGERS = tuple(
+    logging.getLogger(name)
+    for name in (
+        *("PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin"),
+        *("PIL.TiffImagePlugin", "pydicom", "pydicom.pixels.utils"),
+        *("pydicom.pixels.decoders.base", "openjpeg.utils", "pylibjpeg.utils"),
+    )
 )
 
 _lock = threading.Lock()
@@ -35,8 +38,9 @@ def silence() -> None:
     if first is None or getattr(first[3], "pattern", "") != _MODULES:
         with _lock:
             warnings.filterwarnings("ignore", module=_MODULES)
-    for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_drop)
+    for logger in _LOGGERS:
+        if _drop not in logger.filters:
+            logger.addFilter(_drop)
 
 
 def _drop(record: logging.LogRecord) -> bool:

@@ -7,7 +7,6 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from xray_tfds.curate import examine
 from xray_tfds.curate import split_assignment
-from xray_tfds.records import features as features_lib
 from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
@@ -59,19 +58,17 @@ class Serializer:
 
     def __init__(self, config: "config_lib.XrayConfig") -> None:
         """Takes the options that say what an example holds."""
-        features = features_lib.make_features(config)
-        self._number_of = features["label"].str2int
-        self._order = sorted(features)
+        self._number_of = {
+            name: number for number, name in enumerate(config.class_names)
+        }
 
     def serialize(self, file: examine.ExaminedFile, png: bytes) -> bytes:
         """Returns the example of a good file and the PNG of its record."""
-        example = make_example(file, png)
         features: list[bytes] = []
-        for name in self._order:
-            value = example[name]
+        for name, value in sorted(make_example(file, png).items()):
             if name == _LABEL:
                 feature = _field(
-                    3, _field(1, [_varint(self._number_of(value))])
+                    3, _field(1, [_varint(self._number_of[value])])
                 )
             else:
                 data = value if name == _IMAGE else value.encode()

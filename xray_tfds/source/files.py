@@ -217,15 +217,16 @@ def _read(
     path: epath.Path, size: int, listed: Optional[Stamp]
 ) -> tuple[bytes, Optional[Stamp], bool]:
     """Returns bytes, stamp, and whether it was the same all the time."""
-    if not is_local(path):
-        return *_read_remote(os.fspath(path), size, listed), True
-    look(path)  # To open some devices is to use them.
+    name = os.fspath(path)  # Once: an `epath.Path` makes it anew each time.
+    if not is_local(name):
+        return *_read_remote(name, size, listed), True
+    look(name)  # To open some devices is to use them.
     now = time.time_ns()
     try:
         # A pipe put there meanwhile must not block, either.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
         flags |= getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags)
+        descriptor = os.open(name, flags)
         with os.fdopen(descriptor, "rb") as file:
             stamp = _check(os.fstat(descriptor))
             # Python takes memory for all that is asked for, which costs twice
@@ -233,7 +234,7 @@ def _read(
             data = file.read(min(size, stamp.size + 1))
             is_same = stamp == _check(os.fstat(descriptor))
     except OSError as error:
-        raise _translate(error, path) from error
+        raise _translate(error, name) from error
     return data, stamp if _is_settled(stamp, now) else None, is_same
 
 
