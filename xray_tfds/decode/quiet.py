@@ -39,8 +39,7 @@ def silence() -> None:
         with _lock:
             warnings.filterwarnings("ignore", module=_MODULES)
     for logger in _LOGGERS:
-        if _drop not in logger.filters:
-            logger.addFilter(_drop)
+        logger.addFilter(_drop)  # Which has each filter once.
 
 
 def _drop(record: logging.LogRecord) -> bool:

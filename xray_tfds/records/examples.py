@@ -47,6 +47,11 @@ def make_example(
     }
 
 
+def number_labels(config: "config_lib.XrayConfig") -> dict[str, int]:
+    """Returns name of a class -> its number, as TFDS's `ClassLabel` has it."""
+    return {name: number for number, name in enumerate(config.class_names)}
+
+
 class Serializer:
     """Makes examples, in any thread.
 
@@ -58,9 +63,7 @@ class Serializer:
 
     def __init__(self, config: "config_lib.XrayConfig") -> None:
         """Takes the options that say what an example holds."""
-        self._number_of = {
-            name: number for number, name in enumerate(config.class_names)
-        }
+        self._number_of = number_labels(config)
 
     def serialize(self, file: examine.ExaminedFile, png: bytes) -> bytes:
         """Returns the example of a good file and the PNG of its record."""

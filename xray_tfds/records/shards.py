@@ -25,6 +25,7 @@ from tensorflow_datasets.core.utils import shard_utils
 from disk import example_columns
 from xray_tfds import parallel
 from xray_tfds.records import beam
+from xray_tfds.records import examples as examples_lib
 from xray_tfds.records import storage
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ def write(
 
 def _write_columns(info, shards, examination):
     """Writes labels, names and patients of a split beside its shards."""
-    label_of = {
-        name: label for label, name in enumerate(examination.config.class_names)
-    }
+    label_of = examples_lib.number_labels(examination.config)
     labels, filenames, patients = [], [], []
     for shard in shards:
         for _, index in shard.examples:
