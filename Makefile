@@ -54,7 +54,7 @@ $(STAMP): setup.cfg pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@echo "Installing into .venv (a few minutes, once)"
 	.venv/bin/python -m pip install --quiet --upgrade pip
-	@# setuptools warns that a clone's folders are found before installed ones.
+	@# setuptools warns that folders of a clone are found before installed ones.
 	PYTHONWARNINGS=ignore::UserWarning \
 	    .venv/bin/python -m pip install --quiet --editable '.[test]'
 	@touch $@
