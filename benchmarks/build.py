@@ -2,14 +2,14 @@
 
     python benchmarks/build.py --images_dir=DIR [--num_images=5000]
 
-Links the files of DIR, again and again under new names, into a folder of
-`num_images` (with on_duplicate=keep_all, since they are duplicates), builds
-records of it, and decodes and resizes the same files with PIL alone in as many
-threads and in as many processes, in turn. Prints the medians and spreads, and
-what the processors did meanwhile, which other programs disturb less. The first
-build of a process also imports TensorFlow and has a row of its own. Files at
-their original resolution are what a build meets; those that were reduced before
-show the overhead of a record.
+Links files of DIR under new names into a folder of `num_images` (with
+on_duplicate=keep_all; where there are fewer, they are linked again and again),
+builds records of it, and decodes and resizes the same files with PIL alone in
+as many threads and in as many processes, in turn. Prints the medians and
+spreads, and what the processors did meanwhile, which other programs disturb
+less. The first build of a process also imports TensorFlow and has a row of its
+own. Files at their original resolution are what a build meets; those that were
+reduced before show the overhead of a record.
 """
 
 from concurrent import futures
@@ -18,6 +18,7 @@ import io
 import itertools
 import os
 import pathlib
+import random
 import resource
 import statistics
 import tempfile
@@ -41,24 +42,27 @@ _NUM_IMAGES = flags.DEFINE_integer(
 )
 _REPEATS = flags.DEFINE_integer("repeats", 3, "How often.", lower_bound=1)
 
+_LABELS = ("normal", "pneumonia")
 _SIZE = (256, 256)
 
 
 def _link_images(images_dir, root):
-    """Links films into `root/{normal,pneumonia}`, as often as needed."""
-    paths = []
-    for label in ("normal", "pneumonia"):
-        found = [
-            path
-            for path in sorted(pathlib.Path(images_dir).resolve().rglob("*"))
-            if path.parent.name.lower() == label and path.is_file()
-        ]
+    """Links films into `root/{normal,pneumonia}`; returns the links."""
+    found = sorted(
+        path
+        for path in pathlib.Path(images_dir).resolve().rglob("*")
+        if path.parent.name.lower() in _LABELS and path.is_file()
+    )
+    # In an order that mixes the classes.
+    random.Random(0).shuffle(found)
+    for label in _LABELS:
         (root / label).mkdir(parents=True)
-        films = itertools.islice(itertools.cycle(found), _NUM_IMAGES.value // 2)
-        for number, film in enumerate(films):
-            path = root / label / f"{number}{film.suffix}"
-            path.symlink_to(film)
-            paths.append(path)
+    paths = []
+    films = itertools.islice(itertools.cycle(found), _NUM_IMAGES.value)
+    for number, film in enumerate(films):
+        path = root / film.parent.name.lower() / f"{number}{film.suffix}"
+        path.symlink_to(film)
+        paths.append(path)
     return paths
 
 
