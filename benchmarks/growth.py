@@ -1,12 +1,13 @@
 """How a build, the next and one of a hundred films more grow with the films.
 
     python benchmarks/growth.py --images_dir=DIR [--num_films=1000,10000,100000]
+        [--side=128]
 
-Makes folders of films, means of two of DIR at 128x128 pixels, three of a
-patient, and prepares each of them in processes of its own: at first; again,
-with nothing changed; and with 100 films more. Prints seconds by the clock and
-of cores, and the highest resident memory. Each process imports TensorFlow,
-which the row of the fewest films shows.
+Makes folders of square films, means of two of DIR, three of a patient, and
+prepares each of them in processes of its own: at first; again, with nothing
+changed; and with 100 films more. Prints seconds by the clock and of cores, and
+the highest resident memory. Each process imports TensorFlow, which the row of
+the fewest films shows.
 """
 
 import os
@@ -28,16 +29,20 @@ _IMAGES_DIR = flags.DEFINE_string(
 _NUM_FILMS = flags.DEFINE_list(
     "num_films", ["1000", "10000", "100000"], "How many films are built."
 )
+_SIDE = flags.DEFINE_integer(
+    "side", 128, "Height and width of the films, in pixels.", lower_bound=64
+)
 
 _LABELS = ("normal", "pneumonia")
-_SIZE = (128, 128)
+_MAX_RECORD_SIDE = 256
 _MAX_READ = 500
 _NUM_ADDED = 100
 _ROOT = pathlib.Path(__file__).parents[1]
-_PREPARE = (
-    "import sys, xray_tfds; "
-    f"xray_tfds.prepare(sys.argv[1], sys.argv[2], image_size={_SIZE})"
-)
+_PREPARE = """
+import sys, xray_tfds
+images_dir, data_dir, side = sys.argv[1:]
+xray_tfds.prepare(images_dir, data_dir, image_size=(int(side), int(side)))
+"""
 
 
 def _read_films():
@@ -45,7 +50,8 @@ def _read_films():
     films = []
     for path in film_files.find(_IMAGES_DIR.value, _MAX_READ):
         with Image.open(path) as film:
-            films.append(np.asarray(film.convert("L").resize(_SIZE)))
+            size = (_SIDE.value, _SIDE.value)
+            films.append(np.asarray(film.convert("L").resize(size)))
     return np.stack(films)
 
 
@@ -63,10 +69,15 @@ def _write_films(root, films, numbers):
 
 
 def _prepare(root, data_dir):
-    """Returns seconds, those of cores, and MiB, of a process that prepares."""
+    """Returns seconds, those of cores, and MiB, of a process that prepares.
+
+    The cores are also those of the processes that it starts, the MiB those of
+    the largest of them.
+    """
+    side = min(_SIDE.value, _MAX_RECORD_SIDE)
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", _PREPARE, str(root), str(data_dir)],
+        [sys.executable, "-c", _PREPARE, str(root), str(data_dir), str(side)],
         cwd=_ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
