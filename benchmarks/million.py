@@ -40,9 +40,9 @@ from disk import example_columns  # noqa: E402
 import pipeline  # noqa: E402
 import xray_tfds  # noqa: E402
 from xray_tfds.curate import examine  # noqa: E402
+from xray_tfds.records import example_files  # noqa: E402
 from xray_tfds.records import examples  # noqa: E402
 from xray_tfds.records import shards  # noqa: E402
-from xray_tfds.records import spool  # noqa: E402
 from xray_tfds.source import patients  # noqa: E402
 from xray_tfds.source import source_files  # noqa: E402
 
@@ -99,6 +99,17 @@ class _Films:
         return self._pngs[index % len(self._pngs)]
 
 
+class _Owners:
+    """The file of each film and its patient, as `Findings.owned`."""
+
+    def __init__(self, films):
+        self._films = films
+
+    def __getitem__(self, index):
+        film = self._films[index]
+        return film.file, film.patient
+
+
 def _prepare(number, file_format):
     """Returns a builder whose training split has so many records."""
     builder = xray_tfds.Builder(
@@ -113,11 +124,11 @@ def _prepare(number, file_format):
     serializer = examples.Serializer(_CONFIG)
     size = len(serializer.serialize(films[0], films.png(0)))
     examination: Any = types.SimpleNamespace(
-        place_of=lambda index: spool.Slot(0, size),
+        place_of=lambda index: example_files.Place("", 0, size),
         example_of=lambda index: serializer.serialize(
             films[index], films.png(index)
         ),
-        files=films,
+        files=types.SimpleNamespace(owned=_Owners(films)),
         config=_CONFIG,
         source=types.SimpleNamespace(fingerprint=f"made up {number}"),
     )

@@ -10,6 +10,7 @@ from concurrent import futures
 import contextlib
 import gc
 import importlib
+import multiprocessing
 import os
 import sys
 from typing import TypeVar
@@ -23,6 +24,9 @@ _Result = TypeVar("_Result")
 
 # Seconds between two lines of progress where they stay, in a log.
 _LOG_SECONDS = 30
+
+# After so many seconds without work a process of `processes` ends.
+_IDLE_SECONDS = 30
 
 
 def num_cores() -> int:
@@ -40,15 +44,18 @@ def ordered_map(
     desc: str | None = None,
     ahead: int = 0,
     workers: int = 0,
+    executor: futures.Executor | None = None,
+    size_of: Callable[[_Result], int] | None = None,
 ) -> Iterator[_Result]:
     """Yields `function(item)` for each item, in order, computed by threads.
 
-    Threads suffice because reading, hashing and PIL's decoding and resizing
-    release the interpreter's lock. At most a few items for each core are in
-    flight, so that memory does not grow with their number.
+    Threads suffice for large files, because reading, hashing and PIL's decoding
+    and resizing release the interpreter's lock. At most a few items for each
+    core are in flight, so that memory does not grow with their number.
 
     Args:
-        function: Called with one item, from any thread.
+        function: Called with one item, from any thread of this process unless
+            there is an executor.
         items: Iterable.
         total: Number of items for the progress bar, if known.
         desc: Title of a progress bar; without it none is shown. In a log
@@ -57,6 +64,8 @@ def ordered_map(
             four for each thread are fewer: enough for a consumer who takes many
             at a time.
         workers: How many threads; 0 for one more than cores.
+        executor: What computes instead of threads, such as `processes`.
+        size_of: How much of `total` a result is; one if left out.
 
     Yields:
         The results. The first exception of `function` is raised in its place.
@@ -64,7 +73,9 @@ def ordered_map(
     # One more than cores: the consumer takes a share of one of them.
     workers = workers or num_cores() + 1
     pending: collections.deque = collections.deque()
-    executor = futures.ThreadPoolExecutor(workers)
+    threads = None
+    if executor is None:
+        executor = threads = futures.ThreadPoolExecutor(workers)
     pause = 0.1 if streams.is_live(sys.stderr) else _LOG_SECONDS
     progress = tqdm.auto.tqdm(
         total=total,
@@ -76,19 +87,77 @@ def ordered_map(
         maxinterval=pause,
         delay=pause,
     )
+
+    def take() -> _Result:
+        result = pending.popleft().result()
+        progress.update(size_of(result) if size_of else 1)
+        return result
+
     try:
         for item in items:
             pending.append(executor.submit(function, item))
             if len(pending) > max(4 * workers, ahead):
-                yield pending.popleft().result()
-                progress.update()
+                yield take()
         while pending:
-            yield pending.popleft().result()
-            progress.update()
+            yield take()
     finally:
         # Also reached when the consumer stops early or an item fails.
-        executor.shutdown(cancel_futures=True)
+        for future in pending:
+            future.cancel()
+        if threads is not None:
+            threads.shutdown()
         progress.close()
+
+
+def num_processes() -> int:
+    """Returns of how many processes each has a core; a container has a share.
+
+    Unlike a thread, a process takes memory before it has any work.
+    """
+    import loky  # Few builds need it.
+
+    return min(num_cores(), loky.cpu_count())
+
+
+@contextlib.contextmanager
+def processes() -> Iterator[futures.Executor]:
+    """Has an executor of `num_processes` processes while `with` lasts.
+
+    Where one file is little work, threads wait for the interpreter's lock more
+    than they work. A process takes half a second to start. Unlike those of
+    `multiprocessing`, these import no more than what they are to do: not the
+    program that starts them, which need not protect itself from that.
+
+    Yields:
+        The executor; what it is given, and returns, is pickled.
+
+    Raises:
+        OSError: If the machine lets no process be started, or, as the next,
+            has no semaphores for it.
+        ImportError: See above.
+        RuntimeError: If a process ends before it has imported this module.
+    """
+    import loky
+
+    before = multiprocessing.active_children()
+    executor = loky.ProcessPoolExecutor(
+        num_processes(),
+        # If their parent is gone they end after as long again.
+        timeout=_IDLE_SECONDS,
+        # One that has read a large file would be taken for leaking memory.
+        env={"LOKY_MAX_MEMORY_LEAK_SIZE": str(sys.maxsize)},
+    )
+    try:
+        executor.submit(num_cores).result()
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=True, kill_workers=True)
+        # It knows of none if another could not be started.
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.terminate()
+        raise
+    executor.shutdown(wait=True)
 
 
 @contextlib.contextmanager

@@ -38,10 +38,11 @@ def prepare(
     in the newest records of the same folder and options keep their splits; a
     table of patients may have other rows by then.
 
-    Every file is read once, and decoded once. An index beside the records
-    tells by sizes and times which files are as they were; it may be deleted at
-    any time. What was decoded for the newest records of the same folder and
-    options is taken from them, by the content of the files.
+    Every file is decoded once. An index beside the records tells by sizes and
+    times which files are as they were, and need not be read again; it may be
+    deleted at any time. What was decoded for the newest records of the same
+    folder and options is taken from them, by the content of the files: new ones
+    are read to be known, and again to be decoded.
 
     Args:
         images_dir: Folder in one of the layouts of `xray_tfds.source.layouts`,
@@ -91,7 +92,10 @@ def prepare(
         if not source.is_read() or not (
             make_builder(source.fingerprint).is_prepared()
         ):
-            stack.enter_context(replacing.taking_turns(data_dir / name))
+            is_alone = stack.enter_context(
+                replacing.taking_turns(data_dir / name)
+            )
+            replacing.clear_staging(data_dir / name, is_alone)
             if (now := earlier.find_states(data_dir, name)) != states:
                 # Another process has prepared it meanwhile.
                 intake = intake_lib.Intake(config, now, rehash=config.rehash)
@@ -99,11 +103,12 @@ def prepare(
             intake.earlier_dir = newest = earlier.find_newest(
                 data_dir, name, place, config, digest
             )
-        source = _read(intake, images_dir, data_dir, place)
+        stack.callback(intake.forget)
+        source = _read(intake, images_dir, data_dir / name, place)
         builder = make_builder(source.fingerprint)
         if not builder.is_prepared():
             # What an index knows may be a file that cannot be read any more.
-            source = _examine(intake, images_dir, data_dir)
+            source = _examine(intake, images_dir, data_dir / name)
             builder = make_builder(source.fingerprint)
         builder.intake = intake
         if not builder.is_prepared() and newest is not None:
@@ -129,7 +134,7 @@ def _make_config(options: dict[str, Any]) -> config_lib.XrayConfig:
 def _read(
     intake: intake_lib.Intake,
     images_dir: epath.Path,
-    data_dir: epath.Path,
+    path: epath.Path,
     place: str,
 ) -> source_files.Source:
     """Returns what a folder holds, with all digests.
@@ -140,18 +145,18 @@ def _read(
     source = intake.find(images_dir)
     if source.is_read():
         return source
-    records = earlier.find_records(data_dir, source.root.resolve().name, place)
+    records = earlier.find_records(path.parent, path.name, place)
     if any(manifest.lists_files(path, source.files) for path in records):
         return intake.read_digests(images_dir)
-    return _examine(intake, images_dir, data_dir)
+    return _examine(intake, images_dir, path)
 
 
 def _examine(
-    intake: intake_lib.Intake, images_dir: epath.Path, data_dir: epath.Path
+    intake: intake_lib.Intake, images_dir: epath.Path, path: epath.Path
 ) -> source_files.Source:
     """Returns what a folder holds, with the digests of what can be read."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if intake.earlier_dir is not None:
         # Another hash key is told now, not after hours of decoding.
         earlier.read_assignment(intake.earlier_dir, intake.hash_key)
-    return intake.examine(images_dir, data_dir).source
+    return intake.examine(images_dir, path).source

@@ -56,7 +56,7 @@ class Builder(whole_records.WholeRecordsBuilder):
         modules = examination_lib.TFRECORD_MODULES
         examination = self.intake.examine(
             self._manual_dir or public_set.download(dl_manager),
-            self.data_path,
+            self._final_path,
             self._beam_options,
             modules if is_tfrecord else modules[:1],
         )

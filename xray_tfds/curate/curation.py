@@ -1,14 +1,13 @@
 """Which files are kept, and in which split: decided over all examined files.
 
-Pure: from the `examine.ExaminedFile`s and the options to a `Curation`, or an
-error that lists what has to be put right.
+Pure: from the `findings.Findings` and the options to a `Curation`, or an error
+that lists what has to be put right.
 """
 
 from __future__ import annotations
 
 import collections
 from collections.abc import Mapping
-from collections.abc import Sequence
 import dataclasses
 import math
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from xray_tfds.source import scan
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
-    from xray_tfds.curate import examine
+    from xray_tfds.curate import findings
 
 # Reasons for which good files are left out.
 DUPLICATE = "duplicate"
@@ -68,14 +67,14 @@ class Curation:
 
 
 def curate(
-    examined: Sequence[examine.ExaminedFile],
+    examined: findings.Findings,
     config: config_lib.XrayConfig,
     earlier: Mapping[str, str] | None = None,
 ) -> Curation:
     """Decides which files are kept, and in which split.
 
     Args:
-        examined: List of `examine.ExaminedFile`, in the order of the files.
+        examined: What is known of all files.
         config: `XrayConfig`.
         earlier: Dict of hashed patient to split, of an earlier build.
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import collections
-from collections.abc import Callable
-from collections.abc import Sequence
 import dataclasses
 import functools
 import hashlib
@@ -75,14 +72,6 @@ class ExaminedFile:
     record_digest: str = ""
 
 
-FindKnown = Callable[[source_files.SourceFile], ExaminedFile | None]
-
-
-def know_none(file: source_files.SourceFile) -> None:
-    """Knows no file."""
-    del file  # Unused.
-
-
 def record_digest(png: bytes) -> str:
     """Returns the start of the SHA-256 of a record's PNG, as hexadecimals."""
     # Many processors have instructions for it: half of the time of BLAKE2b.
@@ -93,9 +82,8 @@ def examine(
     file: source_files.SourceFile,
     config: config_lib.XrayConfig,
     hash_key: hash_key_lib.HashKey | None = None,
-    find_known: FindKnown = know_none,
     *,
-    digest_pixels: bool = False,
+    with_pixel_digest: bool = False,
 ) -> tuple[ExaminedFile, bytes | None]:
     """Reads and decodes a file.
 
@@ -103,13 +91,11 @@ def examine(
         file: `source_files.SourceFile`.
         config: `XrayConfig`.
         hash_key: As for `patients.pseudonym`.
-        find_known: Called with a file that was read; one that is known is not
-            decoded.
-        digest_pixels: Whether the pixel digest is computed at once.
+        with_pixel_digest: Whether the pixel digest is computed at once.
 
     Returns:
         Pair of an `ExaminedFile` and the PNG of the record, `None` for a file
-        that is bad or known.
+        that is bad.
 
     Raises:
         SourceError: If the file changed since it was listed.
@@ -117,15 +103,14 @@ def examine(
         PatientError: If `patient_pattern` matches its name ambiguously.
     """
     with limits.naming(file.path):
-        return _examine(file, config, hash_key, find_known, digest_pixels)
+        return _examine(file, config, hash_key, with_pixel_digest)
 
 
 def _examine(
     file: source_files.SourceFile,
     config: config_lib.XrayConfig,
     hash_key: hash_key_lib.HashKey | None,
-    find_known: FindKnown,
-    digest_pixels: bool,
+    with_pixel_digest: bool,
 ) -> tuple[ExaminedFile, bytes | None]:
     data = None
     find_patient = functools.partial(
@@ -135,8 +120,6 @@ def _examine(
     )
     try:
         data, file = source_files.read_file(file)
-        if known := find_known(file):
-            return known, None
         decoded = decode(data, config)
         pixels = make_pixels(decoded.image, config)
         # A row holds the channels of its pixels side by side.
@@ -156,7 +139,9 @@ def _examine(
             signature=_sign(decoded.image, flat, config),
             grey_part=decoded.grey_part,
             pixel_digest=(
-                duplicates.pixel_digest(decoded.image) if digest_pixels else ""
+                duplicates.pixel_digest(decoded.image)
+                if with_pixel_digest
+                else ""
             ),
             record_digest=record_digest(png),
         )
@@ -219,44 +204,20 @@ def make_pixels(
     )
 
 
-def compare_pixels(
-    examined: Sequence[ExaminedFile], config: config_lib.XrayConfig
-) -> list[ExaminedFile]:
-    """Returns the examined files with the pixel digests that are of use.
-
-    Equal pixels have equal signatures, so that only the few files whose
-    signature is not their own are decoded once more.
-
-    Args:
-        examined: List of `ExaminedFile`.
-        config: `XrayConfig`.
+def digest_pixels(
+    file: source_files.SourceFile, config: config_lib.XrayConfig
+) -> str:
+    """Returns the `duplicates.pixel_digest` of a good file, read once more.
 
     Raises:
-        SourceError: If one of these was changed, or is gone.
+        SourceError: If it was changed, or is gone.
     """
-    digests = collections.defaultdict(set)
-    for each in examined:
-        digests[each.signature].add(each.file.digest)
-    known: dict[str, str] = {}
-    compared = []
-    for each in examined:
-        digest = each.file.digest
-        if each.reason or len(digests[each.signature]) == 1:
-            # What was found out for other files is of no use to these.
-            compared.append(dataclasses.replace(each, pixel_digest=""))
-            continue
-        if each.pixel_digest:
-            known[digest] = each.pixel_digest
-        if digest not in known:
-            with limits.naming(each.file.path):
-                try:
-                    data, _ = source_files.read_file(each.file)
-                except errors.BadFile as error:  # It was good before.
-                    raise source_files.changed(each.file) from error
-                decoded = decode(data, config)
-                known[digest] = duplicates.pixel_digest(decoded.image)
-        compared.append(dataclasses.replace(each, pixel_digest=known[digest]))
-    return compared
+    with limits.naming(file.path):
+        try:
+            data, _ = source_files.read_file(file)
+        except errors.BadFile as error:  # It was good before.
+            raise source_files.changed(file) from error
+        return duplicates.pixel_digest(decode(data, config).image)
 
 
 def _sign(film, record, config):

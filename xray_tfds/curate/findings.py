@@ -6,15 +6,18 @@ neither. Columns are also what is kept on disk (`records.findings_file`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-import dataclasses
+import functools
 from typing import Any
+from typing import NamedTuple
 from typing import overload
 
 import numpy as np
 
 from disk import columns as columns_lib
+from xray_tfds import parallel
 from xray_tfds.curate import equal_rows
 from xray_tfds.curate import examine
 from xray_tfds.curate import perceptual_hash
@@ -41,6 +44,13 @@ _DIGESTS = {
 _TEXTS = ("reason", "detail", "format", "mode", "grey_part", "patient", "rule")
 
 _NO_STAMP = (-1,) * len(files_lib.Stamp._fields)
+
+
+class Owned(NamedTuple):
+    """A file, and whose it is."""
+
+    file: source_files.SourceFile
+    patient: patients.Patient
 
 
 class Findings(Sequence[examine.ExaminedFile]):
@@ -84,13 +94,33 @@ class Findings(Sequence[examine.ExaminedFile]):
         if index < 0:
             index += len(self)
         facts = self.facts(index)
-        file, digest = self.files[index], facts.pop("digest")
+        del facts["digest"]
+        patient = patients.Patient(facts.pop("patient"), facts.pop("rule"))
+        return examine.ExaminedFile(
+            file=self.file(index), patient=patient, **facts
+        )
+
+    def file(self, index: int) -> source_files.SourceFile:
+        """Returns a file with what reading it told."""
+        file, digest = self.files[index], self.digest("digest", index)
         row = self.columns["stamp"][index].tolist()
         stamp = None if row[0] < 0 else files_lib.Stamp(*row)
-        if (file.digest, file.stamp) != (digest, stamp):
-            file = dataclasses.replace(file, digest=digest, stamp=stamp)
-        patient = patients.Patient(facts.pop("patient"), facts.pop("rule"))
-        return examine.ExaminedFile(file=file, patient=patient, **facts)
+        if (file.digest, file.stamp) == (digest, stamp):
+            return file
+        return file.read_as(digest, stamp)
+
+    @functools.cached_property
+    def owned(self) -> list[Owned]:
+        """Every file and its patient; equal patients are one object."""
+        known: dict[tuple[str, str], patients.Patient] = {}
+        owned = []
+        texts = zip(self._texts["patient"], self._texts["rule"])
+        for file, text in zip(self.files, texts):
+            patient = known.get(text)
+            if patient is None:
+                patient = known[text] = patients.Patient(*text)
+            owned.append(Owned(file, patient))
+        return owned
 
     def facts(self, index: int) -> dict[str, Any]:
         """Returns the values of a file by name, digests as hexadecimals."""
@@ -102,10 +132,17 @@ class Findings(Sequence[examine.ExaminedFile]):
             "signature": self.signature(index),
         }
 
-    def compare_pixels(self) -> Findings:
+    def compare_pixels(
+        self, digest_pixels: Callable[[source_files.SourceFile], str]
+    ) -> Findings:
         """Returns them with the pixel digests that are of use.
 
-        As `examine.compare_pixels`, where all pixel digests are known.
+        Equal pixels have equal signatures, so that only the few files whose
+        signature is not their own are decoded once more.
+
+        Args:
+            digest_pixels: Returns the pixel digest of a file. Called, by
+                threads, with one of each content whose digest is not known.
         """
         reasons = np.diff(self.columns["reason" + columns_lib.ENDS], prepend=0)
         good = np.flatnonzero(reasons == 0)
@@ -116,6 +153,15 @@ class Findings(Sequence[examine.ExaminedFile]):
         useful = good[np.isin(firsts, firsts[differ])]
         pixel_digests = np.zeros_like(self.columns["pixel_digest"])
         pixel_digests[useful] = self.columns["pixel_digest"][useful]
+        unknown = useful[~pixel_digests[useful].any(axis=1)]
+        same = unknown[equal_rows.first_equal(digests[unknown])]
+        first, position = np.unique(same, return_inverse=True)
+        found = parallel.ordered_map(
+            digest_pixels, (self.file(index) for index in first.tolist())
+        )
+        size = pixel_digests.shape[1]
+        made = _rows((bytes.fromhex(digest) for digest in found), size)
+        pixel_digests[unknown] = made[position]
         return Findings(
             self.files, {**self.columns, "pixel_digest": pixel_digests}
         )
@@ -133,23 +179,6 @@ class Findings(Sequence[examine.ExaminedFile]):
         """Returns the signature of a film; empty if the file is bad."""
         has_one = not self._texts["reason"][index]
         return self.columns["signature"][index].tobytes() if has_one else b""
-
-
-class Chosen(Sequence[examine.ExaminedFile]):
-    """Some of the files, which are made when they are asked for."""
-
-    def __init__(
-        self, examined: Sequence[examine.ExaminedFile], indices: Sequence[int]
-    ) -> None:
-        """Takes all files, and which are chosen."""
-        self._examined = examined
-        self._indices = indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index):
-        return self._examined[self._indices[index]]
 
 
 def to_columns(examined: Sequence[examine.ExaminedFile]) -> Columns:

@@ -30,6 +30,7 @@ from xray_tfds.curate import examine as examine_lib
 from xray_tfds.curate import findings as findings_lib
 from xray_tfds.decode import limits
 from xray_tfds.records import example_files
+from xray_tfds.records import examples as examples_lib
 from xray_tfds.records import staging
 from xray_tfds.records import storage
 from xray_tfds.source import errors
@@ -40,7 +41,6 @@ from xray_tfds.source import source_files
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
     from xray_tfds.records import examination as examination_lib
-    from xray_tfds.records import examples as examples_lib
 
 # Films that a worker is given at once: few where there are few, so that all
 # workers have some; not more, so that little is done twice when one dies.
@@ -90,7 +90,6 @@ def examine(
     config: config_lib.XrayConfig,
     beam_options: BeamOptions,
     hash_key: hash_key_lib.HashKey,
-    serializer: examples_lib.Serializer,
 ) -> tuple[findings_lib.Findings, example_files.Places]:
     """Reads and decodes files on Beam's workers.
 
@@ -99,7 +98,6 @@ def examine(
         config: How files become records.
         beam_options: Where to run.
         hash_key: For the identifiers of patients.
-        serializer: Makes examples.
 
     Returns:
         What was found, and where the examples are, of each file.
@@ -111,7 +109,6 @@ def examine(
         StorageError: If the runner ended before all are read.
     """
     folder = beam_options.folder
-    folder.mkdir(parents=True, exist_ok=True)
     size = max(1, min(_MAX_AT_ONCE, len(files) // _MIN_PARTS))
     parts = range(-(-len(files) // size))
 
@@ -127,7 +124,6 @@ def examine(
         config=config,
         # The workers' users have no keys of their own, or others.
         key=hash_key.read(),
-        serializer=serializer,
     )
     _run(beam_options, "Examine", parts, examine_part)
     read = list(
@@ -142,12 +138,13 @@ def examine(
     return findings_lib.Findings(files, columns), places
 
 
-def _examine_part(part, folder, config, key, serializer):
+def _examine_part(part, folder, config, key):
     """Reads and decodes some of the files, on a worker."""
+    serializer = examples_lib.Serializer(config)
 
     def examine_one(file, patient):
         each, png = examine_lib.examine(
-            file, config, hash_key_lib.HashKey(key), digest_pixels=True
+            file, config, hash_key_lib.HashKey(key), with_pixel_digest=True
         )
         if patient:
             known = patients.Patient(patient, patients.TABLE_RULE)
@@ -180,9 +177,11 @@ def write_shards(
     """
     folder = beam_options.folder
     for number, (_, indices) in enumerate(shards):
-        # On Beam, no example is in this process's spool.
-        places: Any = [examination.place_of(index) for index in indices]
-        digests = [examination.files[index].record_digest for index in indices]
+        places = [examination.place_of(index) for index in indices]
+        digests = [
+            examination.files.digest("record_digest", index)
+            for index in indices
+        ]
         staging.write_shard(folder, number, places, digests)
 
     def write_shard(item):

@@ -6,7 +6,6 @@ import collections
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xray_tfds.curate import findings
 from xray_tfds.records import manifest
 from xray_tfds.source import patient_doubts
 from xray_tfds.source import patients
@@ -14,7 +13,7 @@ from xray_tfds.source import patients
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
     from xray_tfds.curate import curation as curation_lib
-    from xray_tfds.curate import examine
+    from xray_tfds.curate import findings as findings_lib
     from xray_tfds.source import source_files
 
 # A validation split below this is too small to choose anything by: the 95 %
@@ -36,7 +35,7 @@ _CARVE = (
 
 
 def find_cautions(
-    examined: Sequence[examine.ExaminedFile],
+    examined: findings_lib.Findings,
     curation: curation_lib.Curation,
     config: config_lib.XrayConfig,
 ) -> list[str]:
@@ -45,7 +44,7 @@ def find_cautions(
     cautions = []
     if curation.leaks:
         leak = curation.leaks[0]
-        example = examined[leak.members[0]].file.filename
+        example = examined.files[leak.members[0]].filename
         done = (
             "were moved to the first of their splits"
             if config.on_leak == "move"
@@ -68,13 +67,13 @@ def find_cautions(
             " split. What the earlier records were tested on may now be"
             " trained on."
         )
-    chosen = findings.Chosen(examined, kept)
+    chosen = [examined.owned[index] for index in kept]
     if config.patient_pattern:
         cautions += _doubt_pattern(chosen, config.patient_pattern)
     cautions += patient_doubts.find_doubts(chosen)
-    cautions += _doubt_grey_scales(chosen)
-    cautions += _doubt_contrast(chosen)
-    given = {each.file.split for each in examined if each.file.split}
+    cautions += _doubt_grey_scales(examined, kept)
+    cautions += _doubt_contrast(examined, kept)
+    given = {file.split for file in examined.files if file.split}
     for split in sorted(given - {curation.split[i] for i in kept}):
         cautions.append(
             f"The split {split} of the folder has no image left: all were left"
@@ -101,50 +100,54 @@ def _doubt_pattern(kept, pattern):
     ]
 
 
-def _doubt_grey_scales(kept):
+def _doubt_grey_scales(examined, kept):
     """Returns a sentence if films use a part of the grey scale they declare."""
-    parts = collections.Counter(f.grey_part for f in kept if f.grey_part)
-    if not parts:
+    grey_parts = examined.text("grey_part")
+    found = [(grey_parts[i], i) for i in kept if grey_parts[i]]
+    if not found:
         return []
-    example = next(f.file.filename for f in kept if f.grey_part)
+    parts = collections.Counter(part for part, _ in found)
     counts = ", ".join(
         f"{part}: {number}" for part, number in sorted(parts.items())
     )
     return [
-        f"Grey scale: {parts.total()} of {len(kept)} images use a part of the"
-        f" range that their files declare, for example {example} ({counts})."
+        f"Grey scale: {len(found)} of {len(kept)} images use a part of the"
+        " range that their files declare, for example"
+        f" {examined.files[found[0][1]].filename} ({counts})."
         " Each was scaled by that part. Where the parts differ, so does the"
         " brightness: check that they come from detectors of as many bits."
     ]
 
 
-def _doubt_contrast(kept):
+def _doubt_contrast(examined, kept):
     """Returns a sentence if there are films without contrast."""
-    flat = [f.file.filename for f in kept if 0 < f.std < _MIN_CONTRAST]
+    stds = examined.columns["std"]
+    flat = [i for i in kept if 0 < stds[i] < _MIN_CONTRAST]
     if not flat:
         return []
     return [
         f"{len(flat)} of {len(kept)} images have next to no contrast (a"
         f" standard deviation below {_MIN_CONTRAST} of 255), for example"
-        f" {flat[0]}. Look at them: a window that is not theirs, or single"
-        " values far above all others, make a film nearly black or grey.",
+        f" {examined.files[flat[0]].filename}. Look at them: a window that is"
+        " not theirs, or single values far above all others, make a film"
+        " nearly black or grey.",
     ]
 
 
 def show(
     source: source_files.Source,
-    examined: Sequence[examine.ExaminedFile],
+    examined: findings_lib.Findings,
     curation: curation_lib.Curation,
     cautions: Sequence[str],
 ) -> None:
     """Prints the summary of a build."""
     by_split = collections.defaultdict(list)
-    for row in manifest.count(examined, curation):
+    for row in manifest.count(examined.owned, curation):
         by_split[row["split"]].append(row)
     for split, rows in by_split.items():
         counts = ", ".join(f"{row['images']} {row['label']}" for row in rows)
         people = {
-            examined[i].patient.key
+            examined.owned[i].patient.key
             for i in curation.kept()
             if curation.split[i] == split
         }
@@ -155,7 +158,8 @@ def show(
             " build."
         )
     unnamed = sum(
-        examined[i].patient.rule == patients.NO_RULE for i in curation.kept()
+        examined.owned[i].patient.rule == patients.NO_RULE
+        for i in curation.kept()
     )
     if unnamed:
         print(
@@ -175,9 +179,9 @@ def show(
 
 def _show_exclusions(examined, curation):
     reasons: collections.Counter = collections.Counter()
-    for each, reason in zip(examined, curation.reason):
+    for file, reason in zip(examined.files, curation.reason):
         if reason:
-            reasons[reason, each.file.label] += 1
+            reasons[reason, file.label] += 1
     if not reasons:
         return
     print(f"Files left out: {reasons.total()} of {len(examined)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 import itertools
 import os
@@ -49,6 +50,7 @@ class EarlierRecords:
         """
         self._config = config
         self._hash_key = hash_key
+        self._serializer = examples.Serializer(config)
         self._known: findings_file.Known | None = None
         self._places: dict[str, dict[bytes, example_files.Place]] = {}
         path = directory / manifest.FOLDER / findings_file.FILE
@@ -63,6 +65,10 @@ class EarlierRecords:
             self._places = _find_examples(
                 directory, self._known.record_digests()
             )
+
+    def know_any(self) -> bool:
+        """Whether there are findings that are of use."""
+        return self._known is not None
 
     def find(
         self, file: source_files.SourceFile
@@ -82,17 +88,19 @@ class EarlierRecords:
         return found if found.record_digest in self._places else None
 
     def find_example(
-        self, file: examine_lib.ExaminedFile, serializer: examples.Serializer
-    ) -> example_files.Place | bytes | None:
-        """Returns the example of a good file that was found.
+        self,
+        file: examine_lib.ExaminedFile,
+        add: Callable[[bytes], example_files.Place],
+    ) -> example_files.Place | None:
+        """Returns where the example of a good file is that was found.
 
         Args:
             file: As `find` returned it.
-            serializer: Makes the example where the earlier one is of another
-                name or patient.
+            add: Called with the example where the earlier one is of another
+                name or patient; returns where it was put.
 
         Returns:
-            Where the example is, or the example; `None` if it was left out.
+            Its place; `None` if the file was left out.
 
         Raises:
             SourceError: If earlier records were changed meanwhile.
@@ -100,13 +108,14 @@ class EarlierRecords:
         places = self._places.get(file.record_digest)
         if places is None:
             return None
-        _, facts = examples.split(serializer.serialize(file, b""))
+        _, facts = examples.split(self._serializer.serialize(file, b""))
         if facts in places:
             return places[facts]
         earlier = example_files.read_checked(
             next(iter(places.values())), file.record_digest
         )
-        return serializer.serialize(file, examples.split(earlier)[0])
+        png, _ = examples.split(earlier)
+        return add(self._serializer.serialize(file, png))
 
 
 def _find_examples(

@@ -1,13 +1,13 @@
 """All files of a source, read and decoded once, here or on Beam."""
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import dataclasses
+import functools
 from typing import Any
 from typing import Optional
 from typing import TYPE_CHECKING
-from typing import Union
 
 from etils import epath
 
@@ -19,7 +19,7 @@ from xray_tfds.records import beam
 from xray_tfds.records import earlier_records
 from xray_tfds.records import example_files
 from xray_tfds.records import examples
-from xray_tfds.records import spool as spool_lib
+from xray_tfds.records import workers
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import patient_doubts
@@ -28,9 +28,6 @@ from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds import config as config_lib
-
-# Where an example is: in the spool, or in a file.
-Place = Union[spool_lib.Slot, example_files.Place]
 
 # Their import takes seconds, as decoding does. Only TFRecords need TensorFlow.
 TFRECORD_MODULES = ("pages.plotting", "tensorflow")
@@ -42,36 +39,40 @@ class Examination:
     Attributes:
         config: How they become records.
         source: The `source_files.Source`, with the digests of its files.
-        files: The `examine.ExaminedFile`s, in the order of the source.
+        files: The `findings.Findings`, in the order of the source.
         hash_key: The key that patients were hashed with.
     """
 
     def __init__(
         self,
         source: source_files.Source,
-        files: Sequence[examine_lib.ExaminedFile],
-        places: Sequence[Optional[Place]],
-        spool: spool_lib.Spool,
+        findings: findings_lib.Findings,
+        places: Sequence[Optional[example_files.Place]],
+        folder: epath.Path,
         hash_key: hash_key_lib.HashKey,
         config: "config_lib.XrayConfig",
     ) -> None:
-        """As the attributes; an example is in the spool or elsewhere.
+        """As the attributes.
 
-        A good file that earlier records left out has none yet.
+        Args:
+            source: As it was listed.
+            findings: What was found out.
+            places: Where the example of each file is. A good file that earlier
+                records left out has none yet.
+            folder: Where the examples wait that are none of earlier records.
+            hash_key: See above.
+            config: See above.
         """
         self.config = config
-        self.files = files
         self.hash_key = hash_key
-        self.source = dataclasses.replace(
-            source, files=tuple(each.file for each in files)
-        )
-        if isinstance(files, findings_lib.Findings):
-            # Else there would be two objects of each file.
-            self.files = findings_lib.Findings(self.source.files, files.columns)
+        files = tuple(findings.file(i) for i in range(len(findings)))
+        self.source = dataclasses.replace(source, files=files)
+        # With these, or there would be two objects of each file.
+        self.files = findings_lib.Findings(files, findings.columns)
         self._places = places
-        self._spool = spool
+        self._folder = folder
 
-    def place_of(self, index: int) -> Place:
+    def place_of(self, index: int) -> example_files.Place:
         """Returns where a good file's example is."""
         place = self._places[index]
         assert place is not None
@@ -83,11 +84,8 @@ class Examination:
         Raises:
             SourceError: If the file that it lies in was changed meanwhile.
         """
-        place = self.place_of(index)
-        if isinstance(place, spool_lib.Slot):
-            return self._spool.read(place)
-        digest = self.files[index].record_digest
-        return example_files.read_checked(place, digest)
+        digest = self.files.digest("record_digest", index)
+        return example_files.read_checked(self.place_of(index), digest)
 
     def png_of(self, index: int) -> Optional[bytes]:
         """Returns the PNG of a file's record; `None` for a bad file."""
@@ -119,17 +117,16 @@ class Examination:
             SourceError: If it cannot be decided. Doubts about patients, which
                 may be the cause, are part of the message.
         """
-        if isinstance(self.files, findings_lib.Findings):
-            self.files = self.files.compare_pixels()
-        else:
-            self.files = examine_lib.compare_pixels(self.files, self.config)
+        self.files = self.files.compare_pixels(
+            functools.partial(examine_lib.digest_pixels, config=self.config)
+        )
         try:
             curation = curation_lib.curate(self.files, self.config, earlier)
         except ValueError as error:
             problem, remedy = str(error), ""
             if isinstance(error, errors.SourceError):
                 problem, remedy = error.problem, error.remedy
-            doubts = patient_doubts.find_strangers(self.files)
+            doubts = patient_doubts.find_strangers(self.files.owned)
             raise errors.SourceError(
                 " ".join([problem, *doubts]), remedy
             ) from error
@@ -138,8 +135,6 @@ class Examination:
 
     def _add_examples(self, kept: Sequence[int]) -> None:
         """Decodes what earlier records left out, or lost, and is kept now."""
-        if not isinstance(self._places, list):
-            return  # Beam's workers made the examples of all files.
         missing = [index for index in kept if self._places[index] is None]
         if not missing:
             return
@@ -151,14 +146,17 @@ class Examination:
         made = parallel.ordered_map(
             make_one, missing, total=len(missing), desc="Decoding files"
         )
-        for index, example in zip(missing, made):
-            self._places[index] = self._spool.add(example)
+        places = list(self._places)
+        with example_files.ExampleFile(self._folder / "missing") as file:
+            for index, example in zip(missing, made):
+                places[index] = file.add(example)
+        self._places = places
 
 
 def examine(
     source: source_files.Source,
     config: "config_lib.XrayConfig",
-    directory: epath.Path,
+    folder: epath.Path,
     hash_key: hash_key_lib.HashKey,
     beam_options: Optional[beam.BeamOptions] = None,
     modules: Sequence[str] = TFRECORD_MODULES,
@@ -170,9 +168,11 @@ def examine(
     Args:
         source: What to read.
         config: How files become records.
-        directory: Where examples wait, and where Beam's workers leave theirs.
+        folder: Where examples wait until they are written; there need be none
+            yet. Who calls removes it in the end.
         hash_key: For the identifiers of patients.
-        beam_options: Where Beam runs; `None` for this process.
+        beam_options: How Beam runs, whose workers can write to `folder`;
+            `None` for this machine alone.
         modules: What is imported meanwhile, since it is needed afterwards.
         earlier: What is known of the files; `None` for nothing.
 
@@ -180,93 +180,61 @@ def examine(
         SourceError: If a file changed since it was listed.
         PatientError: If `patient_pattern` is ambiguous in a name.
     """
-    files = source.files
-    patients.check_pattern(files, config.patient_pattern)
-    find: examine_lib.FindKnown = examine_lib.know_none
-    if earlier:
-        # Workers also make the examples of what earlier records left out.
-        find = earlier.find_whole if beam_options else earlier.find
-    examined: Any = [find(file) for file in files]
-    unknown = [i for i, found in enumerate(examined) if found is None]
-    wanted = [files[i] for i in unknown]
-    places: Any = [None] * len(files)
-    spool = spool_lib.Spool(directory)
-    serializer = examples.Serializer(config)
-    if beam_options is None:
-        with parallel.importing(modules):
-            results = _examine_here(
-                wanted,
-                serializer,
-                config=config,
-                hash_key=hash_key,
-                find_known=find,
-            )
-            for i, (file, example) in zip(unknown, results):
-                examined[i], places[i] = file, example and spool.add(example)
-    elif wanted:
-        # Workers may be processes forked from this one: no threads here.
-        found = beam.examine(wanted, config, beam_options, hash_key, serializer)
-        if earlier is None:
-            examined, places = found  # Columns, not objects.
+    patients.check_pattern(source.files, config.patient_pattern)
+    # Here alone: what outlives a killed build does not make it anew.
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def work(files):
+        if beam_options is None:
+            return workers.examine(files, config, folder, hash_key)
+        return beam.examine(files, config, beam_options, hash_key)
+
+    with contextlib.ExitStack() as stack:
+        if beam_options is None:
+            # Beam's workers may be processes forked from this one.
+            stack.enter_context(parallel.importing(modules))
+        if earlier is None or not earlier.know_any():
+            findings, places = work(source.files)
         else:
-            for i, file, place in zip(unknown, *found):
-                examined[i], places[i] = file, place
-    if earlier and beam_options:
-        with example_files.ExampleFile(
-            beam_options.folder / "earlier"
-        ) as shared:
-            _take_examples(earlier, examined, places, shared.add, serializer)
-    elif earlier:
-        _take_examples(earlier, examined, places, spool.add, serializer)
-    return Examination(source, examined, places, spool, hash_key, config)
+            if beam_options is None:
+                source = source_files.read_digests(source)
+            findings, places = _examine_unknown(
+                source.files, earlier, work, folder, beam_options is not None
+            )
+    return Examination(source, findings, places, folder, hash_key, config)
 
 
-def _examine_here(
+def _examine_unknown(
     files: Sequence[source_files.SourceFile],
-    serializer: examples.Serializer,
-    **options: Any,
-) -> Iterator[tuple]:
-    """Returns findings and example of each file, in order.
-
-    Args:
-        files: Those to read.
-        serializer: Makes the examples.
-        **options: Of `examine.examine`.
-    """
-
-    def examine_one(file):
-        each, png = examine_lib.examine(file, **options)
-        return each, png and serializer.serialize(each, png)
-
-    return parallel.ordered_map(
-        examine_one, files, total=len(files), desc="Decoding files"
-    )
-
-
-def _take_examples(
     earlier: earlier_records.EarlierRecords,
-    examined: Sequence[examine_lib.ExaminedFile],
-    places: list[Optional[Place]],
-    add: Callable[[bytes], Place],
-    serializer: examples.Serializer,
-) -> None:
-    """Finds the examples of the good files that were not decoded.
+    work: Callable[[Sequence[source_files.SourceFile]], tuple],
+    folder: epath.Path,
+    on_beam: bool,
+) -> tuple[findings_lib.Findings, list[Optional[example_files.Place]]]:
+    """Returns what `work` finds out of new files, and is known of the others.
 
     Args:
-        earlier: Where they are found.
-        examined: All files.
-        places: Where their examples are; those that are found are added.
-        add: Called with an example that is new, returns where it is.
-        serializer: Makes examples.
+        files: All files.
+        earlier: What is known.
+        work: `workers.examine` or `beam.examine`, called with the new.
+        folder: Where examples wait.
+        on_beam: Whether workers also decode what earlier records left out,
+            which otherwise happens once it is kept.
     """
-    taken = [
-        index
-        for index, (file, place) in enumerate(zip(examined, places))
-        if place is None and not file.reason
-    ]
-    for index in taken:
-        found = earlier.find_example(examined[index], serializer)
-        places[index] = add(found) if isinstance(found, bytes) else found
-    count = sum(places[index] is not None for index in taken)
+    find = earlier.find_whole if on_beam else earlier.find
+    examined: list[Any] = [find(file) for file in files]
+    places: list[Optional[example_files.Place]] = [None] * len(files)
+    known = [index for index, each in enumerate(examined) if each is not None]
+    unknown = [index for index, each in enumerate(examined) if each is None]
+    if unknown:
+        found = work([files[index] for index in unknown])
+        for index, each, place in zip(unknown, *found):
+            examined[index], places[index] = each, place
+    good = [index for index in known if not examined[index].reason]
+    with example_files.ExampleFile(folder / "earlier") as new:
+        for index in good:
+            places[index] = earlier.find_example(examined[index], new.add)
+    count = sum(places[index] is not None for index in good)
     if count:
-        print(f"Taken from earlier records: {count} of {len(examined)} files")
+        print(f"Taken from earlier records: {count} of {len(files)} files")
+    return findings_lib.Findings.of(examined), places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 import os
 from typing import BinaryIO
@@ -26,7 +27,7 @@ class Place(NamedTuple):
 
 
 def read(place: Place) -> bytes:
-    """Returns the example at a place."""
+    """Returns the example at a place; less of it where the file ends."""
     if paths.is_local(place.path):
         # To make an `epath.Path` takes as long as to open the file.
         opened: BinaryIO = open(place.path, "rb")
@@ -68,8 +69,7 @@ class ExampleFile:
     """Examples end to end in a file that all workers can read."""
 
     def __init__(self, path: epath.Path) -> None:
-        """Makes the file; its name must be new."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Makes the file, of a new name, in a folder that is there."""
         self._path = path
         self._file = path.open("wb")
         self._size = 0
@@ -88,6 +88,27 @@ class ExampleFile:
     def __exit__(self, *unused: object) -> None:
         """Makes the examples readable."""
         self._file.close()
+
+
+def write(
+    path: epath.Path,
+    found: Iterable[tuple[examine.ExaminedFile, bytes | None]],
+) -> tuple[list[examine.ExaminedFile], np.ndarray]:
+    """Writes examples to a file, end to end.
+
+    Args:
+        path: Of the file, new.
+        found: Each file that was read, and its example if it is good.
+
+    Returns:
+        The files, and the length of the example of each, int64 `[n]`.
+    """
+    examined, lengths = [], []
+    with ExampleFile(path) as file:
+        for each, example in found:
+            examined.append(each)
+            lengths.append(file.add(example).length if example else 0)
+    return examined, np.array(lengths, np.int64)
 
 
 class Places(Sequence):

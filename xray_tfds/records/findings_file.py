@@ -7,7 +7,6 @@ what it would otherwise have to decode.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 import functools
 import hashlib
 import importlib.metadata
@@ -47,7 +46,7 @@ _CODECS = ("jpg", "jpg_2000", "libtiff")
 
 def write(
     folder: epath.Path,
-    examined: Sequence[examine_lib.ExaminedFile],
+    examined: findings_lib.Findings,
     config: config_lib.XrayConfig,
     hash_key: str,
 ) -> None:
@@ -59,12 +58,8 @@ def write(
         config: How they became records.
         hash_key: Fingerprint of the key of pseudonyms; empty if none was used.
     """
-    if isinstance(examined, findings_lib.Findings):
-        columns = examined.columns
-    else:
-        columns = findings_lib.to_columns(examined)
-    is_read = np.any(columns["digest"], axis=1)
-    columns = findings_lib.take(columns, is_read)
+    is_read = np.any(examined.columns["digest"], axis=1)
+    columns = findings_lib.take(examined.columns, is_read)
     # When a file was written is for the index of digests to know.
     columns["stamp"] = np.full_like(columns["stamp"], -1)
     header = {**identity(config), "hash_key": hash_key}

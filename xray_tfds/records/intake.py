@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence
+import contextlib
 from typing import TYPE_CHECKING
 
 from etils import epath
@@ -11,6 +12,7 @@ from etils import epath
 from xray_tfds import parallel
 from xray_tfds.records import earlier_records
 from xray_tfds.records import examination as examination_lib
+from xray_tfds.records import replacing
 from xray_tfds.source import digest_index
 from xray_tfds.source import hash_key as hash_key_lib
 from xray_tfds.source import scan
@@ -49,14 +51,23 @@ class Intake:
         self._config = config
         self._index_dirs = () if rehash else tuple(index_dirs)
         self.earlier_dir: epath.Path | None = None
+        self._staging: epath.Path | None = None
         self.forget()
 
     def forget(self) -> None:
-        """Takes the folder for changed: it is to be searched again."""
+        """Takes the folder for changed: it is to be searched again.
+
+        Examples that wait to be written are gone then.
+        """
         self._index: digest_index.DigestIndex | None = None
         self._source: source_files.Source | None = None
         self._found: source_files.Source | None = None
         self._examination: examination_lib.Examination | None = None
+        if self._staging is not None and self._staging.exists():
+            # The next build clears away what cannot be removed now.
+            with contextlib.suppress(OSError):
+                self._staging.rmtree()
+        self._staging = None
 
     def find(self, directory: epath.PathLike) -> source_files.Source:
         """Returns what a folder holds; not all of it need have been read."""
@@ -83,20 +94,33 @@ class Intake:
     def examine(
         self,
         directory: epath.PathLike,
-        temp_dir: epath.Path,
+        path: epath.Path,
         beam_options: beam.BeamOptions | None = None,
         modules: Sequence[str] = examination_lib.TFRECORD_MODULES,
     ) -> examination_lib.Examination:
-        """Returns all files of a folder, decoded; as `examination.examine`."""
+        """Returns all files of a folder, decoded; as `examination.examine`.
+
+        Args:
+            directory: The folder.
+            path: Beside it, where it is of this machine, examples wait until
+                `forget`; on Beam in the folder of its options.
+            beam_options: See there, as for the next.
+            modules: See there.
+        """
         if self._examination is None:
             source = self.find(directory)
+            self._staging = (
+                replacing.local_staging(path)
+                if beam_options is None
+                else beam_options.folder
+            )
             earlier = self.earlier_dir and earlier_records.EarlierRecords(
                 self.earlier_dir, self._config, self.hash_key
             )
             self._examination = examination_lib.examine(
                 source,
                 self._config,
-                temp_dir,
+                self._staging,
                 self.hash_key,
                 beam_options,
                 modules,

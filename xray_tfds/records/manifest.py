@@ -36,7 +36,7 @@ from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
     from xray_tfds.curate import curation as curation_lib
-    from xray_tfds.curate import examine
+    from xray_tfds.curate import findings
     from xray_tfds.records import examination as examination_lib
 
 FOLDER = example_columns.FOLDER
@@ -49,6 +49,7 @@ _COLUMNS = (
     *("reason", "detail", "format", "mode", "width", "height", "num_bytes"),
     *("mean", "std", "digest"),
 )
+_NUMBERS = ("width", "height", "num_bytes", "mean", "std")
 
 
 def write(
@@ -74,7 +75,9 @@ def write(
     (folder / FILES_FILE).write_bytes(
         _to_csv(examination, curation).encode("utf-8", "surrogateescape")
     )
-    is_hashed = any(f.patient.rule in patients.HASHED_RULES for f in examined)
+    owned = examined.owned
+    rules = {patient.rule for _, patient in owned}
+    is_hashed = not rules.isdisjoint(patients.HASHED_RULES)
     hash_key = examination.hash_key.fingerprint() if is_hashed else ""
     splits = {
         "fingerprint": split_assignment_lib.fingerprint(
@@ -88,17 +91,17 @@ def write(
     (folder / SPLITS_FILE).write_text(_to_json(splits))
     facts = {
         **_describe_dataset(info, source),
-        "counts": count(examined, curation),
-        "patients": _describe_patients(examined, curation),
+        "counts": count(owned, curation),
+        "patients": _describe_patients(owned, curation),
         "splits": {
             # Of the files: of splits that the folder gives, too.
             "fingerprint": info.metadata["splits_fingerprint"],
             "kept_patients": curation.num_earlier,
         },
         **_describe_exclusions(
-            examined, curation, thumbnails_lib.Thumbnails(examination.png_of)
+            owned, curation, thumbnails_lib.Thumbnails(examination.png_of)
         ),
-        "leaks": _describe_leaks(examined, curation, info.metadata["on_leak"]),
+        "leaks": _describe_leaks(owned, curation, info.metadata["on_leak"]),
         "cautions": list(cautions),
     }
     (folder / FACTS_FILE).write_text(_to_json(facts))
@@ -140,16 +143,17 @@ def lists_files(
 
 
 def count(
-    examined: Sequence["examine.ExaminedFile"],
+    owned: Sequence["findings.Owned"],
     curation: "curation_lib.Curation",
 ) -> list[dict]:
     """Returns images and patients by split and class, as a list of dicts."""
     images: collections.Counter = collections.Counter()
     people = collections.defaultdict(set)
     for index in curation.kept():
-        key = (curation.split[index], examined[index].file.label)
+        file, patient = owned[index]
+        key = (curation.split[index], file.label)
         images[key] += 1
-        people[key].add(examined[index].patient.key)
+        people[key].add(patient.key)
     return [
         {
             "split": split,
@@ -175,27 +179,30 @@ def _to_csv(
     # The default end of a line has the `\r` by which a name with one is quoted.
     writer = csv.DictWriter(buffer, _COLUMNS)
     writer.writeheader()
-    for index, each in enumerate(examination.files):
-        reason = curation.reason[index]
-        known = bool(each.format)
+    examined = examination.files
+    formats, modes = examined.text("format"), examined.text("mode")
+    numbers = zip(*(examined.columns[name].tolist() for name in _NUMBERS))
+    for index, (file, patient) in enumerate(examined.owned):
+        width, height, num_bytes, mean, std = next(numbers)
+        reason, known = curation.reason[index], bool(formats[index])
         writer.writerow(
             {
-                "filename": cells.to_cell(each.file.filename),
-                "given_split": each.file.split or "",
+                "filename": cells.to_cell(file.filename),
+                "given_split": file.split or "",
                 "split": "" if reason else curation.split[index],
-                "label": cells.to_cell(each.file.label),
-                "patient": cells.to_cell(each.patient.key),
+                "label": cells.to_cell(file.label),
+                "patient": cells.to_cell(patient.key),
                 "status": "excluded" if reason else "kept",
                 "reason": reason,
                 "detail": cells.to_cell(curation.detail[index]),
-                "format": each.format,
-                "mode": each.mode,
-                "width": each.width if known else "",
-                "height": each.height if known else "",
-                "num_bytes": each.num_bytes,
-                "mean": f"{each.mean:.3f}" if known else "",
-                "std": f"{each.std:.3f}" if known else "",
-                "digest": each.file.digest,
+                "format": formats[index],
+                "mode": modes[index],
+                "width": width if known else "",
+                "height": height if known else "",
+                "num_bytes": num_bytes,
+                "mean": f"{mean:.3f}" if known else "",
+                "std": f"{std:.3f}" if known else "",
+                "digest": file.digest,
             }
         )
     for ignored in examination.source.ignored:
@@ -241,21 +248,21 @@ def _describe_dataset(info, source):
     }
 
 
-def _describe_patients(examined, curation):
-    kept = [examined[index].patient for index in curation.kept()]
+def _describe_patients(owned, curation):
+    kept = [owned[index].patient for index in curation.kept()]
     return {
         "total": len({patient.key for patient in kept}),
-        "rules": patient_doubts.describe_rules(examined),
+        "rules": patient_doubts.describe_rules(owned),
         "unmatched": sum(p.rule == patients.NO_RULE for p in kept),
     }
 
 
-def _describe_exclusions(examined, curation, thumbnails):
+def _describe_exclusions(owned, curation, thumbnails):
     exclusions = [
         {
-            "filename": examined[index].file.filename,
-            "split": examined[index].file.split,
-            "label": examined[index].file.label,
+            "filename": owned[index].file.filename,
+            "split": owned[index].file.split,
+            "label": owned[index].file.label,
             "reason": reason,
             "detail": curation.detail[index],
             "thumbnail": thumbnails.make(index),
@@ -269,10 +276,10 @@ def _describe_exclusions(examined, curation, thumbnails):
             "conflict": position in curation.conflicts,
             "members": [
                 {
-                    "filename": examined[index].file.filename,
+                    "filename": owned[index].file.filename,
                     "split": curation.split[index],
-                    "label": examined[index].file.label,
-                    "patient": examined[index].patient.key,
+                    "label": owned[index].file.label,
+                    "patient": owned[index].patient.key,
                     "kept": not curation.reason[index],
                     "thumbnail": thumbnails.make(index),
                 }
@@ -284,12 +291,12 @@ def _describe_exclusions(examined, curation, thumbnails):
     return {"exclusions": exclusions, "duplicates": groups}
 
 
-def _describe_leaks(examined, curation, on_leak):
+def _describe_leaks(owned, curation, on_leak):
     return [
         {
             "kind": leak.kind,
             "splits": list(leak.splits),
-            "files": [examined[i].file.filename for i in leak.members],
+            "files": [owned[i].file.filename for i in leak.members],
             "action": "moved" if on_leak == "move" else "allowed",
         }
         for leak in curation.leaks

@@ -1,15 +1,18 @@
 """Records are built beside those they replace, and change places with them.
 
 Beside `1.0.0` lie, while a build runs, `incoming.<letters>_1.0.0`, and TFDS's
-`incomplete.<letters>_incoming.<letters>_1.0.0`, from which that is renamed; on
-Beam also `incomplete.<letters>_1.0.0`, with what its workers leave; between two
-renamings, for a moment, `replaced.1.0.0`, the old records. None of these is a
-version to TFDS. A killed build leaves them, and the next clears them away, or
-names them where it cannot know whether another build runs.
+`incomplete.<letters>_incoming.<letters>_1.0.0`, from which that is renamed;
+between two renamings, for a moment, `replaced.1.0.0`, the old records. None of
+these is a version to TFDS. `incomplete.<letters>_<name>` is what workers leave
+for the build of a folder or of records of that name. A killed build leaves all
+these, and the next clears them away, or names them where it cannot know whether
+another build runs.
 """
 
 from collections.abc import Iterator
 import contextlib
+import re
+import tempfile
 import uuid
 
 from etils import epath
@@ -29,8 +32,15 @@ def incoming(path: epath.Path) -> epath.Path:
 
 
 def staging(path: epath.Path) -> epath.Path:
-    """Returns a new name for what Beam's workers leave for a build."""
+    """Returns a new name beside a path for what workers leave for a build."""
     return path.with_name(f"incomplete.{uuid.uuid4().hex}_{path.name}")
+
+
+def local_staging(path: epath.Path) -> epath.Path:
+    """As `staging`, for workers of this machine: of a remote path a local."""
+    if files_lib.is_local(path):
+        return staging(path)
+    return epath.Path(tempfile.mkdtemp(prefix="xray_tfds-"))
 
 
 def _replaced(path: epath.Path) -> epath.Path:
@@ -89,14 +99,29 @@ def recover(path: epath.Path, is_alone: bool) -> None:
                 "does so now. If none runs, copy the files of the latter to "
                 "the former, and run the same command again."
             )
+    # The last without letters is of builds of earlier versions.
+    kinds = r"(incomplete\.[^_]*_|(incomplete\.[^_]*_)?incoming\.([^_]*_)?)"
+    _clear_all(path, kinds, is_alone)
+
+
+def clear_staging(path: epath.Path, is_alone: bool) -> None:
+    """Clears away what workers left for a build that was killed.
+
+    Args:
+        path: Beside which they did. Of other names like these nothing is known
+            here, where a user keeps folders.
+        is_alone: As for `recover`.
+    """
+    _clear_all(path, r"incomplete\.[0-9a-f]{32}_", is_alone)
+
+
+def _clear_all(path: epath.Path, kinds: str, is_alone: bool) -> None:
     if not path.parent.exists():
         return
+    names = re.compile(kinds + re.escape(path.name))
     # No glob: brackets in the path would be taken for a pattern.
-    starts = ("incomplete.", "incoming.")
-    # The second of builds of earlier versions.
-    ends = (f"_{path.name}", f"incoming.{path.name}")
     for left in path.parent.iterdir():
-        if left.name.startswith(starts) and left.name.endswith(ends):
+        if names.fullmatch(left.name):
             if is_alone:
                 _clear_away(left)
             else:

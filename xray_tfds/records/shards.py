@@ -111,10 +111,10 @@ def _write_columns(info, shards, examination):
     labels, filenames, patients = [], [], []
     for shard in shards:
         for _, index in shard.examples:
-            each = examination.files[index]  # On Beam it is made anew.
-            labels.append(label_of[each.file.label])
-            filenames.append(each.file.filename)
-            patients.append(each.patient.key)
+            file, patient = examination.files.owned[index]
+            labels.append(label_of[file.label])
+            filenames.append(file.filename)
+            patients.append(patient.key)
     example_columns.write(
         example_columns.path_of(
             epath.Path(info.filename_template.data_dir), info.name

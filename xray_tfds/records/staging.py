@@ -99,18 +99,11 @@ def write_findings(
         The files.
     """
     name = f"examples-{number:06}-{uuid.uuid4().hex}"
-    examined, lengths = [], []
-    with example_files.ExampleFile(folder / name) as file:
-        for each, example in found:
-            examined.append(each)
-            lengths.append(file.add(example).length if example else 0)
+    examined, lengths = example_files.write(folder / name, found)
     _write(
         _findings_path(folder, number),
         {**findings_file.identity(config), _PATHS: [name]},
-        {
-            **findings_lib.to_columns(examined),
-            _LENGTHS: np.array(lengths, np.int64),
-        },
+        {**findings_lib.to_columns(examined), _LENGTHS: lengths},
     )
     return examined
 

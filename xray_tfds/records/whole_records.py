@@ -1,7 +1,6 @@
 """A builder of which only whole records of the given files are ever seen."""
 
 from collections.abc import Callable
-import contextlib
 import functools
 import os
 from typing import Any
@@ -66,6 +65,7 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         self.publish_dir: Optional[epath.PathLike] = None
         self._manual_dir: Optional[epath.PathLike] = None
+        self._final_path = epath.Path()
         self._takes_part = False
         self._earlier: dict[str, str] = {}
         self._beam_options: Optional[beam.BeamOptions] = None
@@ -136,8 +136,11 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
             publishing.check(
                 self.publish_dir, self.data_dir_root, self._manual_dir
             )
-        staging = replacing.staging(self.data_path)
-        self._beam_options = beam.options_of(download_config, staging)
+        # TFDS has other names for it while it builds.
+        self._final_path = self.data_path
+        self._beam_options = beam.options_of(
+            download_config, replacing.staging(self._final_path)
+        )
         build = functools.partial(
             super().download_and_prepare,
             download_config=download_config,
@@ -157,10 +160,6 @@ class WholeRecordsBuilder(tfds.core.GeneratorBasedBuilder):
         finally:
             self.intake.forget()
             self._write_manifest = self._examination = None
-            if self._beam_options is not None and staging.exists():
-                # The next build clears away what cannot be removed now.
-                with contextlib.suppress(OSError):
-                    staging.rmtree()
         if self.publish_dir is not None:
             publishing.publish(
                 self.data_path, self.data_dir_root, self.publish_dir

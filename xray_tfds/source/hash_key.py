@@ -27,6 +27,10 @@ class HashKey:
         self._key = key
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple:
+        """Lets another process of this user's read the same key."""
+        return HashKey, (self._key,)
+
     def read(self) -> bytes:
         """Returns the key; may be called from any thread."""
         with self._lock:

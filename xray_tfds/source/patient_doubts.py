@@ -12,7 +12,7 @@ from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
 if TYPE_CHECKING:
-    from xray_tfds.curate import examine
+    from xray_tfds.curate import findings
 
 # A patient with more than half of the files, or of those of a class, is
 # doubted, and one in more than half of the folders, from this number of files
@@ -35,11 +35,11 @@ _GROUPINGS = (
 _MAX_EXAMPLES = 3
 
 
-def describe_rules(examined: Iterable["examine.ExaminedFile"]) -> list[dict]:
+def describe_rules(examined: Iterable["findings.Owned"]) -> list[dict]:
     """Returns which rule gave how many patients.
 
     Args:
-        examined: Iterable of `examine.ExaminedFile`.
+        examined: Iterable of `findings.Owned`.
 
     Returns:
         List of dictionaries with `rule`, `files`, `patients` and `examples`
@@ -61,7 +61,7 @@ def describe_rules(examined: Iterable["examine.ExaminedFile"]) -> list[dict]:
     ]
 
 
-def find_doubts(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def find_doubts(examined: Sequence["findings.Owned"]) -> list[str]:
     """Returns sentences about patients who may be others.
 
     Those of a class who are known in part, files that may be of one person, and
@@ -75,7 +75,7 @@ def find_doubts(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     ]
 
 
-def find_strangers(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def find_strangers(examined: Sequence["findings.Owned"]) -> list[str]:
     """Returns sentences about patients who may be several people.
 
     One who has most of the files or lies in most of the folders, few patients
@@ -87,7 +87,7 @@ def find_strangers(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     ]
 
 
-def _doubt_part(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def _doubt_part(examined: Sequence["findings.Owned"]) -> list[str]:
     totals: collections.Counter = collections.Counter()
     unknown = collections.defaultdict(list)
     for each in examined:
@@ -103,7 +103,7 @@ def _doubt_part(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     ]
 
 
-def _doubt_alike(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def _doubt_alike(examined: Sequence["findings.Owned"]) -> list[str]:
     """Doubts files of their own whose names fall into small groups."""
     unknown = [
         each.file.filename
@@ -133,7 +133,7 @@ def _doubt_alike(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     return []
 
 
-def _doubt_spellings(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def _doubt_spellings(examined: Sequence["findings.Owned"]) -> list[str]:
     twins = patients.count_twins(
         {
             each.patient.key
@@ -150,7 +150,7 @@ def _doubt_spellings(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
     ]
 
 
-def _doubt_largest(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def _doubt_largest(examined: Sequence["findings.Owned"]) -> list[str]:
     """Doubts a patient of most files or folders: it may be a default value."""
     files = collections.defaultdict(list)
     totals: collections.Counter = collections.Counter()
@@ -199,7 +199,7 @@ def _explain_largest(
     )
 
 
-def _doubt_few(examined: Sequence["examine.ExaminedFile"]) -> Iterator[str]:
+def _doubt_few(examined: Sequence["findings.Owned"]) -> Iterator[str]:
     """Doubts a rule that makes few patients of many files."""
     for rule in describe_rules(examined):
         if (
@@ -216,7 +216,7 @@ def _doubt_few(examined: Sequence["examine.ExaminedFile"]) -> Iterator[str]:
             )
 
 
-def _doubt_exports(examined: Sequence["examine.ExaminedFile"]) -> list[str]:
+def _doubt_exports(examined: Sequence["findings.Owned"]) -> list[str]:
     names = [
         f.file.filename
         for f in examined

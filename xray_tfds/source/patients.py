@@ -11,10 +11,10 @@ a patient of its own.
 import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
-import dataclasses
 import hashlib
 import pathlib
 import re
+from typing import NamedTuple
 from typing import Optional
 
 from xray_tfds.source import hash_key as hash_key_lib
@@ -59,8 +59,7 @@ _NO_IDS = re.compile(
 _FILL_WORDS = {"no", "not", "name", "available", "specified", "given", "the"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Patient:
+class Patient(NamedTuple):
     """Whose image a file is, and how that is known.
 
     Attributes:

@@ -1,5 +1,6 @@
 """What is kept and where: patients, duplicates and leaks over all files."""
 
+import hashlib
 import re
 import zlib
 
@@ -12,6 +13,7 @@ from xray_tfds.curate import curation
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import examine
 from xray_tfds.curate import facts as facts_lib
+from xray_tfds.curate import findings
 from xray_tfds.curate import split_assignment
 from xray_tfds.source import patients
 from xray_tfds.source import scan
@@ -22,16 +24,17 @@ def _examined(name, *, split=None, patient=None, film=None, reason=""):
     """An examined file; equal `film`s are byte-identical."""
     label = name.split("/")[0]
     film = name if film is None else film
+    digest = hashlib.sha256(film.encode()).hexdigest()
     seed = zlib.crc32(film.encode())
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), np.uint8)
     image = Image.fromarray(pixels).resize((64, 64))
     return examine.ExaminedFile(
-        file=source_files.SourceFile(name, name, label, split, digest=film),
+        file=source_files.SourceFile(name, name, label, split, digest),
         patient=patients.Patient(patient or name, "names"),
         num_bytes=1,
         reason=reason,
         format="" if reason else "PNG",
-        pixel_digest=film,
+        pixel_digest=digest,
         signature=duplicates.signature(image),
     )
 
@@ -56,7 +59,7 @@ def _given(*extra):
 
 def _curate(examined, earlier=None, **options):
     config = config_lib.XrayConfig(**options)
-    return curation.curate(examined, config, earlier)
+    return curation.curate(findings.Findings.of(examined), config, earlier)
 
 
 def test_one_of_each_group_of_duplicates_is_kept():
@@ -141,7 +144,7 @@ def test_fraction_of_bad_files_that_is_advised_is_enough():
     for total in range(1, 201):
         for count in {1, 29 * total // 100, 57 * total // 100, total} - {0}:
             files = [bad] * count + [good] * (total - count)
-            facts = facts_lib.Facts(files)
+            facts = facts_lib.Facts(findings.Findings.of(files))
             config.max_bad_fraction = 0
             with pytest.raises(scan.SourceError) as info:
                 curation._check_bad(files, facts, config)

@@ -1,11 +1,14 @@
 """Files that are decoded once more, to be compared."""
 
+import functools
+
 from PIL import Image
 import pytest
 
 from tests.helpers import image_trees
 import xray_tfds
 from xray_tfds.curate import examine
+from xray_tfds.curate import findings
 from xray_tfds.source import errors
 from xray_tfds.source import source_files
 
@@ -22,8 +25,10 @@ def test_film_that_is_gone_when_it_is_compared_is_named(tmp_path):
         )[0]
         for name in ("one.png", "same.bmp")
     ]
-    one, same = examine.compare_pixels(examined, config)
+    found = findings.Findings.of(examined)
+    digest_pixels = functools.partial(examine.digest_pixels, config=config)
+    one, same = found.compare_pixels(digest_pixels)
     assert one.pixel_digest == same.pixel_digest != ""
     (tmp_path / "same.bmp").unlink()
     with pytest.raises(errors.SourceError, match="same.bmp changed while"):
-        examine.compare_pixels(examined, config)
+        found.compare_pixels(digest_pixels)

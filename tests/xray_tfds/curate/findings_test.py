@@ -1,16 +1,14 @@
-"""Columns hold what objects hold, and decide as they do."""
+"""Columns hold what objects hold, and duplicates are found in them."""
 
-import dataclasses
 import hashlib
 
 import numpy as np
 import pytest
 
-from xray_tfds import config as config_lib
-from xray_tfds.curate import curation
 from xray_tfds.curate import duplicates
 from xray_tfds.curate import equal_rows
 from xray_tfds.curate import examine
+from xray_tfds.curate import facts as facts_lib
 from xray_tfds.curate import findings
 from xray_tfds.source import files as files_lib
 from xray_tfds.source import patients
@@ -66,21 +64,23 @@ def test_columns_give_back_what_they_were_made_of():
         columns[len(examined)]
 
 
-@pytest.mark.parametrize("split", [None, "train"])
-@pytest.mark.parametrize("on_duplicate", ["keep_one", "keep_all"])
-def test_columns_decide_as_objects_do(split, on_duplicate):
-    examined = _many(split)
-    if split:
-        for name in ("validation", "test"):
-            others = [_examined(i, 100 + i, split=name) for i in range(20)]
-            examined += others
-    config = config_lib.XrayConfig(
-        on_duplicate=on_duplicate, on_leak="move", max_bad_fraction=0.5
+@pytest.mark.parametrize("with_bad", [False, True])
+def test_clusters_of_columns_are_those_of_the_files(with_bad):
+    examined = [each for each in _many() if with_bad or not each.reason]
+    facts = facts_lib.Facts(findings.Findings.of(examined))
+    good = [i for i, each in enumerate(examined) if not each.reason]
+    files = [examined[i] for i in good]
+    expected = duplicates.find_clusters(
+        [each.file.digest for each in files],
+        [each.pixel_digest or each.file.digest for each in files],
+        [each.signature for each in files],
     )
-    expected = curation.curate(examined, config)
-    assert len(expected.clusters) > 5 and expected.conflicts
-    decided = curation.curate(findings.Findings.of(examined), config)
-    assert dataclasses.asdict(decided) == dataclasses.asdict(expected)
+    found = [
+        (cluster.kind, [good.index(member) for member in cluster.members])
+        for cluster in facts.find_clusters(good)
+    ]
+    assert len(found) > 5 and len(files) < len(_many())
+    assert found == [(each.kind, list(each.members)) for each in expected]
 
 
 @pytest.mark.parametrize(

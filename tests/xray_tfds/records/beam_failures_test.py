@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
 from tests.helpers import image_trees
+from tests.helpers import whole_builds
 import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.decode import limits
@@ -60,14 +61,6 @@ def _build(images, data_dir, file_format="tfrecord", **download_options):
     return pathlib.Path(builder.data_dir)
 
 
-def _content(records):
-    return {
-        path.relative_to(records): path.read_bytes()
-        for path in records.rglob("*")
-        if path.is_file()
-    }
-
-
 def _on_beam():
     return {"beam_options": pipeline_options.PipelineOptions([])}
 
@@ -89,7 +82,7 @@ def test_job_that_was_cancelled_leaves_the_old_records(
     number, unwritten, built
 ):
     images, records = built
-    before = _content(records)
+    before = whole_builds.content(records)
     (records / "build_report" / "findings.npz").unlink()  # All are decoded.
     with pytest.raises(errors.StorageError, match=f"before .*/{unwritten}"):
         _build(
@@ -100,7 +93,7 @@ def test_job_that_was_cancelled_leaves_the_old_records(
             **_on_beam(),
         )
     del before[pathlib.Path("build_report/findings.npz")]
-    assert _content(records) == before
+    assert whole_builds.content(records) == before
     assert sorted(os.listdir(records.parent)) == [".1.0.0.lock", "1.0.0"]
 
 

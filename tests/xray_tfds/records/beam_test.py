@@ -4,15 +4,14 @@ import dataclasses
 import pathlib
 import shutil
 
-from PIL import Image
 from apache_beam.options import pipeline_options
 from etils import epath
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tests.helpers import dicom_files
 from tests.helpers import image_trees
+from tests.helpers import whole_builds
 import xray_tfds
 from xray_tfds.curate import examine
 from xray_tfds.curate import findings as findings_lib
@@ -29,63 +28,8 @@ _CONFIG = xray_tfds.XrayConfig(image_size=(32, 24), max_bad_fraction=0.5)
 _KEY = hash_key.HashKey(b"key")
 
 
-def _write_tree(root):
-    """Writes good, bad, doubled and nearly doubled films, and a DICOM."""
-    image_trees.write_flat_tree(root, per_class=12)
-    normal = root / "normal"
-    (normal / "bad.png").write_bytes(b"no image")
-    shutil.copy(normal / "IM-0000-0000.png", normal / "copy.png")
-    film = Image.open(normal / "IM-0001-0002.png")
-    film.save(normal / "same.bmp")
-    film.point(lambda value: min(255, value + 3)).save(normal / "near.png")
-    (normal / "film.dcm").write_bytes(
-        dicom_files.written(dicom_files.dataset())
-    )
-    return root
-
-
-def _write_splits(root):
-    """Writes given splits that share a patient and a name."""
-    for split, seed in (("train", 0), ("validation", 1), ("test", 2)):
-        image_trees.write_flat_tree(root / split, per_class=8, seed=seed)
-    shutil.copy(
-        root / "train" / "normal" / "IM-0000-0000.png",
-        root / "test" / "normal" / "IM-0000-0000.png",
-    )
-    return root
-
-
-def _build(images, data_dir, options, **download_options):
-    options = dict(options)
-    file_format = options.pop("file_format", "tfrecord")
-    builder = xray_tfds.Builder(
-        data_dir=data_dir,
-        config=xray_tfds.XrayConfig(
-            image_size=(32, 24), max_bad_fraction=0.5, **options
-        ),
-        file_format=file_format,
-    )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=images, num_shards=2, **download_options
-        )
-    )
-    return pathlib.Path(builder.data_dir)
-
-
 def _on_beam():
     return {"beam_options": pipeline_options.PipelineOptions([])}
-
-
-def _content(records):
-    return {
-        path.relative_to(records): path.read_bytes()
-        for path in records.rglob("*")
-        if path.is_file()
-    }
-
-
-_TREES = {"flat": _write_tree, "splits": _write_splits}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +37,10 @@ def trees(tmp_path_factory):
     root = tmp_path_factory.mktemp("trees")
     table = "filename,patient\nnormal/IM-0001-0002.png,Jane Doe\n"
     (root / "patients.csv").write_text(table)
-    return root, {name: make(root / name) for name, make in _TREES.items()}
+    made = {
+        name: make(root / name) for name, make in whole_builds.TREES.items()
+    }
+    return root, made
 
 
 @pytest.mark.parametrize(
@@ -112,10 +59,12 @@ def test_all_files_are_those_of_a_local_build(tree, options, trees, tmp_path):
     root, images = trees
     if "patients_csv" in options:
         options = {**options, "patients_csv": str(root / "patients.csv")}
-    local = _content(_build(images[tree], tmp_path / "local", options))
+    local = whole_builds.content(
+        whole_builds.build(images[tree], tmp_path / "local", options)
+    )
     beam_dir = tmp_path / "beam"
-    records = _build(images[tree], beam_dir, options, **_on_beam())
-    assert _content(records) == local
+    records = whole_builds.build(images[tree], beam_dir, options, **_on_beam())
+    assert whole_builds.content(records) == local
     assert len(local) >= 14
     assert not list(beam_dir.rglob("incomplete*"))
 
@@ -125,7 +74,9 @@ def test_workers_that_die_or_do_the_same_twice_change_nothing(
 ):
     images = trees[1]["flat"]
     options = {"seed": 1}
-    local = _content(_build(images, tmp_path / "local", options))
+    local = whole_builds.content(
+        whole_builds.build(images, tmp_path / "local", options)
+    )
     add, calls = example_files.ExampleFile.add, []
 
     def die_now_and_then(self, example):
@@ -144,9 +95,11 @@ def test_workers_that_die_or_do_the_same_twice_change_nothing(
 
     monkeypatch.setattr(example_files.ExampleFile, "add", die_now_and_then)
     monkeypatch.setattr(beam, "_run", run)
-    records = _build(images, tmp_path / "beam", options, **_on_beam())
+    records = whole_builds.build(
+        images, tmp_path / "beam", options, **_on_beam()
+    )
     assert len(calls) > 50
-    assert _content(records) == local
+    assert whole_builds.content(records) == local
 
 
 def test_what_earlier_records_hold_is_not_decoded_again(
@@ -155,7 +108,7 @@ def test_what_earlier_records_hold_is_not_decoded_again(
     # The files are so new that otherwise each would be read to be known.
     monkeypatch.setattr(files_lib, "_is_settled", lambda stamp, now: True)
     images = shutil.copytree(trees[1]["flat"], tmp_path / "images")
-    _build(images, tmp_path / "beam", {})
+    whole_builds.build(images, tmp_path / "beam", {})
     shutil.copytree(tmp_path / "beam", tmp_path / "anew")
     for path in (tmp_path / "anew").rglob("findings.npz"):
         path.unlink()
@@ -163,24 +116,28 @@ def test_what_earlier_records_hold_is_not_decoded_again(
     film.rename(film.with_name("renamed.png"))  # Its example has to be new.
     image_trees.write_images(images, ["normal/new.png"], seed=9)
     overwrite = {"download_mode": tfds.GenerateMode.REUSE_CACHE_IF_EXISTS}
-    anew = _content(_build(images, tmp_path / "anew", {}, **overwrite))
+    anew = whole_builds.content(
+        whole_builds.build(images, tmp_path / "anew", {}, **overwrite)
+    )
     decoded.clear()
-    records = _build(images, tmp_path / "beam", {}, **overwrite, **_on_beam())
+    records = whole_builds.build(
+        images, tmp_path / "beam", {}, **overwrite, **_on_beam()
+    )
     assert 0 < len(decoded) < 10
-    assert _content(records) == anew
+    assert whole_builds.content(records) == anew
 
 
 def test_file_that_changed_since_it_was_listed_is_named(tmp_path):
     images = image_trees.write_flat_tree(tmp_path / "images", per_class=2)
     source = scan.scan(images, ("normal", "pneumonia"))
     image_trees.write_images(images, [source.files[1].filename], seed=8)
+    (tmp_path / "staging").mkdir()
     with pytest.raises(errors.SourceError) as caught:
         beam.examine(
             source.files,
             _CONFIG,
             beam.BeamOptions(None, None, epath.Path(tmp_path / "staging")),
             _KEY,
-            examples.Serializer(_CONFIG),
         )
     assert str(caught.value).startswith(str(source.files[1].path))
 

@@ -1,6 +1,7 @@
 """What a build doubts out loud."""
 
 import dataclasses
+import hashlib
 import pathlib
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from xray_tfds import config as config_lib
 from xray_tfds.curate import curation
 from xray_tfds.curate import examine
+from xray_tfds.curate import findings
 from xray_tfds.records import console_summary
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
@@ -15,9 +17,10 @@ from xray_tfds.source import source_files
 
 def _examined(name, grey_part="", split=None):
     label = name.split("/")[0]
+    digest = hashlib.sha256(name.encode()).hexdigest()
     return examine.ExaminedFile(
         file=source_files.SourceFile(
-            pathlib.Path(name), name, label, split, name
+            pathlib.Path(name), name, label, split, digest
         ),
         patient=patients.Patient(name, "rule"),
         num_bytes=1,
@@ -25,6 +28,11 @@ def _examined(name, grey_part="", split=None):
         signature=b"",
         grey_part=grey_part,
     )
+
+
+def _find_cautions(files, decided, config):
+    examined = findings.Findings.of(files)
+    return console_summary.find_cautions(examined, decided, config)
 
 
 @pytest.mark.parametrize("partial", [0, 3])
@@ -39,7 +47,7 @@ def test_parts_of_the_grey_scale_are_counted_with_an_example(partial):
     decided = curation.Curation(
         split=["train"] * 40, reason=[""] * 40, detail=[""] * 40
     )
-    cautions = console_summary.find_cautions(files, decided, config)
+    cautions = _find_cautions(files, decided, config)
     found = [c for c in cautions if c.startswith("Grey scale")]
     if not partial:
         assert not found
@@ -58,7 +66,7 @@ def test_films_of_next_to_no_contrast_are_told(std, is_told):
     decided = curation.Curation(
         split=["train"] * 2, reason=[""] * 2, detail=[""] * 2
     )
-    cautions = console_summary.find_cautions(files, decided, config)
+    cautions = _find_cautions(files, decided, config)
     found = [c for c in cautions if "1 of 2 images have next to no" in c]
     assert len(found) == is_told
     assert all("pneumonia/0.dcm" in caution for caution in found)
@@ -80,7 +88,7 @@ def test_small_given_validation_names_the_flags_that_carve_one(
     decided = curation.Curation(
         split=["validation"] * 9 + [split], reason=[""] * 10, detail=[""] * 10
     )
-    (caution,) = console_summary.find_cautions(files, decided, config)
+    (caution,) = _find_cautions(files, decided, config)
     number = decided.split.count("validation")
     assert f"has {number} images, too few to choose a model by." in caution
     for flag in ("--config", "--builder_config"):
@@ -104,7 +112,7 @@ def test_pattern_that_finds_nobody_is_doubted(pattern, rule, is_doubted):
     )
     config = config_lib.XrayConfig(patient_pattern=pattern)
     decided = curation.Curation(split=["train"], reason=[""], detail=[""])
-    cautions = console_summary.find_cautions([file], decided, config)
+    cautions = _find_cautions([file], decided, config)
     assert is_doubted == any("`patient_pattern` finds" in c for c in cautions)
 
 
@@ -117,7 +125,7 @@ def test_given_split_that_vanishes_is_told(place, is_told):
     decided = curation.Curation(
         split=["train", place], reason=["", ""], detail=["", ""]
     )
-    cautions = console_summary.find_cautions(
+    cautions = _find_cautions(
         files, decided, config_lib.XrayConfig(on_leak="move")
     )
     assert any("The split test of" in each for each in cautions) == is_told
@@ -129,7 +137,7 @@ def test_patients_who_leave_an_earlier_split_are_told():
         split=["validation"] * 60, reason=[""] * 60, detail=[""] * 60
     )
     config = config_lib.XrayConfig()
-    assert not console_summary.find_cautions(files, decided, config)
+    assert not _find_cautions(files, decided, config)
     decided.num_moved = 2
-    (caution,) = console_summary.find_cautions(files, decided, config)
+    (caution,) = _find_cautions(files, decided, config)
     assert "leave the split of an earlier build: 2." in caution

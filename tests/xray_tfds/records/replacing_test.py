@@ -97,11 +97,11 @@ def test_next_build_removes_what_a_killed_one_left(tmp_path):
     assert sorted(os.listdir(place)) == [".1.0.0.lock", "1.0.0"]
 
 
-@pytest.mark.parametrize("name", ["incomplete.ABC123_2.0.0", "1.0.0", "notes"])
-def test_nothing_else_is_removed(tmp_path, name):
-    directory = _make_unfinished(tmp_path, name)
+def test_nothing_else_is_removed(tmp_path):
+    names = ["incomplete.A_2.0.0", "incomplete.A_b_1.0.0", "1.0.0", "notes"]
+    others = [_make_unfinished(tmp_path, name) for name in names]
     replacing.recover(epath.Path(tmp_path / "1.0.0"), is_alone=True)
-    assert (directory / "bucket_000.tmp").exists()
+    assert all((folder / "bucket_000.tmp").exists() for folder in others)
 
 
 @pytest.mark.parametrize("kind", ["incomplete", "incoming"])

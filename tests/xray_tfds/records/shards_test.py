@@ -12,10 +12,11 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 import xray_tfds
 from xray_tfds.curate import examine
+from xray_tfds.curate import findings
+from xray_tfds.records import example_files
 from xray_tfds.records import examples
 from xray_tfds.records import features as features_lib
 from xray_tfds.records import shards
-from xray_tfds.records import spool
 from xray_tfds.source import patients
 from xray_tfds.source import source_files
 
@@ -112,9 +113,9 @@ def test_shards_are_those_of_tfds(options, file_format, tmp_path):
         )
 
     examination = types.SimpleNamespace(
-        place_of=lambda index: spool.Slot(0, len(stored[index])),
+        place_of=lambda index: example_files.Place("", 0, len(stored[index])),
         example_of=lambda index: stored[index],
-        files=[file for file, _ in films],
+        files=findings.Findings.of([file for file, _ in films]),
         config=_CONFIG,
         source=types.SimpleNamespace(fingerprint="of the source"),
     )
