@@ -76,8 +76,7 @@ def write(
         _to_csv(examination, curation).encode("utf-8", "surrogateescape")
     )
     owned = examined.owned
-    rules = {patient.rule for _, patient in owned}
-    is_hashed = not rules.isdisjoint(patients.HASHED_RULES)
+    is_hashed = any(p.rule in patients.HASHED_RULES for _, p in owned)
     hash_key = examination.hash_key.fingerprint() if is_hashed else ""
     splits = {
         "fingerprint": split_assignment_lib.fingerprint(
@@ -143,8 +142,7 @@ def lists_files(
 
 
 def count(
-    owned: Sequence["findings.Owned"],
-    curation: "curation_lib.Curation",
+    owned: Sequence["findings.Owned"], curation: "curation_lib.Curation"
 ) -> list[dict]:
     """Returns images and patients by split and class, as a list of dicts."""
     images: collections.Counter = collections.Counter()
@@ -171,10 +169,7 @@ def count(
     ]
 
 
-def _to_csv(
-    examination: "examination_lib.Examination",
-    curation: "curation_lib.Curation",
-) -> str:
+def _to_csv(examination, curation):
     buffer = io.StringIO(newline="")
     # The default end of a line has the `\r` by which a name with one is quoted.
     writer = csv.DictWriter(buffer, _COLUMNS)
@@ -206,13 +201,9 @@ def _to_csv(
             }
         )
     for ignored in examination.source.ignored:
-        writer.writerow(
-            {
-                "filename": cells.to_cell(ignored.filename),
-                "status": "ignored",
-                "reason": ignored.reason,
-            }
-        )
+        name = cells.to_cell(ignored.filename)
+        row = {"filename": name, "status": "ignored", "reason": ignored.reason}
+        writer.writerow(row)
     return buffer.getvalue()
 
 
