@@ -46,12 +46,15 @@ xray_tfds.prepare(images_dir, data_dir, image_size=(int(side), int(side)))
 
 
 def _read_films():
-    """Returns uint8 `[num_films, height, width]` of a folder."""
-    films = []
+    """Returns uint8 `[num_films, height, width]` of a folder.
+
+    They are small: what a process is said to have taken is at least what the
+    one had that started it.
+    """
+    films, side = [], min(_SIDE.value, _MAX_RECORD_SIDE)
     for path in film_files.find(_IMAGES_DIR.value, _MAX_READ):
         with Image.open(path) as film:
-            size = (_SIDE.value, _SIDE.value)
-            films.append(np.asarray(film.convert("L").resize(size)))
+            films.append(np.asarray(film.convert("L").resize((side, side))))
     return np.stack(films)
 
 
@@ -61,11 +64,12 @@ def _write_films(root, films, numbers):
         rng = np.random.default_rng(number)
         one, other = films[rng.integers(len(films), size=2)]
         share = rng.uniform(0.3, 0.7)
-        mean = share * one + (1 - share) * other
+        mean = np.rint(share * one + (1 - share) * other).astype(np.uint8)
         folder = root / _LABELS[number // 3 % 2]
         folder.mkdir(parents=True, exist_ok=True)
         name = f"person{number // 3}_bacteria_{number}.jpeg"
-        Image.fromarray(np.rint(mean).astype(np.uint8)).save(folder / name)
+        film = Image.fromarray(mean).resize((_SIDE.value, _SIDE.value))
+        film.save(folder / name)
 
 
 def _prepare(root, data_dir):
