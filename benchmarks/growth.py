@@ -35,7 +35,7 @@ _SIDE = flags.DEFINE_integer(
 
 _LABELS = ("normal", "pneumonia")
 _MAX_RECORD_SIDE = 256
-_MAX_READ = 500
+_MAX_READ = 5000
 _NUM_ADDED = 100
 _ROOT = pathlib.Path(__file__).parents[1]
 _PREPARE = """
@@ -106,15 +106,14 @@ def main(argv):
             root = pathlib.Path(directory, "films")
             data_dir = pathlib.Path(directory, "records")
             _write_films(root, films, range(number))
-            built, again = (_prepare(root, data_dir) for _ in range(2))
+            built, cores, memory = _prepare(root, data_dir)
+            row = f"| {number:,} | {built:.1f} ({cores:.1f}) | {memory:,.0f} |"
+            print(row, end="", flush=True)  # The others may take long.
+            again, cores, _ = _prepare(root, data_dir)
+            print(f" {again:.1f} ({cores:.1f}) |", end="", flush=True)
             _write_films(root, films, range(number, number + _NUM_ADDED))
-            added = _prepare(root, data_dir)
-        cells = [f"{s:.1f} ({cores:.1f})" for s, cores, _ in (built, again)]
-        print(
-            f"| {number:,} | {cells[0]} | {built[2]:,.0f} | {cells[1]} |"
-            f" {added[0]:.1f} ({added[1]:.1f}) |",
-            flush=True,
-        )
+            added, cores, _ = _prepare(root, data_dir)
+            print(f" {added:.1f} ({cores:.1f}) |", flush=True)
 
 
 if __name__ == "__main__":

@@ -210,21 +210,22 @@ def _settle_leaks(examined, facts, curation, groups, config):
 
 def _leave_out_duplicates(examined, facts, curation):
     """Keeps the first of each cluster and split; none where labels differ."""
+    labels = facts.labels
     for position, cluster in enumerate(curation.clusters):
+        if position in curation.conflicts:
+            one = cluster.members[0]
+            # Searched once: a cluster may have a hundred thousand members.
+            other = next(i for i in cluster.members if labels[i] != labels[one])
+            for index in cluster.members:
+                shown = other if labels[index] == labels[one] else one
+                name = examined.files[shown].filename
+                curation.exclude(index, CONFLICT, f"{cluster.kind}: {name}")
+            continue
         firsts: dict = {}
         for index in cluster.members:
-            if position in curation.conflicts:
-                label = facts.labels[index]
-                other = next(
-                    examined[i].file.filename
-                    for i in cluster.members
-                    if facts.labels[i] != label
-                )
-                curation.exclude(index, CONFLICT, f"{cluster.kind}: {other}")
-                continue
             first = firsts.setdefault(curation.split[index], index)
             if first != index:
-                name = examined[first].file.filename
+                name = examined.files[first].filename
                 curation.exclude(index, DUPLICATE, f"{cluster.kind}: {name}")
 
 
