@@ -148,14 +148,17 @@ def processes() -> Iterator[futures.Executor]:
         env={"LOKY_MAX_MEMORY_LEAK_SIZE": str(sys.maxsize)},
     )
     try:
-        executor.submit(num_cores).result()
+        try:
+            executor.submit(num_cores).result()
+        except BaseException:
+            # It knows of none if another could not be started.
+            for process in multiprocessing.active_children():
+                if process not in before:
+                    process.terminate()
+            raise
         yield executor
     except BaseException:
         executor.shutdown(wait=True, kill_workers=True)
-        # It knows of none if another could not be started.
-        for process in multiprocessing.active_children():
-            if process not in before:
-                process.terminate()
         raise
     executor.shutdown(wait=True)
 

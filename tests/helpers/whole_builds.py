@@ -65,4 +65,10 @@ def content(records):
     }
 
 
+def find_left(folder):
+    """Returns what a build leaves in a folder while it runs, or is killed."""
+    kinds = ("incomplete*", "examples-*")
+    return [path for kind in kinds for path in folder.rglob(kind)]
+
+
 TREES = {"flat": write_tree, "splits": write_splits}

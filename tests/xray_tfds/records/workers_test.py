@@ -2,66 +2,29 @@
 
 import contextlib
 import errno
-import functools
 import multiprocessing
 import os
 import pathlib
 import shutil
-import signal
-import subprocess
 import sys
+import tempfile
 
+from etils import epath
 import loky
 from loky.backend import process as loky_process
 import pytest
 
-from tests.helpers import dicom_files
 from tests.helpers import image_trees
 from tests.helpers import processes
 from tests.helpers import whole_builds
 import xray_tfds
 from xray_tfds import parallel
 from xray_tfds.curate import examine
-from xray_tfds.decode import limits
+from xray_tfds.records import replacing
 from xray_tfds.records import workers
 from xray_tfds.source import errors
 from xray_tfds.source import hash_key
-
-needs_linux = pytest.mark.skipif(
-    sys.platform != "linux", reason="/proc tells what processes there are"
-)
-
-# As in a program of a user, which does not protect its main module.
-_PREPARE = """
-import sys
-from xray_tfds import parallel
-from xray_tfds.records import workers
-workers.MIN_FILES_FOR_PROCESSES = 1
-parallel.num_processes = lambda: 2
-parallel._IDLE_SECONDS = 1
-import tensorflow_datasets as tfds
-import xray_tfds
-config = xray_tfds.XrayConfig(image_size=(32, 32))
-"""
-_BY_FOLDER = f"""{_PREPARE}
-xray_tfds.prepare(*sys.argv[1:], image_size=config.image_size)
-"""
-_BY_BUILDER = f"""{_PREPARE}
-builder = xray_tfds.Builder(data_dir=sys.argv[2], config=config)
-builder.download_and_prepare(
-    download_config=tfds.download.DownloadConfig(manual_dir=sys.argv[1])
-)
-"""
-
-_DAEMON = f"""
-import multiprocessing
-process = multiprocessing.get_context("spawn").Process(
-    target=exec, args=({_BY_FOLDER!r}, {{}}), daemon=True
-)
-process.start()
-process.join()
-raise SystemExit(process.exitcode)
-"""
+from xray_tfds.source import scan
 
 
 @pytest.fixture
@@ -75,11 +38,6 @@ def many(monkeypatch):
 def in_processes(many, monkeypatch):
     """Lets nothing be decoded but by processes."""
     monkeypatch.setattr(examine, "examine", None)
-
-
-def _find_left(folder):
-    kinds = ("incomplete*", "examples-*")
-    return [path for kind in kinds for path in folder.rglob(kind)]
 
 
 @pytest.mark.parametrize(
@@ -107,14 +65,59 @@ def test_processes_read_from_a_bucket(bucket, tmp_path, in_processes):
     assert sum(s.num_examples for s in builder.info.splits.values()) == 24
 
 
-def test_error_of_a_file_is_raised_as_of_a_thread(tmp_path, in_processes):
+def test_error_of_a_process_is_raised_as_of_a_thread(
+    films, tmp_path, in_processes
+):
+    source = scan.scan(films, ("normal", "pneumonia"))
+    changed = source.files[-1]
+    image_trees.write_images(films, [changed.filename], seed=8)
+    (tmp_path / "staging").mkdir()
+    with pytest.raises(errors.SourceError) as caught:
+        workers.examine(
+            source.files,
+            xray_tfds.XrayConfig(),
+            epath.Path(tmp_path / "staging"),
+            hash_key.HashKey(),
+        )
+    assert str(caught.value).startswith(str(changed.path))
+
+
+def test_process_of_a_build_that_was_killed_reads_no_further_file(
+    films, tmp_path
+):
+    source = scan.scan(films, ("normal", "pneumonia"))
+    other = os.getpid()  # Not the parent.
+    for parent, raises in (
+        (os.getppid(), contextlib.nullcontext()),
+        (other, pytest.raises(InterruptedError)),
+    ):
+        with raises:
+            workers._examine_part(
+                (0, source.files),
+                xray_tfds.XrayConfig(),
+                epath.Path(tmp_path),
+                hash_key.HashKey(),
+                parent,
+            )
+
+
+def test_examples_of_remote_records_wait_where_others_do_not_read(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = replacing.local_staging(epath.Path("gs://bucket/1.0.0"))
+    assert pathlib.Path(folder).parent == tmp_path
+    assert os.name == "nt" or os.stat(folder).st_mode & 0o077 == 0
+
+
+def test_build_that_is_refused_leaves_nothing(tmp_path, in_processes):
     images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
     bad = images / "normal" / "IM-0000-0000.png"
     bad.write_bytes(bad.read_bytes()[:100])
     with pytest.raises(errors.SourceError, match="max_bad_fraction") as caught:
         xray_tfds.prepare(images, tmp_path / "data", max_bad_fraction=0)
     assert bad.name in str(caught.value)
-    assert _find_left(tmp_path) == []
+    assert whole_builds.find_left(tmp_path) == []
 
 
 def _refuse_semaphores(monkeypatch):
@@ -176,99 +179,6 @@ def test_key_that_changes_while_processes_hash_is_noticed(
     monkeypatch.setattr(parallel, "processes", start_and_change)
     with pytest.raises(errors.SourceError, match="hashed changed while"):
         whole_builds.build(images, tmp_path / "data", {})
-
-
-def _popen(program, images, data_dir, home, **options):
-    return subprocess.Popen(
-        [sys.executable, "-c", program, images, data_dir],
-        cwd=processes.ROOT,
-        env={**os.environ, "HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def test_process_that_may_have_none_of_its_own_decodes_in_threads(
-    films, tmp_path
-):
-    process = _popen(_DAEMON, films, tmp_path / "data", tmp_path)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    assert _find_left(tmp_path) == []
-
-
-@pytest.fixture(params=[_BY_FOLDER, _BY_BUILDER], ids=["folder", "builder"])
-def waiting(tmp_path, request):
-    """A build of which a process waits at the key for patients' names.
-
-    Yields:
-        The build, its processes, and the same build once nobody waits.
-    """
-    images = image_trees.write_flat_tree(tmp_path / "images", per_class=12)
-    film = dicom_files.written(dicom_files.dataset())
-    (images / "pneumonia" / "z.dcm").write_bytes(film)
-    key = tmp_path / ".config" / "xray_tfds" / "hash_key"
-    key.parent.mkdir(parents=True)
-    os.mkfifo(key)
-    start = functools.partial(
-        *(_popen, request.param, images, tmp_path / "data", tmp_path),
-        start_new_session=True,
-    )
-    build = start()
-
-    def open_key():
-        with contextlib.suppress(OSError):  # As long as nobody reads there.
-            return os.open(key, os.O_WRONLY | os.O_NONBLOCK)
-        assert build.poll() is None, build.communicate()
-
-    with processes.ended_after(build) as found:
-        held = processes.wait_until(open_key)
-        found.update(processes.children_of(build.pid))
-        key.unlink()
-        yield build, found, start
-        os.close(held)
-
-
-def _check_nothing_is_left(children, folder):
-    processes.wait_until(lambda: not any(map(processes.is_alive, children)))
-    assert _find_left(folder) == []
-
-
-@needs_linux
-def test_process_that_is_killed_is_an_error_in_words(waiting, tmp_path):
-    build, children, _ = waiting
-    for pid in children:
-        command = pathlib.Path(f"/proc/{pid}/cmdline").read_text()
-        if "popen_loky" in command:
-            os.kill(pid, signal.SIGKILL)
-    _, said = build.communicate()
-    assert build.returncode == 1
-    assert f"{limits.NotEnoughMemoryError.__name__}: A process that" in said
-    _check_nothing_is_left(children, tmp_path)
-
-
-@needs_linux
-def test_interrupt_from_the_keyboard_ends_all_processes(waiting, tmp_path):
-    build, children, _ = waiting
-    os.killpg(build.pid, signal.SIGINT)
-    _, said = build.communicate()
-    assert build.returncode == -signal.SIGINT
-    assert said.endswith("\nKeyboardInterrupt\n"), said
-    _check_nothing_is_left(children, tmp_path)
-
-
-@needs_linux
-def test_what_a_killed_build_leaves_is_in_nobodys_way(waiting, tmp_path):
-    build, _, start = waiting
-    processes.wait_until(lambda: list(tmp_path.rglob("examples-*")))
-    build.kill()
-    assert build.wait() == -signal.SIGKILL
-    again = start()
-    _, said = again.communicate()
-    assert again.returncode == 0, said
-    assert _find_left(tmp_path) == []
 
 
 def test_only_what_a_killed_build_left_is_removed(films, tmp_path):
